@@ -1,0 +1,93 @@
+/**
+ * The three kinds of failure, never mixed: an operation that failed (`BusError`), a peer that broke
+ * its protocol (`ProtocolError`), and our own mistakes (`assert`, not caught). Callers branch on
+ * `code`; `reason` is the stable word for dashboards; nobody parses messages.
+ */
+
+/** gRPC's canonical codes without OK, in snake_case (google.rpc.Code). */
+export type BusErrorCode =
+  | 'cancelled'
+  | 'unknown'
+  | 'invalid_argument'
+  | 'deadline_exceeded'
+  | 'not_found'
+  | 'already_exists'
+  | 'permission_denied'
+  | 'resource_exhausted'
+  | 'failed_precondition'
+  | 'aborted'
+  | 'out_of_range'
+  | 'unimplemented'
+  | 'internal'
+  | 'unavailable'
+  | 'data_loss'
+  | 'unauthenticated'
+
+/** Every reason there is, with what it means. A new one does not compile without a row here. */
+export const errorReasons = {
+  access_denied: 'a rule does not allow this action',
+  already_running: 'another daemon has this data folder open',
+  bad_config: 'the configuration has faults',
+  bad_filter: 'the topic filter is not well formed',
+  bad_position: 'the position belongs to another store',
+  cancelled: 'the caller gave up',
+  connection_lost: 'the connection to the daemon broke',
+  damaged_record: 'a stored record does not match its checksum',
+  damaged_store: 'the store cannot be read',
+  disk_full: 'there is no space left for the store',
+  engine_missing: 'the storage engine is not installed',
+  foreign_data: 'the folder holds something else than a store of this engine',
+  foreign_node: 'the store belongs to another node id',
+  foreign_origin: 'writes must name the node of this daemon',
+  head_gap: 'a replicated message would leave a gap',
+  internal: 'a defect of msgbus',
+  lease_ended: 'the lease of this delivery is over',
+  log_fork: 'two different messages claim the same head id',
+  name_contains_nul: 'a name contains U+0000',
+  name_empty: 'a name is empty or blank',
+  name_too_long: 'a name is longer than the limit',
+  newer_schema: 'the store was written by a newer version',
+  not_found: 'there is no such thing',
+  payload_too_large: 'the message is larger than the limit',
+  queue_empty: 'the queue holds nothing',
+  quota_exceeded: 'a configured limit is reached',
+  range_reversed: 'the range ends before it begins',
+  reserved_topic: 'the topic is reserved for the daemon',
+  shutting_down: 'the daemon is stopping',
+  starting: 'the store is not open yet',
+  storage_failed: 'the store failed to write or read',
+  target_missing: 'the target node is required',
+  timed_out: 'no answer in time',
+  too_many_headers: 'more headers, or larger ones, than the limit',
+  undecodable: 'the bytes are not a message of this protocol',
+  unsupported: 'this daemon does not offer that',
+} as const
+
+export type ErrorReason = keyof typeof errorReasons
+
+/** An operation failed. `message` is for the caller to read; `cause` goes to the log only. */
+export class BusError extends Error {
+  readonly code: BusErrorCode
+  readonly reason: ErrorReason
+
+  constructor(code: BusErrorCode, reason: ErrorReason, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'BusError'
+    this.code = code
+    this.reason = reason
+  }
+}
+
+/** The peer sent what its protocol does not allow. It costs that peer its connection, nobody else anything. */
+export class ProtocolError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'ProtocolError'
+  }
+}
+
+/** Any thrown value as a `BusError`: itself, or `internal` with the value as cause. */
+export function toBusError(error: unknown): BusError {
+  if (error instanceof BusError) return error
+  return new BusError('internal', 'internal', 'internal error', { cause: error })
+}

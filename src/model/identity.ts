@@ -1,0 +1,27 @@
+/** Who a client is after authentication; what access rules speak about (architecture 8). */
+
+export interface Identity {
+  /** User name; `anonymous` when nobody authenticated. */
+  readonly user: string
+  readonly groups: readonly string[]
+  /** How it was established. */
+  readonly method: 'none' | 'certificate' | 'in-process'
+}
+
+export const anonymous: Identity = { user: 'anonymous', groups: [], method: 'none' }
+
+/** Actions that rules speak about, for every protocol alike. */
+export type Action =
+  | 'connect'
+  | 'publish'
+  | 'subscribe'
+  | 'fetch'
+  | 'delete'
+  | 'send'
+  | 'broadcast'
+  | 'call'
+  | 'register'
+  | 'enqueue'
+  | 'consume'
+  | 'sync'
+  | 'admin'

@@ -1,0 +1,43 @@
+/**
+ * The unit of the bus as it stands in a log. `headId` and `sequence` are safe integers >= 1; wire
+ * values above 2^53-1 are clamped before they get here (architecture 12).
+ */
+
+import type { NodeId } from './node-id.ts'
+
+/** Metadata of a message; the order has no meaning. */
+export type Headers = ReadonlyMap<string, string>
+
+export const noHeaders: Headers = new Map()
+
+/** A log: the stored messages of one topic from one origin. */
+export interface LogKey {
+  readonly topic: string
+  readonly origin: NodeId
+}
+
+export interface StoredMessage extends LogKey {
+  /** Random UUID in lower case for our own messages; any text for replicated ones. */
+  readonly id: string
+  /** Position in its log: 1, 2, 3 … without gap. */
+  readonly headId: number
+  /** Position in the commit order of this daemon; grows strictly, with gaps, never reused. */
+  readonly sequence: number
+  /** Empty when deleted. Borrowed wherever a message is handed to a callback. */
+  readonly payload: Uint8Array
+  readonly headers: Headers
+  readonly createdAtMs: number
+  readonly deleted: boolean
+}
+
+/** What a publisher gives; the rest is stamped by the bus. */
+export interface OutgoingMessage {
+  readonly topic: string
+  readonly payload: Uint8Array
+  readonly headers: Headers
+  /** Idempotency key: a repeat within the window stores nothing and returns the first message. */
+  readonly publishId?: string | undefined
+}
+
+/** Delete markers of a node are the messages of this topic (spec/msgbus-v1 3.3). */
+export const deleteMarkerTopic = '$msgbus.delete'

@@ -1,0 +1,36 @@
+/**
+ * Topic rules: configuration for topics that match a filter (architecture 2, 4). Of several that
+ * match, each setting is taken from the first rule that has it.
+ */
+
+import type { TopicFilter } from './topic-filter.ts'
+
+/** Which publications are stored: those that ask for an acknowledgement, all, or none. */
+export type StorePolicy = 'acked' | 'always' | 'never'
+
+export interface Retention {
+  /** Trim what is older. */
+  readonly maxAgeMs?: number | undefined
+  /** Keep at most this many messages of each log. */
+  readonly maxMessages?: number | undefined
+  /** Keep at most this many bytes (encoded) of each log. */
+  readonly maxBytes?: number | undefined
+}
+
+export interface TopicRule {
+  readonly filter: TopicFilter
+  readonly store?: StorePolicy | undefined
+  readonly retention?: Retention | undefined
+  /** Remember the newest message for subscriptions that start at `last`. */
+  readonly last?: boolean | undefined
+  /** Largest payload, bytes; publishes above it are refused. */
+  readonly maxPayloadBytes?: number | undefined
+}
+
+/** What holds for one topic after all rules. */
+export interface TopicSettings {
+  readonly store: StorePolicy
+  readonly retention: Retention
+  readonly last: boolean
+  readonly maxPayloadBytes: number | undefined
+}
