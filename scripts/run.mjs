@@ -60,7 +60,7 @@ function testFiles(words) {
     if (words.length > 0 && !words.some((word) => file.includes(word))) continue
     files.push(join('dist', file.replace(/\.ts$/, '.js')))
   }
-  return files.sort()
+  return files.sort((a, b) => a.localeCompare(b))
 }
 
 function runTests(node, words) {
