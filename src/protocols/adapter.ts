@@ -1,0 +1,40 @@
+/**
+ * What the daemon needs of a protocol adapter, and what it gives. An adapter is one folder; adding
+ * one is that folder, one line in daemon/protocols.ts and one docs page.
+ */
+
+import type { Bus } from '../core/bus.ts'
+import type { Logger } from '../core/logger.ts'
+
+/** What the daemon hands to every adapter at start. */
+export interface AdapterContext {
+  readonly bus: Bus
+  readonly logger: Logger
+  /** Version of the daemon, for banners and status answers. */
+  readonly version: string
+  /** PEM material of the server certificate; undefined without TLS. Reread by `reloadTls`. */
+  readonly tls: ServerTls | undefined
+}
+
+export interface ServerTls {
+  readonly cert: Buffer
+  readonly key: Buffer
+  /** Present: every client must show a certificate of this authority. */
+  readonly clientCa: Buffer | undefined
+}
+
+/** A bound address as it is printed, listed and written to ready.json. */
+export interface BoundListener {
+  readonly protocol: string
+  /** `host:port` with the real port, or `unix:/path`. */
+  readonly address: string
+  readonly tls: boolean
+}
+
+export interface ProtocolAdapter {
+  readonly listeners: readonly BoundListener[]
+  /** New connections use the new certificate; established ones go on. */
+  reloadTls(tls: ServerTls): void
+  /** Refuses new work, lets running calls finish within the grace time, then closes everything. */
+  stop(graceMs: number): Promise<void>
+}
