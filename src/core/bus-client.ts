@@ -84,8 +84,11 @@ export type FeedStart =
 export interface Delivery {
   /** Borrowed: valid during the call. Never repeated, never out of order, never with a hole but `damaged`. */
   readonly messages: readonly StoredMessage[]
-  /** `after` this sequence a later subscription continues without gap or repeat. */
-  readonly position: number
+  /**
+   * `after` this sequence a later subscription continues without gap or repeat. Undefined while the
+   * messages of a start at `last` are still coming.
+   */
+  readonly position: number | undefined
   /** Nothing stored was waiting when this was delivered. */
   readonly caughtUp: boolean
   readonly damaged: readonly DamagedRange[]

@@ -184,7 +184,7 @@ export interface LogStore {
   /** All or nothing, in the order given. */
   enqueue(items: readonly OutgoingQueueMessage[]): Promise<QueueMessage[]>
   /** Messages of a queue with sequence >= `fromSequence`, ascending. */
-  readQueue(queue: string, fromSequence: number, limit: number): Promise<QueueMessage[]>
+  readQueue(queue: string, fromSequence: number, limit: ReadLimit): Promise<QueueMessage[]>
   /** In order; answers per item whether it applied. */
   settleQueue(items: readonly QueueSettlement[]): Promise<boolean[]>
   /** Every queue ever used. */
