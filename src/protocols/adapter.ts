@@ -5,6 +5,7 @@
 
 import type { Bus } from '../core/bus.ts'
 import type { Logger } from '../core/logger.ts'
+import type { ListenAddress } from '../net/address.ts'
 
 /** What the daemon hands to every adapter at start. */
 export interface AdapterContext {
@@ -14,6 +15,18 @@ export interface AdapterContext {
   readonly version: string
   /** PEM material of the server certificate; undefined without TLS. Reread by `reloadTls`. */
   readonly tls: ServerTls | undefined
+  /** All metrics of the daemon in the text format of Prometheus. */
+  metricsText(): Promise<string>
+}
+
+/** What the configuration of every adapter has; each adds its own settings. */
+export interface AdapterConfig {
+  /**
+   * Where to listen, at least one. `tls` of an address decides alone; the daemon has made sure that
+   * `context.tls` is there when one asks for it. Starting binds all of them or none: it rejects with
+   * the system's error (`isAddressInUse` of net/address.ts recognises one that is taken).
+   */
+  readonly listen: readonly ListenAddress[]
 }
 
 export interface ServerTls {
