@@ -1,0 +1,2578 @@
+/**
+ * The messages and services of msgbus.v2. Generated from proto/msgbus/v2/msgbus.proto by
+ * scripts/generate-wire.mjs; change the contract or the generator, then `npm run generate`.
+ *
+ * Decoded `bytes` are views into what was decoded, valid as long as that is. A uint64 above 2^53-1
+ * comes as Number.MAX_SAFE_INTEGER, and a number above it is written as 2^64-1. Encoding takes
+ * messages with any field left out. Decoding throws ProtoDecodeError and nothing else.
+ */
+
+import { emptyBytes, emptyStringMap, ProtoReader } from '../../base/proto-reader.ts'
+import { ProtoWriter, type ProtoInit } from '../../base/proto-writer.ts'
+
+export interface NodeId {
+  readonly tenantId: string
+  readonly blName: string
+  readonly deviceId: string
+}
+
+/**
+ * One stored message. `topic` and `origin` are empty where they repeat those of the message
+ * before it in the same batch.
+ */
+export interface Message {
+  readonly id: string
+  readonly topic: string
+  readonly origin: NodeId | undefined
+  readonly headId: number
+  readonly payload: Uint8Array
+  readonly headers: ReadonlyMap<string, string>
+  readonly createdAtMs: number
+  readonly deleted: boolean
+  /** Place in the commit order of this daemon; grows, with gaps. */
+  readonly sequence: number
+}
+
+export interface OutgoingMessage {
+  /** Empty: the topic of the message before it in this batch. */
+  readonly topic: string
+  readonly payload: Uint8Array
+  readonly headers: ReadonlyMap<string, string>
+  /**
+   * A repeat of the same key within the window of the daemon stores nothing and answers with the
+   * first message. At most 128 bytes; empty: none.
+   */
+  readonly publishId: string
+}
+
+export interface PublishStreamRequest {
+  /** Chosen by the client, returned with the answer. */
+  readonly batchId: number
+  readonly messages: readonly OutgoingMessage[]
+}
+
+export interface PublishStreamResponse {
+  readonly batchId: number
+  /** One per message of the batch, in order. */
+  readonly results: readonly PublishResult[]
+}
+
+export interface PublishResult {
+  /** 0 when refused. */
+  readonly headId: number
+  readonly id: string
+  readonly createdAtMs: number
+  /** Stored before under the same publish_id. */
+  readonly duplicate: boolean
+  /** Set when refused. */
+  readonly refusal: Refusal | undefined
+  readonly sequence: number
+}
+
+export interface Refusal {
+  /** Canonical gRPC code. */
+  readonly code: number
+  readonly reason: string
+  readonly message: string
+}
+
+export interface SubscribeRequest {
+  /** MQTT filter: `+` is one level, a trailing `#` the rest. A name without wildcards is a filter too. */
+  readonly filter: string
+  /** Absent: every origin. */
+  readonly origin: NodeId | undefined
+  readonly start: Start | undefined
+  /** Most messages in one response; 0: 1,000, at most 10,000. */
+  readonly maxBatch: number
+  /** Leave the payload and headers out. */
+  readonly headsOnly: boolean
+}
+
+export interface Start {
+  readonly at:
+    /** Only what is committed from now on. */
+    | { readonly case: 'now'; readonly value: Now }
+    /** Everything stored. */
+    | { readonly case: 'earliest'; readonly value: Earliest }
+    /** The newest message of each matching log, then what follows. */
+    | { readonly case: 'last'; readonly value: Last }
+    /** After this position, as it came with an earlier response of this daemon. */
+    | { readonly case: 'after'; readonly value: Position }
+    /** From this head id on; only for a filter without wildcards. */
+    | { readonly case: 'headId'; readonly value: number }
+    | undefined
+}
+
+export type Now = Readonly<Record<never, never>>
+
+export type Earliest = Readonly<Record<never, never>>
+
+export type Last = Readonly<Record<never, never>>
+
+/** A place in the commit order of one store. */
+export interface Position {
+  /** Which store; changes when the store is made anew. */
+  readonly epoch: string
+  readonly sequence: number
+}
+
+export interface SubscribeResponse {
+  readonly messages: readonly Message[]
+  /** Everything that matches up to here has been delivered. */
+  readonly position: Position | undefined
+  /** No more stored messages were waiting when this was sent. */
+  readonly caughtUp: boolean
+  /** Messages that cannot be delivered because their record is damaged. */
+  readonly damaged: readonly DamagedRange[]
+}
+
+export interface DamagedRange {
+  readonly topic: string
+  readonly origin: NodeId | undefined
+  readonly fromHeadId: number
+  readonly toHeadId: number
+}
+
+export interface ListLogsRequest {
+  /** Absent or empty: all. */
+  readonly filter: string
+}
+
+export interface ListLogsResponse {
+  readonly logs: readonly LogInfo[]
+}
+
+export interface LogInfo {
+  readonly topic: string
+  readonly origin: NodeId | undefined
+  readonly headId: number
+  /** Heads up to this one were trimmed by retention; 0: none. */
+  readonly trimmedTo: number
+  /** Encoded size of what is kept, in bytes. */
+  readonly storedBytes: number
+  readonly lastSequence: number
+}
+
+export interface QueueMessage {
+  readonly id: string
+  readonly queue: string
+  readonly topic: string
+  readonly source: NodeId | undefined
+  readonly target: NodeId | undefined
+  readonly payload: Uint8Array
+  readonly headers: ReadonlyMap<string, string>
+  readonly createdAtMs: number
+  readonly sequence: number
+  /** Deliveries before this one that were not acknowledged. */
+  readonly attempts: number
+}
+
+export interface OutgoingQueueMessage {
+  readonly queue: string
+  readonly topic: string
+  readonly target: NodeId | undefined
+  readonly payload: Uint8Array
+  readonly headers: ReadonlyMap<string, string>
+}
+
+export interface EnqueueRequest {
+  readonly messages: readonly OutgoingQueueMessage[]
+}
+
+export interface EnqueueResponse {
+  readonly messages: readonly Enqueued[]
+}
+
+export interface Enqueued {
+  readonly id: string
+  readonly sequence: number
+}
+
+export interface ConsumeRequest {
+  readonly queue: string
+  /** 0: 1; at most 1,000. */
+  readonly maxInFlight: number
+  /** How long a message stays leased, milliseconds; 0: 30,000. */
+  readonly leaseMs: number
+}
+
+export interface ConsumeResponse {
+  readonly message: QueueMessage | undefined
+  /** Names this delivery in Settle. */
+  readonly leaseId: string
+  readonly leaseUntilMs: number
+}
+
+export interface SettleRequest {
+  readonly settlements: readonly Settlement[]
+}
+
+export interface Settlement {
+  readonly queue: string
+  readonly leaseId: string
+  readonly action:
+    | { readonly case: 'acknowledge'; readonly value: Acknowledge }
+    | { readonly case: 'release'; readonly value: Release }
+    | { readonly case: 'extend'; readonly value: Extend }
+    | undefined
+}
+
+/** Done: remove the message. */
+export type Acknowledge = Readonly<Record<never, never>>
+
+/** Not done: count an attempt and give the message back after the delay. */
+export interface Release {
+  readonly delayMs: number
+}
+
+/** Not done yet: keep the lease for this much longer, from now. */
+export interface Extend {
+  readonly leaseMs: number
+}
+
+export interface SettleResponse {
+  /** False: the lease had ended before. */
+  readonly accepted: readonly boolean[]
+}
+
+export type ListQueuesRequest = Readonly<Record<never, never>>
+
+export interface ListQueuesResponse {
+  readonly queues: readonly QueueInfo[]
+}
+
+export interface QueueInfo {
+  readonly queue: string
+  readonly depth: number
+  readonly leased: number
+  readonly lastSequence: number
+  /** Creation time of the front message; 0 when empty. */
+  readonly oldestAtMs: number
+  readonly consumers: number
+}
+
+export interface PurgeQueueRequest {
+  readonly queue: string
+}
+
+export interface PurgeQueueResponse {
+  readonly removed: number
+}
+
+export type GetStatusRequest = Readonly<Record<never, never>>
+
+export interface GetStatusResponse {
+  readonly node: NodeId | undefined
+  readonly version: string
+  readonly storage: string
+  readonly durability: string
+  readonly epoch: string
+  readonly dataFolder: string
+  readonly startedAtMs: number
+  readonly ready: boolean
+  readonly error: string
+  readonly logs: number
+  readonly lastSequence: number
+  readonly storedBytes: number
+  /** Milliseconds since the last successful commit; 0 when nothing was written yet. */
+  readonly lastCommitAgeMs: number
+  readonly damagedRecords: number
+  readonly subscriptions: number
+  readonly queues: number
+  readonly listeners: readonly Listener[]
+  readonly residentBytes: number
+  readonly freeDiskBytes: number
+}
+
+export interface Listener {
+  readonly protocol: string
+  readonly address: string
+  readonly tls: boolean
+}
+
+export type GetMetricsRequest = Readonly<Record<never, never>>
+
+export interface GetMetricsResponse {
+  readonly text: string
+}
+
+export type BackupRequest = Readonly<Record<never, never>>
+
+export interface BackupResponse {
+  /** Pieces of one backup file, in order. */
+  readonly chunk: Uint8Array
+}
+
+export type VerifyRequest = Readonly<Record<never, never>>
+
+export interface VerifyResponse {
+  readonly recordsChecked: number
+  readonly damaged: readonly DamagedRange[]
+  readonly done: boolean
+}
+
+/** The methods of msgbus.v2.BusService. */
+export const busService = {
+  /**
+   * Appends messages to logs of this daemon, many in flight. The daemon answers each batch once all
+   * of it is stored as durably as configured; answers keep the order of the batches. A message that
+   * is refused does not affect its neighbours. Flow control bounds what is in flight.
+   */
+  publishStream: {
+    path: '/msgbus.v2.BusService/PublishStream',
+    requestStream: true,
+    responseStream: true,
+    requestSerialize: encodePublishStreamRequest,
+    requestDeserialize: decodePublishStreamRequest,
+    responseSerialize: encodePublishStreamResponse,
+    responseDeserialize: decodePublishStreamResponse,
+  },
+  /**
+   * Delivers the stored messages of every log whose topic matches, in commit order of this daemon:
+   * first what is already stored from `start` on, then, without seam, what is committed later.
+   * A subscriber that reads slowly is not disconnected: it continues from the store.
+   */
+  subscribe: {
+    path: '/msgbus.v2.BusService/Subscribe',
+    requestStream: false,
+    responseStream: true,
+    requestSerialize: encodeSubscribeRequest,
+    requestDeserialize: decodeSubscribeRequest,
+    responseSerialize: encodeSubscribeResponse,
+    responseDeserialize: decodeSubscribeResponse,
+  },
+  /** Logs held here, own and replicated, in the order of topic bytes, then origin bytes. */
+  listLogs: {
+    path: '/msgbus.v2.BusService/ListLogs',
+    requestStream: false,
+    responseStream: true,
+    requestSerialize: encodeListLogsRequest,
+    requestDeserialize: decodeListLogsRequest,
+    responseSerialize: encodeListLogsResponse,
+    responseDeserialize: decodeListLogsResponse,
+  },
+} as const
+
+/** The methods of msgbus.v2.QueueService. */
+export const queueService = {
+  /** Adds messages at the end of queues; all of a request or nothing. */
+  enqueue: {
+    path: '/msgbus.v2.QueueService/Enqueue',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: encodeEnqueueRequest,
+    requestDeserialize: decodeEnqueueRequest,
+    responseSerialize: encodeEnqueueResponse,
+    responseDeserialize: decodeEnqueueResponse,
+  },
+  /**
+   * Leases messages as they become available, at most `max_in_flight` not yet settled. Ending the
+   * stream gives its unsettled messages back at once.
+   */
+  consume: {
+    path: '/msgbus.v2.QueueService/Consume',
+    requestStream: false,
+    responseStream: true,
+    requestSerialize: encodeConsumeRequest,
+    requestDeserialize: decodeConsumeRequest,
+    responseSerialize: encodeConsumeResponse,
+    responseDeserialize: decodeConsumeResponse,
+  },
+  /** Settles leases: acknowledges, gives back (now or later) or extends. Answers for each, in order. */
+  settle: {
+    path: '/msgbus.v2.QueueService/Settle',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: encodeSettleRequest,
+    requestDeserialize: decodeSettleRequest,
+    responseSerialize: encodeSettleResponse,
+    responseDeserialize: decodeSettleResponse,
+  },
+  /** Every queue with its depth, by name. */
+  listQueues: {
+    path: '/msgbus.v2.QueueService/ListQueues',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: encodeListQueuesRequest,
+    requestDeserialize: decodeListQueuesRequest,
+    responseSerialize: encodeListQueuesResponse,
+    responseDeserialize: decodeListQueuesResponse,
+  },
+  /** Removes every message that is not leased. */
+  purgeQueue: {
+    path: '/msgbus.v2.QueueService/PurgeQueue',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: encodePurgeQueueRequest,
+    requestDeserialize: decodePurgeQueueRequest,
+    responseSerialize: encodePurgeQueueResponse,
+    responseDeserialize: decodePurgeQueueResponse,
+  },
+} as const
+
+/** The methods of msgbus.v2.AdminService. */
+export const adminService = {
+  /** What this daemon is and how it is doing. */
+  getStatus: {
+    path: '/msgbus.v2.AdminService/GetStatus',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: encodeGetStatusRequest,
+    requestDeserialize: decodeGetStatusRequest,
+    responseSerialize: encodeGetStatusResponse,
+    responseDeserialize: decodeGetStatusResponse,
+  },
+  /** Metrics in the text format of Prometheus. */
+  getMetrics: {
+    path: '/msgbus.v2.AdminService/GetMetrics',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: encodeGetMetricsRequest,
+    requestDeserialize: decodeGetMetricsRequest,
+    responseSerialize: encodeGetMetricsResponse,
+    responseDeserialize: decodeGetMetricsResponse,
+  },
+  /** Streams a consistent copy of the store, taken while the daemon runs; `msgbus restore` reads it. */
+  backup: {
+    path: '/msgbus.v2.AdminService/Backup',
+    requestStream: false,
+    responseStream: true,
+    requestSerialize: encodeBackupRequest,
+    requestDeserialize: decodeBackupRequest,
+    responseSerialize: encodeBackupResponse,
+    responseDeserialize: decodeBackupResponse,
+  },
+  /** Reads the whole store and checks every checksum; one answer per step, the last has `done`. */
+  verify: {
+    path: '/msgbus.v2.AdminService/Verify',
+    requestStream: false,
+    responseStream: true,
+    requestSerialize: encodeVerifyRequest,
+    requestDeserialize: decodeVerifyRequest,
+    responseSerialize: encodeVerifyResponse,
+    responseDeserialize: decodeVerifyResponse,
+  },
+} as const
+
+export function encodePublishStreamRequest(message: ProtoInit<PublishStreamRequest>): Uint8Array {
+  sharedWriter.reset()
+  writePublishStreamRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodePublishStreamRequest(bytes: Uint8Array): PublishStreamRequest {
+  return readPublishStreamRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodePublishStreamResponse(message: ProtoInit<PublishStreamResponse>): Uint8Array {
+  sharedWriter.reset()
+  writePublishStreamResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodePublishStreamResponse(bytes: Uint8Array): PublishStreamResponse {
+  return readPublishStreamResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeSubscribeRequest(message: ProtoInit<SubscribeRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeSubscribeRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeSubscribeRequest(bytes: Uint8Array): SubscribeRequest {
+  return readSubscribeRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeSubscribeResponse(message: ProtoInit<SubscribeResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeSubscribeResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeSubscribeResponse(bytes: Uint8Array): SubscribeResponse {
+  return readSubscribeResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeListLogsRequest(message: ProtoInit<ListLogsRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeListLogsRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeListLogsRequest(bytes: Uint8Array): ListLogsRequest {
+  return readListLogsRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeListLogsResponse(message: ProtoInit<ListLogsResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeListLogsResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeListLogsResponse(bytes: Uint8Array): ListLogsResponse {
+  return readListLogsResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeEnqueueRequest(message: ProtoInit<EnqueueRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeEnqueueRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeEnqueueRequest(bytes: Uint8Array): EnqueueRequest {
+  return readEnqueueRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeEnqueueResponse(message: ProtoInit<EnqueueResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeEnqueueResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeEnqueueResponse(bytes: Uint8Array): EnqueueResponse {
+  return readEnqueueResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeConsumeRequest(message: ProtoInit<ConsumeRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeConsumeRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeConsumeRequest(bytes: Uint8Array): ConsumeRequest {
+  return readConsumeRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeConsumeResponse(message: ProtoInit<ConsumeResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeConsumeResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeConsumeResponse(bytes: Uint8Array): ConsumeResponse {
+  return readConsumeResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeSettleRequest(message: ProtoInit<SettleRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeSettleRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeSettleRequest(bytes: Uint8Array): SettleRequest {
+  return readSettleRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeSettleResponse(message: ProtoInit<SettleResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeSettleResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeSettleResponse(bytes: Uint8Array): SettleResponse {
+  return readSettleResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeListQueuesRequest(message: ProtoInit<ListQueuesRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeListQueuesRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeListQueuesRequest(bytes: Uint8Array): ListQueuesRequest {
+  return readListQueuesRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeListQueuesResponse(message: ProtoInit<ListQueuesResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeListQueuesResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeListQueuesResponse(bytes: Uint8Array): ListQueuesResponse {
+  return readListQueuesResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodePurgeQueueRequest(message: ProtoInit<PurgeQueueRequest>): Uint8Array {
+  sharedWriter.reset()
+  writePurgeQueueRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodePurgeQueueRequest(bytes: Uint8Array): PurgeQueueRequest {
+  return readPurgeQueueRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodePurgeQueueResponse(message: ProtoInit<PurgeQueueResponse>): Uint8Array {
+  sharedWriter.reset()
+  writePurgeQueueResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodePurgeQueueResponse(bytes: Uint8Array): PurgeQueueResponse {
+  return readPurgeQueueResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeGetStatusRequest(message: ProtoInit<GetStatusRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeGetStatusRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeGetStatusRequest(bytes: Uint8Array): GetStatusRequest {
+  return readGetStatusRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeGetStatusResponse(message: ProtoInit<GetStatusResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeGetStatusResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeGetStatusResponse(bytes: Uint8Array): GetStatusResponse {
+  return readGetStatusResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeGetMetricsRequest(message: ProtoInit<GetMetricsRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeGetMetricsRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeGetMetricsRequest(bytes: Uint8Array): GetMetricsRequest {
+  return readGetMetricsRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeGetMetricsResponse(message: ProtoInit<GetMetricsResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeGetMetricsResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeGetMetricsResponse(bytes: Uint8Array): GetMetricsResponse {
+  return readGetMetricsResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeBackupRequest(message: ProtoInit<BackupRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeBackupRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeBackupRequest(bytes: Uint8Array): BackupRequest {
+  return readBackupRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeBackupResponse(message: ProtoInit<BackupResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeBackupResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeBackupResponse(bytes: Uint8Array): BackupResponse {
+  return readBackupResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeVerifyRequest(message: ProtoInit<VerifyRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeVerifyRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeVerifyRequest(bytes: Uint8Array): VerifyRequest {
+  return readVerifyRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeVerifyResponse(message: ProtoInit<VerifyResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeVerifyResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeVerifyResponse(bytes: Uint8Array): VerifyResponse {
+  return readVerifyResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeNodeId(writer: ProtoWriter, message: ProtoInit<NodeId>): void {
+  if (message.tenantId) writer.string(10, message.tenantId)
+  if (message.blName) writer.string(18, message.blName)
+  if (message.deviceId) writer.string(26, message.deviceId)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeMessage(writer: ProtoWriter, message: ProtoInit<Message>): void {
+  if (message.id) writer.string(10, message.id)
+  if (message.topic) writer.string(18, message.topic)
+  if (message.origin !== undefined) writeNestedNodeId(writer, 26, message.origin)
+  if (message.headId) writer.uint64(32, message.headId)
+  if (message.payload !== undefined && message.payload.length > 0) writer.bytes(42, message.payload)
+  if (message.headers !== undefined) writer.stringMap(50, message.headers)
+  if (message.createdAtMs) writer.uint64(56, message.createdAtMs)
+  if (message.deleted) writer.bool(64, message.deleted)
+  if (message.sequence) writer.uint64(72, message.sequence)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeOutgoingMessage(
+  writer: ProtoWriter,
+  message: ProtoInit<OutgoingMessage>,
+): void {
+  if (message.topic) writer.string(10, message.topic)
+  if (message.payload !== undefined && message.payload.length > 0) writer.bytes(18, message.payload)
+  if (message.headers !== undefined) writer.stringMap(26, message.headers)
+  if (message.publishId) writer.string(34, message.publishId)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writePublishStreamRequest(
+  writer: ProtoWriter,
+  message: ProtoInit<PublishStreamRequest>,
+): void {
+  if (message.batchId) writer.uint64(8, message.batchId)
+  if (message.messages !== undefined)
+    for (const item of message.messages) writeNestedOutgoingMessage(writer, 18, item)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writePublishStreamResponse(
+  writer: ProtoWriter,
+  message: ProtoInit<PublishStreamResponse>,
+): void {
+  if (message.batchId) writer.uint64(8, message.batchId)
+  if (message.results !== undefined)
+    for (const item of message.results) writeNestedPublishResult(writer, 18, item)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writePublishResult(writer: ProtoWriter, message: ProtoInit<PublishResult>): void {
+  if (message.headId) writer.uint64(8, message.headId)
+  if (message.id) writer.string(18, message.id)
+  if (message.createdAtMs) writer.uint64(24, message.createdAtMs)
+  if (message.duplicate) writer.bool(32, message.duplicate)
+  if (message.refusal !== undefined) writeNestedRefusal(writer, 42, message.refusal)
+  if (message.sequence) writer.uint64(48, message.sequence)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeRefusal(writer: ProtoWriter, message: ProtoInit<Refusal>): void {
+  if (message.code) writer.uint32(8, message.code)
+  if (message.reason) writer.string(18, message.reason)
+  if (message.message) writer.string(26, message.message)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeSubscribeRequest(
+  writer: ProtoWriter,
+  message: ProtoInit<SubscribeRequest>,
+): void {
+  if (message.filter) writer.string(10, message.filter)
+  if (message.origin !== undefined) writeNestedNodeId(writer, 18, message.origin)
+  if (message.start !== undefined) writeNestedStart(writer, 26, message.start)
+  if (message.maxBatch) writer.uint32(32, message.maxBatch)
+  if (message.headsOnly) writer.bool(40, message.headsOnly)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeStart(writer: ProtoWriter, message: ProtoInit<Start>): void {
+  switch (message.at?.case) {
+    case 'now':
+      writeNestedNow(writer, 10, message.at.value)
+      break
+    case 'earliest':
+      writeNestedEarliest(writer, 18, message.at.value)
+      break
+    case 'last':
+      writeNestedLast(writer, 26, message.at.value)
+      break
+    case 'after':
+      writeNestedPosition(writer, 34, message.at.value)
+      break
+    case 'headId':
+      writer.uint64(40, message.at.value ?? 0)
+      break
+    case undefined:
+      break
+  }
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeNow(_writer: ProtoWriter, _message: ProtoInit<Now>): void {}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeEarliest(_writer: ProtoWriter, _message: ProtoInit<Earliest>): void {}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeLast(_writer: ProtoWriter, _message: ProtoInit<Last>): void {}
+
+/** Appends the fields of a message, without a length before them. */
+export function writePosition(writer: ProtoWriter, message: ProtoInit<Position>): void {
+  if (message.epoch) writer.string(10, message.epoch)
+  if (message.sequence) writer.uint64(16, message.sequence)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeSubscribeResponse(
+  writer: ProtoWriter,
+  message: ProtoInit<SubscribeResponse>,
+): void {
+  if (message.messages !== undefined)
+    for (const item of message.messages) writeNestedMessage(writer, 10, item)
+  if (message.position !== undefined) writeNestedPosition(writer, 18, message.position)
+  if (message.caughtUp) writer.bool(24, message.caughtUp)
+  if (message.damaged !== undefined)
+    for (const item of message.damaged) writeNestedDamagedRange(writer, 34, item)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeDamagedRange(writer: ProtoWriter, message: ProtoInit<DamagedRange>): void {
+  if (message.topic) writer.string(10, message.topic)
+  if (message.origin !== undefined) writeNestedNodeId(writer, 18, message.origin)
+  if (message.fromHeadId) writer.uint64(24, message.fromHeadId)
+  if (message.toHeadId) writer.uint64(32, message.toHeadId)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeListLogsRequest(
+  writer: ProtoWriter,
+  message: ProtoInit<ListLogsRequest>,
+): void {
+  if (message.filter) writer.string(10, message.filter)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeListLogsResponse(
+  writer: ProtoWriter,
+  message: ProtoInit<ListLogsResponse>,
+): void {
+  if (message.logs !== undefined)
+    for (const item of message.logs) writeNestedLogInfo(writer, 10, item)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeLogInfo(writer: ProtoWriter, message: ProtoInit<LogInfo>): void {
+  if (message.topic) writer.string(10, message.topic)
+  if (message.origin !== undefined) writeNestedNodeId(writer, 18, message.origin)
+  if (message.headId) writer.uint64(24, message.headId)
+  if (message.trimmedTo) writer.uint64(32, message.trimmedTo)
+  if (message.storedBytes) writer.uint64(40, message.storedBytes)
+  if (message.lastSequence) writer.uint64(48, message.lastSequence)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeQueueMessage(writer: ProtoWriter, message: ProtoInit<QueueMessage>): void {
+  if (message.id) writer.string(10, message.id)
+  if (message.queue) writer.string(18, message.queue)
+  if (message.topic) writer.string(26, message.topic)
+  if (message.source !== undefined) writeNestedNodeId(writer, 34, message.source)
+  if (message.target !== undefined) writeNestedNodeId(writer, 42, message.target)
+  if (message.payload !== undefined && message.payload.length > 0) writer.bytes(50, message.payload)
+  if (message.headers !== undefined) writer.stringMap(58, message.headers)
+  if (message.createdAtMs) writer.uint64(64, message.createdAtMs)
+  if (message.sequence) writer.uint64(72, message.sequence)
+  if (message.attempts) writer.uint32(80, message.attempts)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeOutgoingQueueMessage(
+  writer: ProtoWriter,
+  message: ProtoInit<OutgoingQueueMessage>,
+): void {
+  if (message.queue) writer.string(10, message.queue)
+  if (message.topic) writer.string(18, message.topic)
+  if (message.target !== undefined) writeNestedNodeId(writer, 26, message.target)
+  if (message.payload !== undefined && message.payload.length > 0) writer.bytes(34, message.payload)
+  if (message.headers !== undefined) writer.stringMap(42, message.headers)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeEnqueueRequest(writer: ProtoWriter, message: ProtoInit<EnqueueRequest>): void {
+  if (message.messages !== undefined)
+    for (const item of message.messages) writeNestedOutgoingQueueMessage(writer, 10, item)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeEnqueueResponse(
+  writer: ProtoWriter,
+  message: ProtoInit<EnqueueResponse>,
+): void {
+  if (message.messages !== undefined)
+    for (const item of message.messages) writeNestedEnqueued(writer, 10, item)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeEnqueued(writer: ProtoWriter, message: ProtoInit<Enqueued>): void {
+  if (message.id) writer.string(10, message.id)
+  if (message.sequence) writer.uint64(16, message.sequence)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeConsumeRequest(writer: ProtoWriter, message: ProtoInit<ConsumeRequest>): void {
+  if (message.queue) writer.string(10, message.queue)
+  if (message.maxInFlight) writer.uint32(16, message.maxInFlight)
+  if (message.leaseMs) writer.uint32(24, message.leaseMs)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeConsumeResponse(
+  writer: ProtoWriter,
+  message: ProtoInit<ConsumeResponse>,
+): void {
+  if (message.message !== undefined) writeNestedQueueMessage(writer, 10, message.message)
+  if (message.leaseId) writer.string(18, message.leaseId)
+  if (message.leaseUntilMs) writer.uint64(24, message.leaseUntilMs)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeSettleRequest(writer: ProtoWriter, message: ProtoInit<SettleRequest>): void {
+  if (message.settlements !== undefined)
+    for (const item of message.settlements) writeNestedSettlement(writer, 10, item)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeSettlement(writer: ProtoWriter, message: ProtoInit<Settlement>): void {
+  if (message.queue) writer.string(10, message.queue)
+  if (message.leaseId) writer.string(18, message.leaseId)
+  switch (message.action?.case) {
+    case 'acknowledge':
+      writeNestedAcknowledge(writer, 26, message.action.value)
+      break
+    case 'release':
+      writeNestedRelease(writer, 34, message.action.value)
+      break
+    case 'extend':
+      writeNestedExtend(writer, 42, message.action.value)
+      break
+    case undefined:
+      break
+  }
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeAcknowledge(_writer: ProtoWriter, _message: ProtoInit<Acknowledge>): void {}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeRelease(writer: ProtoWriter, message: ProtoInit<Release>): void {
+  if (message.delayMs) writer.uint32(8, message.delayMs)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeExtend(writer: ProtoWriter, message: ProtoInit<Extend>): void {
+  if (message.leaseMs) writer.uint32(8, message.leaseMs)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeSettleResponse(writer: ProtoWriter, message: ProtoInit<SettleResponse>): void {
+  if (message.accepted !== undefined && message.accepted.length > 0)
+    writer.packedBools(10, message.accepted)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeListQueuesRequest(
+  _writer: ProtoWriter,
+  _message: ProtoInit<ListQueuesRequest>,
+): void {}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeListQueuesResponse(
+  writer: ProtoWriter,
+  message: ProtoInit<ListQueuesResponse>,
+): void {
+  if (message.queues !== undefined)
+    for (const item of message.queues) writeNestedQueueInfo(writer, 10, item)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeQueueInfo(writer: ProtoWriter, message: ProtoInit<QueueInfo>): void {
+  if (message.queue) writer.string(10, message.queue)
+  if (message.depth) writer.uint64(16, message.depth)
+  if (message.leased) writer.uint64(24, message.leased)
+  if (message.lastSequence) writer.uint64(32, message.lastSequence)
+  if (message.oldestAtMs) writer.uint64(40, message.oldestAtMs)
+  if (message.consumers) writer.uint32(48, message.consumers)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writePurgeQueueRequest(
+  writer: ProtoWriter,
+  message: ProtoInit<PurgeQueueRequest>,
+): void {
+  if (message.queue) writer.string(10, message.queue)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writePurgeQueueResponse(
+  writer: ProtoWriter,
+  message: ProtoInit<PurgeQueueResponse>,
+): void {
+  if (message.removed) writer.uint64(8, message.removed)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeGetStatusRequest(
+  _writer: ProtoWriter,
+  _message: ProtoInit<GetStatusRequest>,
+): void {}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeGetStatusResponse(
+  writer: ProtoWriter,
+  message: ProtoInit<GetStatusResponse>,
+): void {
+  if (message.node !== undefined) writeNestedNodeId(writer, 10, message.node)
+  if (message.version) writer.string(18, message.version)
+  if (message.storage) writer.string(26, message.storage)
+  if (message.durability) writer.string(34, message.durability)
+  if (message.epoch) writer.string(42, message.epoch)
+  if (message.dataFolder) writer.string(50, message.dataFolder)
+  if (message.startedAtMs) writer.uint64(56, message.startedAtMs)
+  if (message.ready) writer.bool(64, message.ready)
+  if (message.error) writer.string(74, message.error)
+  if (message.logs) writer.uint64(80, message.logs)
+  if (message.lastSequence) writer.uint64(88, message.lastSequence)
+  if (message.storedBytes) writer.uint64(96, message.storedBytes)
+  if (message.lastCommitAgeMs) writer.uint64(104, message.lastCommitAgeMs)
+  if (message.damagedRecords) writer.uint64(112, message.damagedRecords)
+  if (message.subscriptions) writer.uint64(120, message.subscriptions)
+  if (message.queues) writer.uint64(128, message.queues)
+  if (message.listeners !== undefined)
+    for (const item of message.listeners) writeNestedListener(writer, 138, item)
+  if (message.residentBytes) writer.uint64(144, message.residentBytes)
+  if (message.freeDiskBytes) writer.uint64(152, message.freeDiskBytes)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeListener(writer: ProtoWriter, message: ProtoInit<Listener>): void {
+  if (message.protocol) writer.string(10, message.protocol)
+  if (message.address) writer.string(18, message.address)
+  if (message.tls) writer.bool(24, message.tls)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeGetMetricsRequest(
+  _writer: ProtoWriter,
+  _message: ProtoInit<GetMetricsRequest>,
+): void {}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeGetMetricsResponse(
+  writer: ProtoWriter,
+  message: ProtoInit<GetMetricsResponse>,
+): void {
+  if (message.text) writer.string(10, message.text)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeBackupRequest(
+  _writer: ProtoWriter,
+  _message: ProtoInit<BackupRequest>,
+): void {}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeBackupResponse(writer: ProtoWriter, message: ProtoInit<BackupResponse>): void {
+  if (message.chunk !== undefined && message.chunk.length > 0) writer.bytes(10, message.chunk)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeVerifyRequest(
+  _writer: ProtoWriter,
+  _message: ProtoInit<VerifyRequest>,
+): void {}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeVerifyResponse(writer: ProtoWriter, message: ProtoInit<VerifyResponse>): void {
+  if (message.recordsChecked) writer.uint64(8, message.recordsChecked)
+  if (message.damaged !== undefined)
+    for (const item of message.damaged) writeNestedDamagedRange(writer, 18, item)
+  if (message.done) writer.bool(24, message.done)
+}
+
+let widthNodeId = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedNodeId(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<NodeId>,
+): void {
+  const start = writer.begin(tag, widthNodeId)
+  writeNodeId(writer, message)
+  widthNodeId = writer.end(start, widthNodeId)
+}
+
+let widthMessage = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedMessage(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<Message>,
+): void {
+  const start = writer.begin(tag, widthMessage)
+  writeMessage(writer, message)
+  widthMessage = writer.end(start, widthMessage)
+}
+
+let widthOutgoingMessage = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedOutgoingMessage(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<OutgoingMessage>,
+): void {
+  const start = writer.begin(tag, widthOutgoingMessage)
+  writeOutgoingMessage(writer, message)
+  widthOutgoingMessage = writer.end(start, widthOutgoingMessage)
+}
+
+let widthPublishResult = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedPublishResult(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<PublishResult>,
+): void {
+  const start = writer.begin(tag, widthPublishResult)
+  writePublishResult(writer, message)
+  widthPublishResult = writer.end(start, widthPublishResult)
+}
+
+let widthRefusal = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedRefusal(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<Refusal>,
+): void {
+  const start = writer.begin(tag, widthRefusal)
+  writeRefusal(writer, message)
+  widthRefusal = writer.end(start, widthRefusal)
+}
+
+let widthStart = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedStart(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<Start>,
+): void {
+  const start = writer.begin(tag, widthStart)
+  writeStart(writer, message)
+  widthStart = writer.end(start, widthStart)
+}
+
+let widthNow = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedNow(writer: ProtoWriter, tag: number, message: ProtoInit<Now>): void {
+  const start = writer.begin(tag, widthNow)
+  writeNow(writer, message)
+  widthNow = writer.end(start, widthNow)
+}
+
+let widthEarliest = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedEarliest(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<Earliest>,
+): void {
+  const start = writer.begin(tag, widthEarliest)
+  writeEarliest(writer, message)
+  widthEarliest = writer.end(start, widthEarliest)
+}
+
+let widthLast = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedLast(writer: ProtoWriter, tag: number, message: ProtoInit<Last>): void {
+  const start = writer.begin(tag, widthLast)
+  writeLast(writer, message)
+  widthLast = writer.end(start, widthLast)
+}
+
+let widthPosition = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedPosition(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<Position>,
+): void {
+  const start = writer.begin(tag, widthPosition)
+  writePosition(writer, message)
+  widthPosition = writer.end(start, widthPosition)
+}
+
+let widthDamagedRange = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedDamagedRange(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<DamagedRange>,
+): void {
+  const start = writer.begin(tag, widthDamagedRange)
+  writeDamagedRange(writer, message)
+  widthDamagedRange = writer.end(start, widthDamagedRange)
+}
+
+let widthLogInfo = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedLogInfo(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<LogInfo>,
+): void {
+  const start = writer.begin(tag, widthLogInfo)
+  writeLogInfo(writer, message)
+  widthLogInfo = writer.end(start, widthLogInfo)
+}
+
+let widthQueueMessage = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedQueueMessage(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<QueueMessage>,
+): void {
+  const start = writer.begin(tag, widthQueueMessage)
+  writeQueueMessage(writer, message)
+  widthQueueMessage = writer.end(start, widthQueueMessage)
+}
+
+let widthOutgoingQueueMessage = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedOutgoingQueueMessage(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<OutgoingQueueMessage>,
+): void {
+  const start = writer.begin(tag, widthOutgoingQueueMessage)
+  writeOutgoingQueueMessage(writer, message)
+  widthOutgoingQueueMessage = writer.end(start, widthOutgoingQueueMessage)
+}
+
+let widthEnqueued = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedEnqueued(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<Enqueued>,
+): void {
+  const start = writer.begin(tag, widthEnqueued)
+  writeEnqueued(writer, message)
+  widthEnqueued = writer.end(start, widthEnqueued)
+}
+
+let widthSettlement = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedSettlement(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<Settlement>,
+): void {
+  const start = writer.begin(tag, widthSettlement)
+  writeSettlement(writer, message)
+  widthSettlement = writer.end(start, widthSettlement)
+}
+
+let widthAcknowledge = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedAcknowledge(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<Acknowledge>,
+): void {
+  const start = writer.begin(tag, widthAcknowledge)
+  writeAcknowledge(writer, message)
+  widthAcknowledge = writer.end(start, widthAcknowledge)
+}
+
+let widthRelease = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedRelease(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<Release>,
+): void {
+  const start = writer.begin(tag, widthRelease)
+  writeRelease(writer, message)
+  widthRelease = writer.end(start, widthRelease)
+}
+
+let widthExtend = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedExtend(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<Extend>,
+): void {
+  const start = writer.begin(tag, widthExtend)
+  writeExtend(writer, message)
+  widthExtend = writer.end(start, widthExtend)
+}
+
+let widthQueueInfo = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedQueueInfo(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<QueueInfo>,
+): void {
+  const start = writer.begin(tag, widthQueueInfo)
+  writeQueueInfo(writer, message)
+  widthQueueInfo = writer.end(start, widthQueueInfo)
+}
+
+let widthListener = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedListener(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<Listener>,
+): void {
+  const start = writer.begin(tag, widthListener)
+  writeListener(writer, message)
+  widthListener = writer.end(start, widthListener)
+}
+
+function readNodeId(reader: ProtoReader, end: number, previous: NodeId | undefined): NodeId {
+  let tenantId = previous?.tenantId ?? ''
+  let blName = previous?.blName ?? ''
+  let deviceId = previous?.deviceId ?? ''
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        tenantId = reader.string(end)
+        break
+      case 18:
+        blName = reader.string(end)
+        break
+      case 26:
+        deviceId = reader.string(end)
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { tenantId, blName, deviceId }
+}
+
+function readMessage(reader: ProtoReader, end: number, previous: Message | undefined): Message {
+  let id = previous?.id ?? ''
+  let topic = previous?.topic ?? ''
+  let origin = previous?.origin
+  let headId = previous?.headId ?? 0
+  let payload = previous?.payload ?? emptyBytes
+  let headers: Map<string, string> | undefined = previous && new Map(previous.headers)
+  let createdAtMs = previous?.createdAtMs ?? 0
+  let deleted = previous?.deleted ?? false
+  let sequence = previous?.sequence ?? 0
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        id = reader.string(end)
+        break
+      case 18:
+        topic = reader.string(end)
+        break
+      case 26:
+        origin = readNodeId(reader, reader.nested(end), origin)
+        break
+      case 32:
+        headId = reader.uint64()
+        break
+      case 42:
+        payload = reader.bytes(end)
+        break
+      case 50:
+        reader.mapEntry(end, (headers ??= new Map()))
+        break
+      case 56:
+        createdAtMs = reader.uint64()
+        break
+      case 64:
+        deleted = reader.bool()
+        break
+      case 72:
+        sequence = reader.uint64()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return {
+    id,
+    topic,
+    origin,
+    headId,
+    payload,
+    headers: headers ?? emptyStringMap,
+    createdAtMs,
+    deleted,
+    sequence,
+  }
+}
+
+function readOutgoingMessage(
+  reader: ProtoReader,
+  end: number,
+  previous: OutgoingMessage | undefined,
+): OutgoingMessage {
+  let topic = previous?.topic ?? ''
+  let payload = previous?.payload ?? emptyBytes
+  let headers: Map<string, string> | undefined = previous && new Map(previous.headers)
+  let publishId = previous?.publishId ?? ''
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        topic = reader.string(end)
+        break
+      case 18:
+        payload = reader.bytes(end)
+        break
+      case 26:
+        reader.mapEntry(end, (headers ??= new Map()))
+        break
+      case 34:
+        publishId = reader.string(end)
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { topic, payload, headers: headers ?? emptyStringMap, publishId }
+}
+
+function readPublishStreamRequest(
+  reader: ProtoReader,
+  end: number,
+  previous: PublishStreamRequest | undefined,
+): PublishStreamRequest {
+  let batchId = previous?.batchId ?? 0
+  const messages: OutgoingMessage[] = previous === undefined ? [] : [...previous.messages]
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 8:
+        batchId = reader.uint64()
+        break
+      case 18:
+        messages.push(readOutgoingMessage(reader, reader.nested(end), undefined))
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { batchId, messages }
+}
+
+function readPublishStreamResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: PublishStreamResponse | undefined,
+): PublishStreamResponse {
+  let batchId = previous?.batchId ?? 0
+  const results: PublishResult[] = previous === undefined ? [] : [...previous.results]
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 8:
+        batchId = reader.uint64()
+        break
+      case 18:
+        results.push(readPublishResult(reader, reader.nested(end), undefined))
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { batchId, results }
+}
+
+function readPublishResult(
+  reader: ProtoReader,
+  end: number,
+  previous: PublishResult | undefined,
+): PublishResult {
+  let headId = previous?.headId ?? 0
+  let id = previous?.id ?? ''
+  let createdAtMs = previous?.createdAtMs ?? 0
+  let duplicate = previous?.duplicate ?? false
+  let refusal = previous?.refusal
+  let sequence = previous?.sequence ?? 0
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 8:
+        headId = reader.uint64()
+        break
+      case 18:
+        id = reader.string(end)
+        break
+      case 24:
+        createdAtMs = reader.uint64()
+        break
+      case 32:
+        duplicate = reader.bool()
+        break
+      case 42:
+        refusal = readRefusal(reader, reader.nested(end), refusal)
+        break
+      case 48:
+        sequence = reader.uint64()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { headId, id, createdAtMs, duplicate, refusal, sequence }
+}
+
+function readRefusal(reader: ProtoReader, end: number, previous: Refusal | undefined): Refusal {
+  let code = previous?.code ?? 0
+  let reason = previous?.reason ?? ''
+  let message = previous?.message ?? ''
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 8:
+        code = reader.uint32()
+        break
+      case 18:
+        reason = reader.string(end)
+        break
+      case 26:
+        message = reader.string(end)
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { code, reason, message }
+}
+
+function readSubscribeRequest(
+  reader: ProtoReader,
+  end: number,
+  previous: SubscribeRequest | undefined,
+): SubscribeRequest {
+  let filter = previous?.filter ?? ''
+  let origin = previous?.origin
+  let start = previous?.start
+  let maxBatch = previous?.maxBatch ?? 0
+  let headsOnly = previous?.headsOnly ?? false
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        filter = reader.string(end)
+        break
+      case 18:
+        origin = readNodeId(reader, reader.nested(end), origin)
+        break
+      case 26:
+        start = readStart(reader, reader.nested(end), start)
+        break
+      case 32:
+        maxBatch = reader.uint32()
+        break
+      case 40:
+        headsOnly = reader.bool()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { filter, origin, start, maxBatch, headsOnly }
+}
+
+function readStart(reader: ProtoReader, end: number, previous: Start | undefined): Start {
+  let at: Start['at'] = previous?.at
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        at = {
+          case: 'now',
+          value: readNow(reader, reader.nested(end), at?.case === 'now' ? at.value : undefined),
+        }
+        break
+      case 18:
+        at = {
+          case: 'earliest',
+          value: readEarliest(
+            reader,
+            reader.nested(end),
+            at?.case === 'earliest' ? at.value : undefined,
+          ),
+        }
+        break
+      case 26:
+        at = {
+          case: 'last',
+          value: readLast(reader, reader.nested(end), at?.case === 'last' ? at.value : undefined),
+        }
+        break
+      case 34:
+        at = {
+          case: 'after',
+          value: readPosition(
+            reader,
+            reader.nested(end),
+            at?.case === 'after' ? at.value : undefined,
+          ),
+        }
+        break
+      case 40:
+        at = { case: 'headId', value: reader.uint64() }
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { at }
+}
+
+function readNow(reader: ProtoReader, end: number, _previous: Now | undefined): Now {
+  while (reader.position < end) {
+    reader.skip(reader.tag(), end)
+  }
+  reader.check(end)
+  return {}
+}
+
+function readEarliest(reader: ProtoReader, end: number, _previous: Earliest | undefined): Earliest {
+  while (reader.position < end) {
+    reader.skip(reader.tag(), end)
+  }
+  reader.check(end)
+  return {}
+}
+
+function readLast(reader: ProtoReader, end: number, _previous: Last | undefined): Last {
+  while (reader.position < end) {
+    reader.skip(reader.tag(), end)
+  }
+  reader.check(end)
+  return {}
+}
+
+function readPosition(reader: ProtoReader, end: number, previous: Position | undefined): Position {
+  let epoch = previous?.epoch ?? ''
+  let sequence = previous?.sequence ?? 0
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        epoch = reader.string(end)
+        break
+      case 16:
+        sequence = reader.uint64()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { epoch, sequence }
+}
+
+function readSubscribeResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: SubscribeResponse | undefined,
+): SubscribeResponse {
+  const messages: Message[] = previous === undefined ? [] : [...previous.messages]
+  let position = previous?.position
+  let caughtUp = previous?.caughtUp ?? false
+  const damaged: DamagedRange[] = previous === undefined ? [] : [...previous.damaged]
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        messages.push(readMessage(reader, reader.nested(end), undefined))
+        break
+      case 18:
+        position = readPosition(reader, reader.nested(end), position)
+        break
+      case 24:
+        caughtUp = reader.bool()
+        break
+      case 34:
+        damaged.push(readDamagedRange(reader, reader.nested(end), undefined))
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { messages, position, caughtUp, damaged }
+}
+
+function readDamagedRange(
+  reader: ProtoReader,
+  end: number,
+  previous: DamagedRange | undefined,
+): DamagedRange {
+  let topic = previous?.topic ?? ''
+  let origin = previous?.origin
+  let fromHeadId = previous?.fromHeadId ?? 0
+  let toHeadId = previous?.toHeadId ?? 0
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        topic = reader.string(end)
+        break
+      case 18:
+        origin = readNodeId(reader, reader.nested(end), origin)
+        break
+      case 24:
+        fromHeadId = reader.uint64()
+        break
+      case 32:
+        toHeadId = reader.uint64()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { topic, origin, fromHeadId, toHeadId }
+}
+
+function readListLogsRequest(
+  reader: ProtoReader,
+  end: number,
+  previous: ListLogsRequest | undefined,
+): ListLogsRequest {
+  let filter = previous?.filter ?? ''
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        filter = reader.string(end)
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { filter }
+}
+
+function readListLogsResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: ListLogsResponse | undefined,
+): ListLogsResponse {
+  const logs: LogInfo[] = previous === undefined ? [] : [...previous.logs]
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        logs.push(readLogInfo(reader, reader.nested(end), undefined))
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { logs }
+}
+
+function readLogInfo(reader: ProtoReader, end: number, previous: LogInfo | undefined): LogInfo {
+  let topic = previous?.topic ?? ''
+  let origin = previous?.origin
+  let headId = previous?.headId ?? 0
+  let trimmedTo = previous?.trimmedTo ?? 0
+  let storedBytes = previous?.storedBytes ?? 0
+  let lastSequence = previous?.lastSequence ?? 0
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        topic = reader.string(end)
+        break
+      case 18:
+        origin = readNodeId(reader, reader.nested(end), origin)
+        break
+      case 24:
+        headId = reader.uint64()
+        break
+      case 32:
+        trimmedTo = reader.uint64()
+        break
+      case 40:
+        storedBytes = reader.uint64()
+        break
+      case 48:
+        lastSequence = reader.uint64()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { topic, origin, headId, trimmedTo, storedBytes, lastSequence }
+}
+
+function readQueueMessage(
+  reader: ProtoReader,
+  end: number,
+  previous: QueueMessage | undefined,
+): QueueMessage {
+  let id = previous?.id ?? ''
+  let queue = previous?.queue ?? ''
+  let topic = previous?.topic ?? ''
+  let source = previous?.source
+  let target = previous?.target
+  let payload = previous?.payload ?? emptyBytes
+  let headers: Map<string, string> | undefined = previous && new Map(previous.headers)
+  let createdAtMs = previous?.createdAtMs ?? 0
+  let sequence = previous?.sequence ?? 0
+  let attempts = previous?.attempts ?? 0
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        id = reader.string(end)
+        break
+      case 18:
+        queue = reader.string(end)
+        break
+      case 26:
+        topic = reader.string(end)
+        break
+      case 34:
+        source = readNodeId(reader, reader.nested(end), source)
+        break
+      case 42:
+        target = readNodeId(reader, reader.nested(end), target)
+        break
+      case 50:
+        payload = reader.bytes(end)
+        break
+      case 58:
+        reader.mapEntry(end, (headers ??= new Map()))
+        break
+      case 64:
+        createdAtMs = reader.uint64()
+        break
+      case 72:
+        sequence = reader.uint64()
+        break
+      case 80:
+        attempts = reader.uint32()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return {
+    id,
+    queue,
+    topic,
+    source,
+    target,
+    payload,
+    headers: headers ?? emptyStringMap,
+    createdAtMs,
+    sequence,
+    attempts,
+  }
+}
+
+function readOutgoingQueueMessage(
+  reader: ProtoReader,
+  end: number,
+  previous: OutgoingQueueMessage | undefined,
+): OutgoingQueueMessage {
+  let queue = previous?.queue ?? ''
+  let topic = previous?.topic ?? ''
+  let target = previous?.target
+  let payload = previous?.payload ?? emptyBytes
+  let headers: Map<string, string> | undefined = previous && new Map(previous.headers)
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        queue = reader.string(end)
+        break
+      case 18:
+        topic = reader.string(end)
+        break
+      case 26:
+        target = readNodeId(reader, reader.nested(end), target)
+        break
+      case 34:
+        payload = reader.bytes(end)
+        break
+      case 42:
+        reader.mapEntry(end, (headers ??= new Map()))
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { queue, topic, target, payload, headers: headers ?? emptyStringMap }
+}
+
+function readEnqueueRequest(
+  reader: ProtoReader,
+  end: number,
+  previous: EnqueueRequest | undefined,
+): EnqueueRequest {
+  const messages: OutgoingQueueMessage[] = previous === undefined ? [] : [...previous.messages]
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        messages.push(readOutgoingQueueMessage(reader, reader.nested(end), undefined))
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { messages }
+}
+
+function readEnqueueResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: EnqueueResponse | undefined,
+): EnqueueResponse {
+  const messages: Enqueued[] = previous === undefined ? [] : [...previous.messages]
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        messages.push(readEnqueued(reader, reader.nested(end), undefined))
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { messages }
+}
+
+function readEnqueued(reader: ProtoReader, end: number, previous: Enqueued | undefined): Enqueued {
+  let id = previous?.id ?? ''
+  let sequence = previous?.sequence ?? 0
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        id = reader.string(end)
+        break
+      case 16:
+        sequence = reader.uint64()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { id, sequence }
+}
+
+function readConsumeRequest(
+  reader: ProtoReader,
+  end: number,
+  previous: ConsumeRequest | undefined,
+): ConsumeRequest {
+  let queue = previous?.queue ?? ''
+  let maxInFlight = previous?.maxInFlight ?? 0
+  let leaseMs = previous?.leaseMs ?? 0
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        queue = reader.string(end)
+        break
+      case 16:
+        maxInFlight = reader.uint32()
+        break
+      case 24:
+        leaseMs = reader.uint32()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { queue, maxInFlight, leaseMs }
+}
+
+function readConsumeResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: ConsumeResponse | undefined,
+): ConsumeResponse {
+  let message = previous?.message
+  let leaseId = previous?.leaseId ?? ''
+  let leaseUntilMs = previous?.leaseUntilMs ?? 0
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        message = readQueueMessage(reader, reader.nested(end), message)
+        break
+      case 18:
+        leaseId = reader.string(end)
+        break
+      case 24:
+        leaseUntilMs = reader.uint64()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { message, leaseId, leaseUntilMs }
+}
+
+function readSettleRequest(
+  reader: ProtoReader,
+  end: number,
+  previous: SettleRequest | undefined,
+): SettleRequest {
+  const settlements: Settlement[] = previous === undefined ? [] : [...previous.settlements]
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        settlements.push(readSettlement(reader, reader.nested(end), undefined))
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { settlements }
+}
+
+function readSettlement(
+  reader: ProtoReader,
+  end: number,
+  previous: Settlement | undefined,
+): Settlement {
+  let queue = previous?.queue ?? ''
+  let leaseId = previous?.leaseId ?? ''
+  let action: Settlement['action'] = previous?.action
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        queue = reader.string(end)
+        break
+      case 18:
+        leaseId = reader.string(end)
+        break
+      case 26:
+        action = {
+          case: 'acknowledge',
+          value: readAcknowledge(
+            reader,
+            reader.nested(end),
+            action?.case === 'acknowledge' ? action.value : undefined,
+          ),
+        }
+        break
+      case 34:
+        action = {
+          case: 'release',
+          value: readRelease(
+            reader,
+            reader.nested(end),
+            action?.case === 'release' ? action.value : undefined,
+          ),
+        }
+        break
+      case 42:
+        action = {
+          case: 'extend',
+          value: readExtend(
+            reader,
+            reader.nested(end),
+            action?.case === 'extend' ? action.value : undefined,
+          ),
+        }
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { queue, leaseId, action }
+}
+
+function readAcknowledge(
+  reader: ProtoReader,
+  end: number,
+  _previous: Acknowledge | undefined,
+): Acknowledge {
+  while (reader.position < end) {
+    reader.skip(reader.tag(), end)
+  }
+  reader.check(end)
+  return {}
+}
+
+function readRelease(reader: ProtoReader, end: number, previous: Release | undefined): Release {
+  let delayMs = previous?.delayMs ?? 0
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 8:
+        delayMs = reader.uint32()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { delayMs }
+}
+
+function readExtend(reader: ProtoReader, end: number, previous: Extend | undefined): Extend {
+  let leaseMs = previous?.leaseMs ?? 0
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 8:
+        leaseMs = reader.uint32()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { leaseMs }
+}
+
+function readSettleResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: SettleResponse | undefined,
+): SettleResponse {
+  const accepted: boolean[] = previous === undefined ? [] : [...previous.accepted]
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 8:
+        accepted.push(reader.bool())
+        break
+      case 10: {
+        const stop = reader.nested(end)
+        while (reader.position < stop) accepted.push(reader.bool())
+        reader.check(stop)
+        break
+      }
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { accepted }
+}
+
+function readListQueuesRequest(
+  reader: ProtoReader,
+  end: number,
+  _previous: ListQueuesRequest | undefined,
+): ListQueuesRequest {
+  while (reader.position < end) {
+    reader.skip(reader.tag(), end)
+  }
+  reader.check(end)
+  return {}
+}
+
+function readListQueuesResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: ListQueuesResponse | undefined,
+): ListQueuesResponse {
+  const queues: QueueInfo[] = previous === undefined ? [] : [...previous.queues]
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        queues.push(readQueueInfo(reader, reader.nested(end), undefined))
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { queues }
+}
+
+function readQueueInfo(
+  reader: ProtoReader,
+  end: number,
+  previous: QueueInfo | undefined,
+): QueueInfo {
+  let queue = previous?.queue ?? ''
+  let depth = previous?.depth ?? 0
+  let leased = previous?.leased ?? 0
+  let lastSequence = previous?.lastSequence ?? 0
+  let oldestAtMs = previous?.oldestAtMs ?? 0
+  let consumers = previous?.consumers ?? 0
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        queue = reader.string(end)
+        break
+      case 16:
+        depth = reader.uint64()
+        break
+      case 24:
+        leased = reader.uint64()
+        break
+      case 32:
+        lastSequence = reader.uint64()
+        break
+      case 40:
+        oldestAtMs = reader.uint64()
+        break
+      case 48:
+        consumers = reader.uint32()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { queue, depth, leased, lastSequence, oldestAtMs, consumers }
+}
+
+function readPurgeQueueRequest(
+  reader: ProtoReader,
+  end: number,
+  previous: PurgeQueueRequest | undefined,
+): PurgeQueueRequest {
+  let queue = previous?.queue ?? ''
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        queue = reader.string(end)
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { queue }
+}
+
+function readPurgeQueueResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: PurgeQueueResponse | undefined,
+): PurgeQueueResponse {
+  let removed = previous?.removed ?? 0
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 8:
+        removed = reader.uint64()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { removed }
+}
+
+function readGetStatusRequest(
+  reader: ProtoReader,
+  end: number,
+  _previous: GetStatusRequest | undefined,
+): GetStatusRequest {
+  while (reader.position < end) {
+    reader.skip(reader.tag(), end)
+  }
+  reader.check(end)
+  return {}
+}
+
+function readGetStatusResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: GetStatusResponse | undefined,
+): GetStatusResponse {
+  let node = previous?.node
+  let version = previous?.version ?? ''
+  let storage = previous?.storage ?? ''
+  let durability = previous?.durability ?? ''
+  let epoch = previous?.epoch ?? ''
+  let dataFolder = previous?.dataFolder ?? ''
+  let startedAtMs = previous?.startedAtMs ?? 0
+  let ready = previous?.ready ?? false
+  let error = previous?.error ?? ''
+  let logs = previous?.logs ?? 0
+  let lastSequence = previous?.lastSequence ?? 0
+  let storedBytes = previous?.storedBytes ?? 0
+  let lastCommitAgeMs = previous?.lastCommitAgeMs ?? 0
+  let damagedRecords = previous?.damagedRecords ?? 0
+  let subscriptions = previous?.subscriptions ?? 0
+  let queues = previous?.queues ?? 0
+  const listeners: Listener[] = previous === undefined ? [] : [...previous.listeners]
+  let residentBytes = previous?.residentBytes ?? 0
+  let freeDiskBytes = previous?.freeDiskBytes ?? 0
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        node = readNodeId(reader, reader.nested(end), node)
+        break
+      case 18:
+        version = reader.string(end)
+        break
+      case 26:
+        storage = reader.string(end)
+        break
+      case 34:
+        durability = reader.string(end)
+        break
+      case 42:
+        epoch = reader.string(end)
+        break
+      case 50:
+        dataFolder = reader.string(end)
+        break
+      case 56:
+        startedAtMs = reader.uint64()
+        break
+      case 64:
+        ready = reader.bool()
+        break
+      case 74:
+        error = reader.string(end)
+        break
+      case 80:
+        logs = reader.uint64()
+        break
+      case 88:
+        lastSequence = reader.uint64()
+        break
+      case 96:
+        storedBytes = reader.uint64()
+        break
+      case 104:
+        lastCommitAgeMs = reader.uint64()
+        break
+      case 112:
+        damagedRecords = reader.uint64()
+        break
+      case 120:
+        subscriptions = reader.uint64()
+        break
+      case 128:
+        queues = reader.uint64()
+        break
+      case 138:
+        listeners.push(readListener(reader, reader.nested(end), undefined))
+        break
+      case 144:
+        residentBytes = reader.uint64()
+        break
+      case 152:
+        freeDiskBytes = reader.uint64()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return {
+    node,
+    version,
+    storage,
+    durability,
+    epoch,
+    dataFolder,
+    startedAtMs,
+    ready,
+    error,
+    logs,
+    lastSequence,
+    storedBytes,
+    lastCommitAgeMs,
+    damagedRecords,
+    subscriptions,
+    queues,
+    listeners,
+    residentBytes,
+    freeDiskBytes,
+  }
+}
+
+function readListener(reader: ProtoReader, end: number, previous: Listener | undefined): Listener {
+  let protocol = previous?.protocol ?? ''
+  let address = previous?.address ?? ''
+  let tls = previous?.tls ?? false
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        protocol = reader.string(end)
+        break
+      case 18:
+        address = reader.string(end)
+        break
+      case 24:
+        tls = reader.bool()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { protocol, address, tls }
+}
+
+function readGetMetricsRequest(
+  reader: ProtoReader,
+  end: number,
+  _previous: GetMetricsRequest | undefined,
+): GetMetricsRequest {
+  while (reader.position < end) {
+    reader.skip(reader.tag(), end)
+  }
+  reader.check(end)
+  return {}
+}
+
+function readGetMetricsResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: GetMetricsResponse | undefined,
+): GetMetricsResponse {
+  let text = previous?.text ?? ''
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        text = reader.string(end)
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { text }
+}
+
+function readBackupRequest(
+  reader: ProtoReader,
+  end: number,
+  _previous: BackupRequest | undefined,
+): BackupRequest {
+  while (reader.position < end) {
+    reader.skip(reader.tag(), end)
+  }
+  reader.check(end)
+  return {}
+}
+
+function readBackupResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: BackupResponse | undefined,
+): BackupResponse {
+  let chunk = previous?.chunk ?? emptyBytes
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        chunk = reader.bytes(end)
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { chunk }
+}
+
+function readVerifyRequest(
+  reader: ProtoReader,
+  end: number,
+  _previous: VerifyRequest | undefined,
+): VerifyRequest {
+  while (reader.position < end) {
+    reader.skip(reader.tag(), end)
+  }
+  reader.check(end)
+  return {}
+}
+
+function readVerifyResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: VerifyResponse | undefined,
+): VerifyResponse {
+  let recordsChecked = previous?.recordsChecked ?? 0
+  const damaged: DamagedRange[] = previous === undefined ? [] : [...previous.damaged]
+  let done = previous?.done ?? false
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 8:
+        recordsChecked = reader.uint64()
+        break
+      case 18:
+        damaged.push(readDamagedRange(reader, reader.nested(end), undefined))
+        break
+      case 24:
+        done = reader.bool()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { recordsChecked, damaged, done }
+}
+
+const sharedWriter = new ProtoWriter()
