@@ -1,0 +1,31 @@
+/**
+ * Access as the bus asks for it: once per operation, for every protocol alike (architecture 8).
+ * Rules live elsewhere and are handed to the bus; until there are any, everything is allowed.
+ */
+
+import { BusError } from '../model/errors.ts'
+import type { Action, Identity } from '../model/identity.ts'
+
+export interface AccessCheck {
+  /**
+   * @param resource topic, filter, queue, name or procedure; empty for actions on the daemon itself
+   * @returns undefined when allowed, else the rule that refuses, for people to read
+   */
+  refusal(identity: Identity, action: Action, resource: string): string | undefined
+}
+
+export const allowEverything: AccessCheck = { refusal: () => undefined }
+
+/** @throws BusError `permission_denied/access_denied` that names the rule */
+export function requireAccess(
+  access: AccessCheck,
+  identity: Identity,
+  action: Action,
+  resource: string,
+): void {
+  const rule = access.refusal(identity, action, resource)
+  if (rule === undefined) return
+  const what = resource === '' ? action : `${action} ${JSON.stringify(resource)}`
+  const text = `${identity.user} may not ${what}: ${rule}`
+  throw new BusError('permission_denied', 'access_denied', text)
+}

@@ -1,0 +1,294 @@
+/** The handle of one client: checks access, names and limits, and passes on to store and queues. */
+
+import { BusError, toBusError } from '../model/errors.ts'
+import type { Action, Identity } from '../model/identity.ts'
+import type { OutgoingMessage, StoredMessage } from '../model/message.ts'
+import { checkName } from '../model/name.ts'
+import type { OutgoingQueueMessage } from '../model/queue-message.ts'
+import type { TopicFilter } from '../model/topic-filter.ts'
+import { topicMatches } from '../model/topic-filter.ts'
+import { requireAccess } from './access.ts'
+import type {
+  BusClient,
+  Consumer,
+  ConsumeOptions,
+  ConsumerSink,
+  LogOperations,
+  QueueOperations,
+  Settlement,
+  SubscribeOptions,
+  Subscription,
+  SubscriptionSink,
+} from './bus-client.ts'
+import { type Cursor, FeedCursor, LastCursor, LogCursor } from './cursor.ts'
+import { LogSubscription } from './log-subscription.ts'
+import type { AppendOutcome, LogInfo } from './log-store.ts'
+import { compareLogs } from './log-order.ts'
+import { checkOutgoing, checkQueueMessage, checkWritableTopic } from './message-checks.ts'
+import type { MsgBus } from './msg-bus.ts'
+
+const pageMessagesDefault = 1_000
+// Keeps one page of a catch-up small beside the buffers of a connection.
+const pageBytes = 262_144
+
+export class ClientHandle implements BusClient {
+  readonly identity: Identity
+  readonly #bus: MsgBus
+  readonly #onClose: () => void
+  readonly #subscriptions = new Set<LogSubscription>()
+  readonly #consumers = new Set<Consumer>()
+
+  constructor(bus: MsgBus, identity: Identity, onClose: () => void) {
+    this.#bus = bus
+    this.identity = identity
+    this.#onClose = onClose
+  }
+
+  async publish(messages: readonly OutgoingMessage[]): Promise<AppendOutcome[]> {
+    const store = this.#bus.requireStore()
+    const refusals = this.#refusals(messages)
+    if (refusals === undefined) {
+      const outcomes = await store.append(messages)
+      this.#count(outcomes)
+      return outcomes
+    }
+    const stored = messages.filter((_, i) => refusals[i] === undefined)
+    const appended = stored.length > 0 ? await store.append(stored) : []
+    this.#count(appended)
+    let next = 0
+    const outcomes: AppendOutcome[] = []
+    for (const refusal of refusals) {
+      const outcome = refusal ?? appended[next++]
+      if (outcome !== undefined) outcomes.push(outcome)
+    }
+    return outcomes
+  }
+
+  subscribe(options: SubscribeOptions, sink: SubscriptionSink): Subscription {
+    const { limits, router, counters } = this.#bus
+    const topic = options.kind === 'log' ? options.log.topic : options.filter
+    this.#require('subscribe', topic)
+    if (options.kind === 'log') checkName('topic', topic, limits.topicBytes)
+    if (this.#subscriptions.size >= limits.subscriptionsPerClient) {
+      const text = `this client has ${limits.subscriptionsPerClient} subscriptions, which is the limit`
+      throw new BusError('resource_exhausted', 'quota_exceeded', text)
+    }
+    const subscription = new LogSubscription({
+      cursor: this.#cursor(options),
+      sink,
+      page: {
+        messages: Math.min(options.pageMessages ?? pageMessagesDefault, limits.fetchMessages),
+        bytes: pageBytes,
+      },
+      live: options.kind === 'filter' && options.live === true,
+      counters,
+      onClose: () => {
+        this.#subscriptions.delete(subscription)
+        if (options.kind === 'log') router.removeTopic(topic, subscription)
+        else router.removeFilter(options.filter, subscription)
+      },
+    })
+    this.#subscriptions.add(subscription)
+    if (options.kind === 'log') router.addTopic(topic, subscription)
+    else router.addFilter(options.filter, subscription)
+    return subscription
+  }
+
+  readonly log: LogOperations = {
+    fetch: async (log, fromHead, limit) => {
+      this.#require('fetch', log.topic)
+      checkName('topic', log.topic, this.#bus.limits.topicBytes)
+      return this.#bus.requireStore().read(log, Math.max(1, fromHead), limit)
+    },
+    head: (log) => {
+      this.#require('fetch', log.topic)
+      checkName('topic', log.topic, this.#bus.limits.topicBytes)
+      return this.#bus.requireStore().head(log)
+    },
+    list: (filter) => {
+      this.#require('fetch', filter ?? '#')
+      return listLogs(this.#bus.requireStore().logs(), filter)
+    },
+    deleteRange: async ({ topic, fromHead, toHead }) => {
+      checkWritableTopic(topic, this.#bus.limits)
+      this.#require('delete', topic)
+      if (fromHead > toHead) {
+        const text = 'from_head_id must be <= to_head_id'
+        throw new BusError('invalid_argument', 'range_reversed', text)
+      }
+      const beyondHead = this.#bus.deleteBeyondHead
+      const store = this.#bus.requireStore()
+      const { deletedCount } = await store.deleteRange({ topic, fromHead, toHead, beyondHead })
+      this.#bus.counters.messagesDeleted += deletedCount
+      return deletedCount
+    },
+    syncStates: async () => {
+      this.#require('sync', '')
+      return this.#bus.requireStore().syncStates()
+    },
+  }
+
+  readonly queue: QueueOperations = {
+    enqueue: async (messages) => this.#enqueue(messages),
+    peek: async (queue) => this.#queues('consume', queue).peek(queue),
+    ack: async (queue, messageId) => {
+      const queues = this.#queues('consume', queue)
+      checkName('message_id', messageId, this.#bus.limits.messageIdBytes)
+      return queues.ack(queue, messageId)
+    },
+    reject: async (queue, messageId) => {
+      const queues = this.#queues('consume', queue)
+      checkName('message_id', messageId, this.#bus.limits.messageIdBytes)
+      return queues.reject(queue, messageId)
+    },
+    consume: (options, sink) => this.#consume(options, sink),
+    settle: async (settlements) => this.#settle(settlements),
+    list: async () => {
+      this.#require('consume', '')
+      return this.#bus.requireQueues().list()
+    },
+    purge: async (queue) => this.#queues('consume', queue).purge(queue),
+  }
+
+  close(): void {
+    for (const subscription of [...this.#subscriptions]) subscription.close()
+    for (const consumer of [...this.#consumers]) consumer.close()
+    this.#onClose()
+  }
+
+  /** Ends everything from the side of the bus. */
+  end(error: BusError): void {
+    for (const subscription of [...this.#subscriptions]) subscription.end(error)
+    this.#onClose()
+  }
+
+  /**
+   * Outcomes of the messages that do not go to the store: refused ones, and those that a rule keeps
+   * from being stored, which are routed here. Undefined when all go to the store.
+   */
+  #refusals(messages: readonly OutgoingMessage[]): (AppendOutcome | undefined)[] | undefined {
+    let refusals: (AppendOutcome | undefined)[] | undefined
+    const { node, limits, topicRules } = this.#bus
+    for (const [i, message] of messages.entries()) {
+      let outcome: AppendOutcome | undefined
+      try {
+        const settings = topicRules.of(message.topic)
+        checkOutgoing(message, node, limits, settings)
+        this.#require('publish', message.topic)
+        if (settings.store === 'never') outcome = this.#routeOnly(message)
+      } catch (error) {
+        this.#bus.counters.messagesRefused += 1
+        outcome = { kind: 'rejected', error: toBusError(error) }
+      }
+      if (outcome === undefined) continue
+      refusals ??= new Array<AppendOutcome | undefined>(messages.length).fill(undefined)
+      refusals[i] = outcome
+    }
+    return refusals
+  }
+
+  #routeOnly(message: OutgoingMessage): AppendOutcome {
+    const routed: StoredMessage = {
+      topic: message.topic,
+      origin: this.#bus.node,
+      id: crypto.randomUUID(),
+      headId: 0,
+      sequence: 0,
+      payload: message.payload,
+      headers: message.headers,
+      createdAtMs: this.#bus.clock.now(),
+      deleted: false,
+    }
+    this.#bus.route([routed])
+    return { kind: 'stored', message: routed }
+  }
+
+  #count(outcomes: readonly AppendOutcome[]): void {
+    const { counters } = this.#bus
+    for (const outcome of outcomes) {
+      if (outcome.kind === 'rejected') counters.messagesRefused += 1
+      else if (outcome.kind === 'duplicate') counters.messagesDeduplicated += 1
+      else {
+        counters.messagesPublished += 1
+        counters.payloadBytesPublished += outcome.message.payload.length
+      }
+    }
+  }
+
+  #cursor(options: SubscribeOptions): Cursor {
+    const store = this.#bus.requireStore()
+    if (options.kind === 'filter') {
+      const { filter, origin, start } = options
+      switch (start.at) {
+        case 'earliest':
+          return new FeedCursor(store, filter, origin, 0)
+        case 'now':
+          return new FeedCursor(store, filter, origin, store.lastSequence)
+        case 'after':
+          return new FeedCursor(store, filter, origin, start.sequence)
+        case 'last':
+          return new LastCursor(store, new FeedCursor(store, filter, origin, store.lastSequence))
+      }
+    }
+    const { log, start } = options
+    const head = store.head(log) ?? 0
+    switch (start.at) {
+      case 'head':
+        return new LogCursor(store, log, Math.max(1, start.head))
+      case 'now':
+        return new LogCursor(store, log, head + 1)
+      case 'newest':
+        return new LogCursor(store, log, Math.max(1, start.fromHead, head - start.count + 1))
+    }
+  }
+
+  async #enqueue(messages: readonly OutgoingQueueMessage[]) {
+    for (const message of messages) {
+      checkQueueMessage(message, this.#bus.limits)
+      this.#require('enqueue', message.queue)
+    }
+    return this.#bus.requireQueues().enqueue(messages)
+  }
+
+  #consume(options: ConsumeOptions, sink: ConsumerSink): Consumer {
+    const queues = this.#queues('consume', options.queue)
+    const maxInFlight = Math.min(options.maxInFlight ?? 1, this.#bus.limits.queueInFlight)
+    const inner = queues.consume({ ...options, maxInFlight }, sink)
+    const consumer: Consumer = {
+      close: () => {
+        this.#consumers.delete(consumer)
+        inner.close()
+      },
+    }
+    this.#consumers.add(consumer)
+    return consumer
+  }
+
+  async #settle(settlements: readonly Settlement[]): Promise<boolean[]> {
+    for (const { queue } of settlements) this.#require('consume', queue)
+    return this.#bus.requireQueues().settle(settlements)
+  }
+
+  #queues(action: Action, queue: string) {
+    checkName('queue', queue, this.#bus.limits.queueNameBytes)
+    this.#require(action, queue)
+    return this.#bus.requireQueues()
+  }
+
+  #require(action: Action, resource: string): void {
+    try {
+      requireAccess(this.#bus.access, this.identity, action, resource)
+    } catch (error) {
+      this.#bus.counters.accessDenied += 1
+      throw error
+    }
+  }
+}
+
+function listLogs(logs: Iterable<LogInfo>, filter: TopicFilter | undefined): LogInfo[] {
+  const found: LogInfo[] = []
+  for (const info of logs) {
+    if (filter === undefined || topicMatches(filter, info.topic)) found.push(info)
+  }
+  return found.sort(compareLogs)
+}

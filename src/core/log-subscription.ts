@@ -1,0 +1,157 @@
+/**
+ * One subscription to stored messages. It is in one of four states:
+ *
+ *   reading  reads pages from the store at its cursor
+ *   live     its cursor is at the end; commits are handed to it as they become visible
+ *   waiting  its reader has enough; the cursor stays where it is until `resume()`
+ *   closed
+ *
+ * The seam between reading and live has no gap because a store makes messages visible and reports
+ * them in one turn: when the cursor is current, every later message comes as a commit.
+ */
+
+import { BusError, toBusError } from '../model/errors.ts'
+import type { StoredMessage } from '../model/message.ts'
+import type { Delivery, Subscription, SubscriptionSink } from './bus-client.ts'
+import type { BusCounters } from './counters.ts'
+import type { Cursor, CursorPage } from './cursor.ts'
+import type { ReadLimit } from './log-store.ts'
+
+export interface LogSubscriptionOptions {
+  readonly cursor: Cursor
+  readonly sink: SubscriptionSink
+  readonly page: ReadLimit
+  /** Hand over publications that are not stored, too. */
+  readonly live: boolean
+  readonly counters: BusCounters
+  /** Called once, when the subscription has ended for whatever reason. */
+  readonly onClose: () => void
+}
+
+type State = 'reading' | 'live' | 'waiting' | 'closed'
+
+const nothing: CursorPage = { messages: [], damaged: [] }
+
+export class LogSubscription implements Subscription {
+  readonly #cursor: Cursor
+  readonly #sink: SubscriptionSink
+  readonly #page: ReadLimit
+  readonly #live: boolean
+  readonly #counters: BusCounters
+  readonly #onClose: () => void
+  readonly #batch: StoredMessage[] = []
+  #state: State = 'reading'
+
+  constructor(options: LogSubscriptionOptions) {
+    this.#cursor = options.cursor
+    this.#sink = options.sink
+    this.#page = options.page
+    this.#live = options.live
+    this.#counters = options.counters
+    this.#onClose = options.onClose
+    // The first delivery never comes before the caller holds the subscription.
+    queueMicrotask(() => this.#start())
+  }
+
+  /**
+   * Takes a message that was just committed, or one that is not stored. Answers whether `flush` must
+   * be called at the end of the commit.
+   */
+  offer(message: StoredMessage): boolean {
+    if (message.headId === 0) {
+      if (!this.#live) return false
+      if (this.#state !== 'live') {
+        this.#counters.messagesDropped += 1
+        return false
+      }
+    } else if (this.#state !== 'live' || !this.#cursor.accepts(message)) return false
+    this.#batch.push(message)
+    return this.#batch.length === 1
+  }
+
+  /** Hands over what was offered since the last flush. */
+  flush(): void {
+    if (this.#state !== 'live' || this.#batch.length === 0) return
+    const hasRoom = this.#deliver({ messages: this.#batch, damaged: [] }, true)
+    this.#batch.length = 0
+    if (!hasRoom) this.#wait()
+  }
+
+  resume(): void {
+    if (this.#state !== 'waiting') return
+    if (this.#cursor.isCurrent()) {
+      this.#state = 'live'
+      return
+    }
+    this.#counters.subscriptionsLagged += 1
+    this.#state = 'reading'
+    void this.#readToEnd()
+  }
+
+  close(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#batch.length = 0
+    this.#onClose()
+  }
+
+  /** Ends it from the side of the bus. */
+  end(error: BusError): void {
+    if (this.#state === 'closed') return
+    this.close()
+    this.#sink.end(error)
+  }
+
+  #start(): void {
+    if (this.#state !== 'reading') return
+    if (!this.#cursor.isCurrent()) {
+      void this.#readToEnd()
+      return
+    }
+    // Tells the reader that it is live, and from which position on.
+    this.#goOn(this.#deliver(nothing, true))
+  }
+
+  /** Reads pages until there are no more or the reader has enough. Never rejects. */
+  async #readToEnd(): Promise<void> {
+    try {
+      while (this.#state === 'reading') {
+        const page = await this.#cursor.read(this.#page)
+        if (this.#isClosed()) return
+        const isCurrent = this.#cursor.isCurrent()
+        const isNews = page.messages.length > 0 || page.damaged.length > 0 || isCurrent
+        const hasRoom = !isNews || this.#deliver(page, isCurrent)
+        if (this.#isClosed()) return
+        if (!hasRoom || isCurrent) this.#goOn(hasRoom)
+      }
+    } catch (error) {
+      this.end(toBusError(error))
+    }
+  }
+
+  #goOn(hasRoom: boolean): void {
+    if (this.#state === 'closed') return
+    if (hasRoom) this.#state = 'live'
+    else this.#wait()
+  }
+
+  #wait(): void {
+    if (this.#state !== 'closed') this.#state = 'waiting'
+  }
+
+  #deliver(page: CursorPage, caughtUp: boolean): boolean {
+    this.#counters.messagesDelivered += page.messages.length
+    const delivery: Delivery = {
+      messages: page.messages,
+      damaged: page.damaged,
+      position: this.#cursor.position,
+      caughtUp,
+    }
+    return this.#sink.deliver(delivery)
+  }
+
+  // A method, since the compiler does not see that calls in between change the state.
+  #isClosed(): boolean {
+    return this.#state === 'closed'
+  }
+}
