@@ -151,14 +151,14 @@ export class ClientHandle implements BusClient {
   }
 
   close(): void {
-    for (const subscription of [...this.#subscriptions]) subscription.close()
-    for (const consumer of [...this.#consumers]) consumer.close()
+    for (const subscription of this.#subscriptions) subscription.close()
+    for (const consumer of this.#consumers) consumer.close()
     this.#onClose()
   }
 
   /** Ends everything from the side of the bus. */
   end(error: BusError): void {
-    for (const subscription of [...this.#subscriptions]) subscription.end(error)
+    for (const subscription of this.#subscriptions) subscription.end(error)
     this.#onClose()
   }
 
@@ -181,7 +181,7 @@ export class ClientHandle implements BusClient {
         outcome = { kind: 'rejected', error: toBusError(error) }
       }
       if (outcome === undefined) continue
-      refusals ??= new Array<AppendOutcome | undefined>(messages.length).fill(undefined)
+      refusals ??= messages.map(() => undefined)
       refusals[i] = outcome
     }
     return refusals

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { formatDeleteMarker, parseDeleteMarker } from './delete-marker.ts'
 
 const origin = { tenantId: 'tenant', blName: 'default', deviceId: 'node-a' }

@@ -96,7 +96,7 @@ export class MsgBus implements Bus {
   async shutdown(): Promise<void> {
     this.#isStopping = true
     const error = stopping()
-    for (const client of [...this.#clients]) client.end(error)
+    for (const client of this.#clients) client.end(error)
     this.#attached?.queues.close(error)
     this.#attached?.stopListening()
     await this.#attached?.retention.close()

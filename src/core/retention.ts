@@ -44,7 +44,7 @@ export class RetentionKeeper {
   /** Runs one pass over all logs now. */
   async runPass(): Promise<void> {
     const { store, rules } = this.#options
-    for (const info of [...store.logs()]) {
+    for (const info of store.logs()) {
       if (this.#isClosed) return
       const { retention } = rules.of(info.topic)
       await this.#trimLog(info, retention)
