@@ -27,6 +27,7 @@ export type BusErrorCode =
 export const errorReasons = {
   access_denied: 'a rule does not allow this action',
   already_running: 'another daemon has this data folder open',
+  bad_argument: 'an argument is not of the kind or range that is allowed',
   bad_config: 'the configuration has faults',
   bad_filter: 'the topic filter is not well formed',
   bad_position: 'the position belongs to another store',
@@ -45,6 +46,7 @@ export const errorReasons = {
   log_fork: 'two different messages claim the same head id',
   name_contains_nul: 'a name contains U+0000',
   name_empty: 'a name is empty or blank',
+  name_not_unicode: 'a name holds half a surrogate pair',
   name_too_long: 'a name is longer than the limit',
   newer_schema: 'the store was written by a newer version',
   not_found: 'there is no such thing',
