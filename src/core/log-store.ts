@@ -48,11 +48,14 @@ export interface LogStoreOptions {
 
 export type AppendOutcome =
   | { readonly kind: 'stored'; readonly message: StoredMessage }
-  /** The `publishId` was seen before; this is the message stored then. */
+  /** The `publishId` was seen before; this is the message stored then, as it reads now. */
   | { readonly kind: 'duplicate'; readonly message: StoredMessage }
   | { readonly kind: 'rejected'; readonly error: BusError }
 
-/** Per item of `replicate` (spec/msgbus-v1 3.5 with its three refinements). */
+/**
+ * Per item of `replicate` (spec/msgbus-v1 3.5 with its three refinements; `compareReplica` decides
+ * between `present`, `tombstoned` and `fork`).
+ */
 export type ReplicateOutcome =
   | { readonly kind: 'inserted' | 'present' | 'tombstoned'; readonly message: StoredMessage }
   | { readonly kind: 'gap'; readonly localHead: number }
@@ -72,16 +75,20 @@ export interface ReadLimit {
 }
 
 export interface LogPage {
-  /** Ascending, contiguous but for `damaged`. Deleted ones are there with empty payload and headers. */
+  /**
+   * Ascending, contiguous but for `damaged`. Deleted ones are there with empty payload and headers
+   * (unless `keepDeletedPayloads`). Trimmed heads come as stubs: deleted, empty, with `stubId` as id,
+   * the time of the log's last trim as creation time, and sequence 0.
+   */
   readonly messages: StoredMessage[]
-  /** Where to read on. */
+  /** Where to read on; `fromHead` when nothing came. */
   readonly nextHead: number
   /** Records left out because they do not match their checksum. */
   readonly damaged: DamagedRange[]
 }
 
 export interface FeedPage {
-  /** In commit order. Heads trimmed by retention do not appear. */
+  /** In commit order, deleted ones included. Heads trimmed by retention do not appear. */
   readonly messages: StoredMessage[]
   /** Everything wanted up to and including this sequence was read. */
   readonly nextAfter: number
@@ -147,23 +154,35 @@ export interface LogStore {
 
   /**
    * Appends to logs of this node, in the order given; items of one call for one log get consecutive
-   * heads. An item that cannot be stored is rejected alone; an I/O failure fails the whole call.
+   * heads. An item that cannot be stored (storable.ts) is rejected alone; an I/O failure fails
+   * the whole call. A head inside a remembered deleted range is stored deleted.
    */
   append(items: readonly OutgoingMessage[]): Promise<AppendOutcome[]>
 
-  /** Stores messages of other nodes (or our own, in recovery) and applies the delete markers among them. */
+  /**
+   * Stores messages of other nodes (or our own, in recovery) and applies the delete markers among
+   * them, new or present. Items of one log are taken in ascending order of heads, however they are
+   * ordered in the call; outcomes are in the order of the items. An item that cannot be stored is
+   * rejected alone (storable.ts). A marker that cannot be applied is stored all the same, and
+   * logged once as `bad_delete_marker`.
+   */
   replicate(items: readonly Omit<StoredMessage, 'sequence'>[]): Promise<ReplicateOutcome[]>
 
   /**
    * Marks messages of an own log as deleted, erases them, and appends the marker of
-   * spec/msgbus-v1 3.3, atomically. A range without existing messages changes nothing and writes no
-   * marker (unless `keep`).
+   * spec/msgbus-v1 3.3, atomically; the marker carries the clipped range, or with `keep` the range as
+   * given. A range that holds no message, or only such as were deleted before, changes nothing and
+   * writes no marker (unless `keep`). Trimmed messages were not deleted before: other nodes may hold
+   * them, so they are worth a marker, but do not count.
    */
   deleteRange(
     options: DeleteRangeOptions,
   ): Promise<{ deletedCount: number; marker?: StoredMessage }>
 
-  /** Gives up heads 1..toHead of a log: stubs remain. Space is reclaimed in the background. */
+  /**
+   * Gives up heads 1..toHead of a log, at most all: stubs remain. Does nothing to a log that is not
+   * there or trimmed as far. Space is reclaimed in the background.
+   */
   trim(log: LogKey, toHead: number): Promise<void>
 
   /** Messages of one log from `fromHead` (>= 1) on. Never waits for new ones. */
@@ -193,7 +212,10 @@ export interface LogStore {
   recordSync(results: readonly PeerSyncResult[]): Promise<void>
   syncStates(): Promise<PeerSyncState[]>
 
-  /** After every commit, in commit order, with everything that became visible. Listeners must not throw. */
+  /**
+   * After every commit, in commit order, with every message that is new with it. Flags that change
+   * on older ones are not reported: who relays deletes reads the markers. Listeners must not throw.
+   */
   onCommit(listener: (batch: CommitBatch) => void): () => void
 
   /** A consistent copy, as pieces of one file, while writes go on. */

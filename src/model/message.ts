@@ -21,7 +21,10 @@ export interface StoredMessage extends LogKey {
   readonly id: string
   /** Position in its log: 1, 2, 3 … without gap. */
   readonly headId: number
-  /** Position in the commit order of this daemon; grows strictly, with gaps, never reused. */
+  /**
+   * Position in the commit order of this daemon; grows strictly, with gaps, never reused. 0 for the
+   * stub of a head that retention trimmed: its place is forgotten.
+   */
   readonly sequence: number
   /** Empty when deleted. Borrowed wherever a message is handed to a callback. */
   readonly payload: Uint8Array
@@ -35,7 +38,10 @@ export interface OutgoingMessage {
   readonly topic: string
   readonly payload: Uint8Array
   readonly headers: Headers
-  /** Idempotency key: a repeat within the window stores nothing and returns the first message. */
+  /**
+   * Idempotency key within its topic: a repeat within the window, which begins when the first one is
+   * stored, stores nothing and returns the first message.
+   */
   readonly publishId?: string | undefined
 }
 

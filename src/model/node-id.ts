@@ -19,7 +19,11 @@ export function formatNodeId(node: NodeId): string {
   return `${node.tenantId}/${node.blName}/${node.deviceId}`
 }
 
-/** An unambiguous text for maps: different node ids give different keys whatever they contain. */
+/**
+ * An unambiguous text for maps: different node ids give different keys whatever they contain, also
+ * when another text follows.
+ */
 export function nodeKey(node: NodeId): string {
-  return `${node.tenantId.length}:${node.blName.length}:${node.tenantId}${node.blName}${node.deviceId}`
+  const { tenantId, blName, deviceId } = node
+  return `${tenantId.length}:${blName.length}:${deviceId.length}:${tenantId}${blName}${deviceId}`
 }
