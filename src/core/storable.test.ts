@@ -30,12 +30,12 @@ test('holds replicated messages to safe integers', () => {
     checkStorableReplica({ ...replica, ...changed })?.reason
   assert.equal(reasonWith({}), undefined)
   assert.equal(reasonWith({ headId: Number.MAX_SAFE_INTEGER }), undefined)
-  assert.equal(reasonWith({ headId: 0 }), 'head_gap')
+  assert.equal(reasonWith({ headId: 0 }), 'bad_argument')
   for (const headId of [-1, 1.5, 2 ** 53, Infinity, NaN]) {
-    assert.equal(reasonWith({ headId }), 'unsupported', String(headId))
+    assert.equal(reasonWith({ headId }), 'bad_argument', String(headId))
   }
   for (const createdAtMs of [-1, 0.5, 2 ** 53, Infinity]) {
-    assert.equal(reasonWith({ createdAtMs }), 'unsupported', String(createdAtMs))
+    assert.equal(reasonWith({ createdAtMs }), 'bad_argument', String(createdAtMs))
   }
   assert.equal(reasonWith({ id: '' }), 'name_empty')
 })

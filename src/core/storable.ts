@@ -34,15 +34,15 @@ export function checkStorableReplica(message: {
 }): BusError | undefined {
   if (message.headId === 0) {
     const text = 'replicated message head_id must be greater than zero'
-    return new BusError('invalid_argument', 'head_gap', text)
+    return new BusError('invalid_argument', 'bad_argument', text)
   }
   if (!Number.isSafeInteger(message.headId) || message.headId < 0) {
     const text = `replicated message head_id ${message.headId} is not a number up to 2^53-1`
-    return new BusError('invalid_argument', 'unsupported', text)
+    return new BusError('invalid_argument', 'bad_argument', text)
   }
   if (!Number.isSafeInteger(message.createdAtMs) || message.createdAtMs < 0) {
     const text = `replicated message created_at_ms ${message.createdAtMs} is not a number up to 2^53-1`
-    return new BusError('invalid_argument', 'unsupported', text)
+    return new BusError('invalid_argument', 'bad_argument', text)
   }
   return fault('message_id', message.id)
 }
