@@ -43,7 +43,7 @@ function docs(comment) {
 }
 
 /** One contract as TypeScript, not yet formatted. */
-function generate({ proto, name }) {
+function generate({ proto }) {
   const parsed = protobuf.parse(readFileSync(join(root, proto), 'utf8'), new protobuf.Root(), {
     keepCase: true,
     alternateCommentMode: true,

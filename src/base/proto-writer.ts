@@ -16,8 +16,8 @@ const textEncoder = new TextEncoder()
 
 /** Node's allocator takes small buffers from a pool, which is several times cheaper. */
 const allocate: (length: number) => Uint8Array =
-  (globalThis as { Buffer?: { allocUnsafe(length: number): Uint8Array } }).Buffer?.allocUnsafe ??
-  ((length) => new Uint8Array(length))
+  (globalThis as { Buffer?: { allocUnsafe(this: void, length: number): Uint8Array } }).Buffer
+    ?.allocUnsafe ?? ((length) => new Uint8Array(length))
 
 export class ProtoWriter {
   #block = allocate(8_192)

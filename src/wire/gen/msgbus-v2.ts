@@ -79,13 +79,16 @@ export interface Refusal {
 export interface SubscribeRequest {
   /** MQTT filter: `+` is one level, a trailing `#` the rest. A name without wildcards is a filter too. */
   readonly filter: string
-  /** Absent: every origin. */
+  /** Absent or empty: every origin. */
   readonly origin: NodeId | undefined
+  /** Absent: now. */
   readonly start: Start | undefined
   /** Most messages in one response; 0: 1,000, at most 10,000. */
   readonly maxBatch: number
   /** Leave the payload and headers out. */
   readonly headsOnly: boolean
+  /** Leave out what is not stored. */
+  readonly storedOnly: boolean
 }
 
 export interface Start {
@@ -98,7 +101,10 @@ export interface Start {
     | { readonly case: 'last'; readonly value: Last }
     /** After this position, as it came with an earlier response of this daemon. */
     | { readonly case: 'after'; readonly value: Position }
-    /** From this head id on; only for a filter without wildcards. */
+    /**
+     * From this head id on, in one log: only for a filter without wildcards. Without an origin, the
+     * log of this daemon.
+     */
     | { readonly case: 'headId'; readonly value: number }
     | undefined
 }
@@ -118,7 +124,10 @@ export interface Position {
 
 export interface SubscribeResponse {
   readonly messages: readonly Message[]
-  /** Everything that matches up to here has been delivered. */
+  /**
+   * Everything that matches up to here has been delivered. Absent while the messages of a start at
+   * `last` are still coming.
+   */
   readonly position: Position | undefined
   /** No more stored messages were waiting when this was sent. */
   readonly caughtUp: boolean
@@ -316,7 +325,8 @@ export const busService = {
   /**
    * Appends messages to logs of this daemon, many in flight. The daemon answers each batch once all
    * of it is stored as durably as configured; answers keep the order of the batches. A message that
-   * is refused does not affect its neighbours. Flow control bounds what is in flight.
+   * is refused does not affect its neighbours; when the store fails, all of a batch are refused and
+   * none is stored. Flow control bounds what is in flight.
    */
   publishStream: {
     path: '/msgbus.v2.BusService/PublishStream',
@@ -330,7 +340,8 @@ export const busService = {
   /**
    * Delivers the stored messages of every log whose topic matches, in commit order of this daemon:
    * first what is already stored from `start` on, then, without seam, what is committed later.
-   * A subscriber that reads slowly is not disconnected: it continues from the store.
+   * A subscriber that reads slowly is not disconnected: it continues from the store. Publications
+   * that are not stored come too, with head id 0, as long as the subscriber keeps up.
    */
   subscribe: {
     path: '/msgbus.v2.BusService/Subscribe',
@@ -772,6 +783,7 @@ export function writeSubscribeRequest(
   if (message.start !== undefined) writeNestedStart(writer, 26, message.start)
   if (message.maxBatch) writer.uint32(32, message.maxBatch)
   if (message.headsOnly) writer.bool(40, message.headsOnly)
+  if (message.storedOnly) writer.bool(48, message.storedOnly)
 }
 
 /** Appends the fields of a message, without a length before them. */
@@ -1589,6 +1601,7 @@ function readSubscribeRequest(
   let start = previous?.start
   let maxBatch = previous?.maxBatch ?? 0
   let headsOnly = previous?.headsOnly ?? false
+  let storedOnly = previous?.storedOnly ?? false
   while (reader.position < end) {
     const tag = reader.tag()
     switch (tag) {
@@ -1607,12 +1620,15 @@ function readSubscribeRequest(
       case 40:
         headsOnly = reader.bool()
         break
+      case 48:
+        storedOnly = reader.bool()
+        break
       default:
         reader.skip(tag, end)
     }
   }
   reader.check(end)
-  return { filter, origin, start, maxBatch, headsOnly }
+  return { filter, origin, start, maxBatch, headsOnly, storedOnly }
 }
 
 function readStart(reader: ProtoReader, end: number, previous: Start | undefined): Start {
