@@ -1,0 +1,39 @@
+/** The part of the client that runs anywhere; bring a transport. */
+
+export { BusError } from '../model/errors.ts'
+export type { BusErrorCode, ErrorReason } from '../model/errors.ts'
+export type { Headers, LogKey } from '../model/message.ts'
+export { formatNodeId } from '../model/node-id.ts'
+export type { NodeId } from '../model/node-id.ts'
+export type { PeerSyncState } from '../model/peer-sync-state.ts'
+export type { QueueMessage } from '../model/queue-message.ts'
+export type { RequestOptions } from './client-context.ts'
+export { Delivery, QueueConsumer } from './consumer.ts'
+export type { ConsumeOptions } from './consumer.ts'
+export type {
+  DaemonStatus,
+  DamagedMessages,
+  Health,
+  LogHead,
+  LogInfo,
+  QueueInfo,
+  Readiness,
+  VerifyProgress,
+} from './daemon-info.ts'
+export type { HistoryChange } from './feed-reader.ts'
+export type { HeadIdInput } from './head-id.ts'
+export type { ClientHooks } from './hooks.ts'
+export { MsgbusClient } from './msgbus-client.ts'
+export type { ClientOptions, EnqueueFields, FetchOptions, OriginOption } from './msgbus-client.ts'
+export { codecs } from './payload-codec.ts'
+export type { PayloadCodec } from './payload-codec.ts'
+export { MemoryPositionStore } from './position.ts'
+export type { Position, PositionStore, StoredPositionOptions } from './position.ts'
+export type { CodecOption, HeadersInput, PublishFields, Receipt } from './publication.ts'
+export { Publisher } from './publisher.ts'
+export type { PublisherOptions } from './publisher.ts'
+export { Message } from './received-message.ts'
+export type { ReconnectOptions } from './reconnect-delay.ts'
+export { Subscription } from './subscription.ts'
+export type { SubscribeFrom, SubscribeOptions } from './subscription.ts'
+export type { CallOptions, DuplexStream, ResponseStream, Rpc, Transport } from './transport.ts'

@@ -1,0 +1,138 @@
+/**
+ * Reads a v2 subscription: batches in commit order of many logs, each with the position after it.
+ * A broken stream continues after the last position received, so nothing is lost or repeated. When
+ * the daemon's store was made anew that position means nothing any more; then the subscription
+ * starts from the beginning (or where the caller wants) and leaves out what it has delivered, log by
+ * log, where the last message seen is still found.
+ */
+
+import { BusError } from '../model/errors.ts'
+import type { NodeId } from '../model/node-id.ts'
+import { msgbusService } from '../wire/gen/msgbus-v1.ts'
+import { busService } from '../wire/gen/msgbus-v2.ts'
+import type { Start, SubscribeResponse } from '../wire/gen/msgbus-v2.ts'
+import type { BatchQueue } from './batch-queue.ts'
+import type { ClientContext } from './client-context.ts'
+import { KnownLogs } from './known-logs.ts'
+import type { KnownLog } from './known-logs.ts'
+import type { PayloadCodec } from './payload-codec.ts'
+import type { Position } from './position.ts'
+import { Message, emptyNode } from './received-message.ts'
+
+/** What to do when the position belongs to a store that no longer exists. */
+export type HistoryChange = 'earliest' | 'now' | 'fail'
+
+export interface FeedReaderOptions<T> {
+  readonly filter: string
+  /** Undefined: every origin. */
+  readonly origin: NodeId | undefined
+  readonly start: Start
+  readonly maxBatch: number
+  readonly headsOnly: boolean
+  readonly codec: PayloadCodec<T>
+  readonly historyChanged: HistoryChange
+  readonly queue: BatchQueue<Message<T>>
+  readonly signal: AbortSignal
+  /** The stream stands, or stands again. */
+  readonly onOpen: () => void
+}
+
+export class FeedReader<T> {
+  readonly #context: ClientContext
+  readonly #options: FeedReaderOptions<T>
+  readonly #known = new KnownLogs()
+  #start: Start
+  #position: Position | undefined
+  #log: KnownLog | undefined
+
+  constructor(context: ClientContext, options: FeedReaderOptions<T>) {
+    this.#context = context
+    this.#options = options
+    this.#start = options.start
+  }
+
+  /** Reads until the stream ends. @throws BusError with which it ended, `unimplemented` on v1 daemons */
+  async read(): Promise<void> {
+    const { filter, origin, maxBatch, headsOnly, queue, signal, onOpen } = this.#options
+    const start = this.#nextStart()
+    const request = { filter, origin, start, maxBatch, headsOnly }
+    const stream = this.#context.transport.stream(busService.subscribe, request, { signal, onOpen })
+    try {
+      for (;;) {
+        const response = await stream.read()
+        if (response === undefined) return
+        onOpen()
+        const room = this.#accept(response)
+        if (room !== undefined) await room
+        if (queue.closed) return
+      }
+    } catch (error) {
+      if (!(error instanceof BusError) || error.reason !== 'bad_position') throw error
+      await this.#startAnew(error)
+      throw new BusError('unavailable', 'bad_position', error.message, { cause: error })
+    } finally {
+      stream.cancel()
+    }
+  }
+
+  #nextStart(): Start {
+    if (this.#position !== undefined) return { at: { case: 'after', value: this.#position } }
+    // Broken off before there was a position: begin again and leave out what came already.
+    this.#known.skipSeen()
+    return this.#start
+  }
+
+  #accept(response: SubscribeResponse): Promise<void> | undefined {
+    const { codec, queue, filter } = this.#options
+    const epoch = response.position?.epoch
+    const messages: Message<T>[] = []
+    let bytes = 0
+    for (const wire of response.messages) {
+      // Absent names repeat those of the message before.
+      if (this.#log === undefined || wire.topic !== '' || wire.origin !== undefined) {
+        const topic = wire.topic === '' ? (this.#log?.topic ?? '') : wire.topic
+        this.#log = this.#known.find(topic, wire.origin ?? this.#log?.origin ?? emptyNode)
+      }
+      const log = this.#log
+      if (wire.headId <= log.skipTo) continue
+      log.lastHead = wire.headId
+      log.lastId = wire.id
+      bytes += wire.payload.length
+      const position = epoch === undefined ? undefined : { epoch, sequence: wire.sequence }
+      messages.push(new Message(wire, { topic: log.topic, origin: log.origin, codec, position }))
+    }
+    this.#log = undefined
+    if (response.position !== undefined) this.#position = response.position
+    for (const { topic, origin = emptyNode, fromHeadId, toHeadId } of response.damaged) {
+      const fromHead = BigInt(fromHeadId)
+      this.#context.hooks.damaged?.({ topic, origin, fromHead, toHead: BigInt(toHeadId) })
+    }
+    if (messages.length === 0) return undefined
+    this.#context.hooks.batchReceived?.({ filter, messages: messages.length, bytes })
+    return queue.push(messages, bytes)
+  }
+
+  async #startAnew(error: BusError): Promise<void> {
+    const { filter, historyChanged } = this.#options
+    this.#context.hooks.historyChanged?.({ filter })
+    if (historyChanged === 'fail') throw error
+    this.#position = undefined
+    const at = historyChanged
+    this.#start = { at: { case: at, value: {} } }
+    if (at === 'earliest') await this.#known.skipConfirmed((log) => this.#idAt(log))
+  }
+
+  async #idAt(log: KnownLog): Promise<string | undefined> {
+    const { topic, origin, lastHead } = log
+    const { signal } = this.#options
+    const { timeoutMs } = this.#context
+    const request = { topic, origin, fromHeadId: lastHead, limit: 1 }
+    const stream = this.#context.transport.stream(msgbusService.fetch, request, {
+      signal,
+      timeoutMs,
+    })
+    const response = await stream.read()
+    stream.cancel()
+    return response?.message?.headId === lastHead ? response.message.id : undefined
+  }
+}

@@ -1,0 +1,56 @@
+/** Canonical gRPC status numbers as the codes of this bus, and the reason when a daemon names none. */
+
+import { errorReasons } from '../model/errors.ts'
+import type { BusErrorCode, ErrorReason } from '../model/errors.ts'
+
+/** By status number; 0 is OK and has no code. */
+const codes: readonly (BusErrorCode | undefined)[] = [
+  undefined,
+  'cancelled',
+  'unknown',
+  'invalid_argument',
+  'deadline_exceeded',
+  'not_found',
+  'already_exists',
+  'permission_denied',
+  'resource_exhausted',
+  'failed_precondition',
+  'aborted',
+  'out_of_range',
+  'unimplemented',
+  'internal',
+  'unavailable',
+  'data_loss',
+  'unauthenticated',
+]
+
+/** What a status without a known reason most probably means; v1 daemons send none. */
+const usualReasons = {
+  cancelled: 'cancelled',
+  unknown: 'internal',
+  invalid_argument: 'bad_argument',
+  deadline_exceeded: 'timed_out',
+  not_found: 'not_found',
+  already_exists: 'internal',
+  permission_denied: 'access_denied',
+  resource_exhausted: 'quota_exceeded',
+  failed_precondition: 'internal',
+  aborted: 'cancelled',
+  out_of_range: 'payload_too_large',
+  unimplemented: 'unsupported',
+  internal: 'internal',
+  unavailable: 'connection_lost',
+  data_loss: 'damaged_record',
+  unauthenticated: 'access_denied',
+} as const satisfies Record<BusErrorCode, ErrorReason>
+
+/** Numbers that are no status count as `unknown`, as gRPC prescribes. */
+export function toErrorCode(status: number): BusErrorCode {
+  return codes[status] ?? 'unknown'
+}
+
+/** @param word the daemon's `msgbus-reason`, if it sent one */
+export function toErrorReason(code: BusErrorCode, word: string | undefined): ErrorReason {
+  if (word !== undefined && Object.hasOwn(errorReasons, word)) return word as ErrorReason
+  return usualReasons[code]
+}
