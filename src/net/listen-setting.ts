@@ -9,17 +9,21 @@ import { AddressError, parseListenAddress, type ListenAddress } from './address.
 
 /**
  * Becomes the list of addresses; empty for `off`. Empty items and blanks are ignored.
+ * @param protocol name for people
  * @param byDefault what holds when nobody says anything
  */
-export function listenSetting(byDefault: string) {
+export function listenSetting(protocol: string, byDefault: string) {
   return z
     .union([z.string(), z.array(z.string())])
     .default(byDefault)
     .transform(parseListenList)
-    .describe('Where to listen; `off` for not at all.')
+    .describe(`Where ${protocol} listens; \`off\` for nowhere.`)
 }
 
-function parseListenList(value: string | string[], context: z.RefinementCtx): ListenAddress[] {
+function parseListenList(
+  value: string | string[],
+  context: z.RefinementCtx,
+): readonly ListenAddress[] {
   const texts = [value].flat().flatMap((item) => item.split(','))
   const items = texts.map((text) => text.trim()).filter((text) => text !== '')
   if (items.length === 1 && items[0] === 'off') return []

@@ -1,0 +1,88 @@
+/**
+ * Starts the protocol adapters and holds them together: what was asked for must come up, a default
+ * address that somebody else has is passed over, and a daemon that nobody could send a message to
+ * does not start.
+ */
+
+import type { Logger } from '../core/logger.ts'
+import { formatListenAddress, isAddressInUse } from '../net/address.ts'
+import type {
+  AdapterContext,
+  BoundListener,
+  ProtocolAdapter,
+  ServerTls,
+} from '../protocols/adapter.ts'
+import { defaultOrigin, type LoadedConfig } from './config.ts'
+import { adapters, monitoringOnly, type ProtocolName } from './protocols.ts'
+import { messageOf, StartError } from './start-error.ts'
+
+export interface RunningAdapters {
+  readonly listeners: readonly BoundListener[]
+  reloadTls(tls: ServerTls): void
+  /** Refuses new work at once, everywhere; resolves when all are closed. Never rejects. */
+  stop(graceMs: number): Promise<void>
+}
+
+/** All that are configured, or none. @throws StartError */
+export async function startAdapters(
+  context: AdapterContext,
+  { config, originOf }: LoadedConfig,
+): Promise<RunningAdapters> {
+  const { logger } = context
+  const running = new Map<ProtocolName, ProtocolAdapter>()
+  const skipped: string[] = []
+  try {
+    for (const [name, start] of Object.entries(adapters) as [
+      ProtocolName,
+      typeof adapters.grpc,
+    ][]) {
+      const { listen } = config.protocols[name]
+      if (listen.length === 0) continue
+      const origin = originOf(`protocols.${name}.listen`)
+      try {
+        running.set(name, await start(context, config.protocols, listen))
+      } catch (error) {
+        const where = listen.map(formatListenAddress).join(', ')
+        const isTaken = isAddressInUse(error)
+        if (!isTaken || origin !== defaultOrigin) {
+          const why = isTaken ? 'another program listens there already' : messageOf(error)
+          throw new StartError(`${origin}: cannot listen on ${where}: ${why}`, { cause: error })
+        }
+        skipped.push(`${name} on ${where}`)
+        logger.warn('listener_skipped', {
+          protocol: name,
+          address: where,
+          reason: 'address in use',
+        })
+      }
+    }
+    if ([...running.keys()].every((name) => monitoringOnly.has(name))) throw noWayIn(skipped)
+  } catch (error) {
+    await stopAll(running.values(), 0, logger)
+    throw error
+  }
+  return {
+    listeners: [...running.values()].flatMap((adapter) => adapter.listeners),
+    reloadTls: (tls) => running.forEach((adapter) => adapter.reloadTls(tls)),
+    stop: (graceMs) => stopAll(running.values(), graceMs, logger),
+  }
+}
+
+function noWayIn(skipped: readonly string[]): StartError {
+  if (skipped.length === 0)
+    return new StartError('every listener is off; nobody could use this daemon')
+  return new StartError(
+    `another program, perhaps another msgbusd, listens already: ${skipped.join(', ')}; choose other addresses with --listen and --http`,
+  )
+}
+
+async function stopAll(
+  running: Iterable<ProtocolAdapter>,
+  graceMs: number,
+  logger: Logger,
+): Promise<void> {
+  const stops = [...running].map((adapter) => adapter.stop(graceMs))
+  for (const result of await Promise.allSettled(stops)) {
+    if (result.status === 'rejected') logger.error('adapter_stop_failed', { err: result.reason })
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * The command line of msgbusd: what was asked for, as data. Options are made from the rows of
+ * settings.ts and the texts of the schema, so `--help` cannot drift from either.
+ */
+
+import { Command, CommanderError, Option } from 'commander'
+import { configLeaves } from './config-leaves.ts'
+import type { FlagValues } from './config-layers.ts'
+import { configFileSetting, nodeIdText, settings } from './settings.ts'
+
+export type Request =
+  | {
+      readonly command: 'run' | 'config print'
+      readonly flags: FlagValues
+      readonly configFile: string | undefined
+    }
+  | { readonly command: 'config check'; readonly configFile: string }
+  | {
+      readonly command: 'restore'
+      readonly backupFile: string
+      readonly flags: FlagValues
+      readonly configFile: string | undefined
+    }
+  | { readonly command: 'reference'; readonly page: string }
+  /** Help, version or a usage error has been written; leave with this code. */
+  | { readonly command: 'none'; readonly isError: boolean }
+
+export interface Output {
+  out(text: string): void
+  err(text: string): void
+}
+
+/** Never throws for what somebody typed. */
+export function parseCommandLine(
+  args: readonly string[],
+  version: string,
+  output: Output,
+): Request {
+  let request: Request = { command: 'none', isError: false }
+  const program = new Command('msgbusd')
+    .description('The msgbus daemon: durable, ordered, replayable logs for this machine.')
+    .version(version, '-V, --version', 'Print the version.')
+    .helpOption('-h, --help', 'Print this help.')
+    .helpCommand(false)
+    .showSuggestionAfterError()
+    .showHelpAfterError('(msgbusd --help lists all options)')
+    .configureOutput({ writeOut: (text) => output.out(text), writeErr: (text) => output.err(text) })
+    .exitOverride()
+    .argument('[arguments...]')
+    .usage('[options] [command]')
+  addOptions(program)
+
+  const given = () => ({
+    flags: flagValues(program),
+    configFile: program.opts()['config'] as string | undefined,
+  })
+  program.action((unexpected: string[]) => {
+    if (unexpected.length === 0) request = { command: 'run', ...given() }
+    else program.error(`error: unexpected argument '${unexpected[0]}'`)
+  })
+  const config = program
+    .command('config')
+    .description('Look at the configuration without starting.')
+  config
+    .command('check <file>')
+    .description('Report every fault of a configuration file.')
+    .action((file: string) => {
+      request = { command: 'config check', configFile: file }
+    })
+  config
+    .command('print')
+    .description('Print the effective configuration, each value with where it comes from.')
+    .action(() => {
+      request = { command: 'config print', ...given() }
+    })
+  program
+    .command('restore <file>')
+    .description('Make a new store in the data folder from a backup. The folder must hold none.')
+    .action((file: string) => {
+      request = { command: 'restore', backupFile: file, ...given() }
+    })
+  program
+    .command('reference <page>', { hidden: true })
+    .description('Print a page of the reference: configuration, metrics or errors.')
+    .action((page: string) => {
+      request = { command: 'reference', page }
+    })
+
+  try {
+    program.parse(args, { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    return { command: 'none', isError: error.exitCode !== 0 }
+  }
+  return request
+}
+
+function addOptions(program: Command): void {
+  const texts = new Map(configLeaves().map((leaf) => [leaf.path, leaf]))
+  const { flag, placeholder, env, text } = configFileSetting
+  program.addOption(new Option(`-c, ${flag} <${placeholder}>`, `${text} [${env}]`))
+  for (const setting of settings) {
+    const leaf = texts.get(setting.path)
+    const value = setting.kind === 'switch' ? '' : ` <${setting.placeholder}>`
+    const repeat = setting.kind === 'list' ? ' Repeatable.' : ''
+    const byDefault = leaf?.defaultText ? ` Default ${leaf.defaultText.replaceAll('`', '')}.` : ''
+    const what = (leaf?.text ?? nodeIdText).replaceAll('`', '')
+    const option = new Option(
+      `${setting.flag}${value}`,
+      `${what}${repeat}${setting.kind === 'switch' ? '' : byDefault} [${setting.env}]`,
+    )
+    if (setting.kind === 'list') {
+      option.argParser((item: string, before: string[] | undefined) => [...(before ?? []), item])
+    }
+    program.addOption(option)
+  }
+}
+
+function flagValues(program: Command): FlagValues {
+  const values = new Map<string, string | readonly string[] | boolean>()
+  for (const setting of settings) {
+    const name = new Option(setting.flag).attributeName()
+    const value: unknown = program.opts()[name]
+    if (value !== undefined) values.set(setting.path, value as string | string[] | boolean)
+  }
+  return values
+}

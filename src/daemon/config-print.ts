@@ -1,0 +1,37 @@
+/**
+ * The effective configuration as YAML: every setting with its value and, as a comment, where it
+ * comes from. What is printed can be used as a file. The configuration holds names of secret files,
+ * never secrets.
+ */
+
+import { Document, isCollection, isMap, isNode, YAMLMap } from 'yaml'
+import { configLeaves } from './config-leaves.ts'
+import { type LoadedConfig, valueAt } from './config.ts'
+
+export function printConfig(loaded: LoadedConfig): string {
+  const document = new Document({})
+  for (const { path, defaultValue } of configLeaves()) {
+    if (path.includes('[]')) continue
+    const steps = path.split('.')
+    const value = valueAt(loaded.given, steps) ?? defaultValue
+    if (value === undefined) continue
+    const node = document.createNode(value, { flow: Array.isArray(value) && value.length === 0 })
+    const origin = ` ${loaded.originOf(path)}`
+    // Behind a value on one line, above one on several.
+    if (isCollection(node) && node.items.length > 0) node.commentBefore = origin
+    else if (isNode(node)) node.comment = origin
+    setIn(document.contents, steps, node, document)
+  }
+  return document.toString({ lineWidth: 0 })
+}
+
+function setIn(map: unknown, steps: readonly string[], node: unknown, document: Document): void {
+  const [step = '', ...rest] = steps
+  if (!isMap(map)) return
+  if (rest.length === 0) {
+    map.set(document.createNode(step), node)
+    return
+  }
+  if (!map.has(step)) map.set(document.createNode(step), new YAMLMap())
+  setIn(map.get(step), rest, node, document)
+}

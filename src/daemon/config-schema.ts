@@ -1,0 +1,287 @@
+/**
+ * What can be configured, in sections; the sections of the adapters stand beside their code. From
+ * this one schema come types, defaults, validation, `config print` and the reference page.
+ * Names are camelCase with the unit at the end, as in the code. Every leaf says what it is for.
+ */
+
+import { hostname } from 'node:os'
+import { z } from 'zod'
+import { BusError } from '../model/errors.ts'
+import { defaultLimits, type Limits } from '../model/limits.ts'
+import { checkName, type NameField } from '../model/name.ts'
+import { parseTopicFilter } from '../model/topic-filter.ts'
+import { parsePeerSpec } from './peer-spec.ts'
+import { protocolsSchema } from './protocols.ts'
+
+const day = 86_400_000
+const count = () => z.int().min(1)
+
+/** Runs a parser of the model inside the schema; what it throws becomes a fault of this value. */
+function parsed<Out>(parse: (text: string) => Out) {
+  return z.string().transform((value, context) => {
+    try {
+      return parse(value)
+    } catch (error) {
+      if (!(error instanceof BusError)) throw error
+      context.addIssue(error.message)
+      return z.NEVER
+    }
+  })
+}
+
+// Parts with `/` could not be told apart in text (defect L25), so our own node has none.
+const nodePart = (field: NameField) =>
+  z.string().check((context) => {
+    try {
+      checkName(field, context.value, defaultLimits.nodeIdPartBytes)
+      if (!context.value.includes('/')) return
+      context.issues.push({ code: 'custom', input: context.value, message: `${field} contains /` })
+    } catch (error) {
+      if (!(error instanceof BusError)) throw error
+      context.issues.push({ code: 'custom', input: context.value, message: error.message })
+    }
+  })
+
+const node = z
+  .strictObject({
+    tenantId: nodePart('tenant_id').default('tenant').describe('First part of the node id.'),
+    blName: nodePart('bl_name').default('default').describe('Second part of the node id.'),
+    deviceId: nodePart('device_id')
+      .default(() => hostname())
+      .meta({ description: 'Third part of the node id.', defaultText: 'the host name' }),
+    adopt: z
+      .boolean()
+      .default(false)
+      .describe('Take over a store that belongs to another node id, and make it ours.'),
+  })
+  .prefault({})
+
+const storage = z
+  .strictObject({
+    engine: z
+      .enum(['lmdb', 'sqlite', 'memory'])
+      .default('lmdb')
+      .describe('The storage engine. `memory` forgets everything when the daemon stops.'),
+    data: z
+      .string()
+      .min(1)
+      .default('./msgbus-data')
+      .describe('Folder of the store; made when missing.'),
+    durability: z
+      .enum(['disk', 'os', 'memory'])
+      .default('disk')
+      .describe(
+        'What an acknowledged message survives: `disk` a power cut, `os` a crash of the daemon, `memory` nothing.',
+      ),
+    deletedPayload: z
+      .enum(['erase', 'keep'])
+      .default('erase')
+      .describe(
+        'Whether deleting a message erases its payload; `keep` is what the reference does.',
+      ),
+    deleteBeyondHead: z
+      .enum(['clip', 'keep'])
+      .default('clip')
+      .describe(
+        'A delete beyond the newest message: `clip` it, or `keep` it, so that messages to come are born deleted, as in the reference.',
+      ),
+  })
+  .prefault({})
+
+const file = (text: string) => z.string().min(1).optional().describe(text)
+
+const tls = z
+  .strictObject({
+    cert: file('PEM file with the certificate of the server and its chain.'),
+    key: file('PEM file with its private key.'),
+    clientCa: file('PEM file of the authority every client must show a certificate of.'),
+  })
+  .prefault({})
+  .superRefine((value, context) => {
+    const hasBoth = value.cert !== undefined && value.key !== undefined
+    if ((value.cert === undefined) !== (value.key === undefined)) {
+      context.addIssue('server TLS cert and key must be configured together')
+    }
+    if (value.clientCa !== undefined && !hasBoth) {
+      context.addIssue('MSGBUS_TLS_CLIENT_CA requires MSGBUS_TLS_CERT and MSGBUS_TLS_KEY')
+    }
+  })
+
+const sync = z
+  .strictObject({
+    peers: z
+      .union([z.string(), z.array(z.string())])
+      .default([])
+      .transform((value) => [value].flat().flatMap((item) => item.split(',')))
+      .transform((items) => items.map((item) => item.trim()).filter((item) => item !== ''))
+      .pipe(z.array(parsed(parsePeerSpec)))
+      .superRefine((peers, context) => {
+        const endpoints = peers.map((peer) => peer.endpoint)
+        endpoints.forEach((endpoint, i) => {
+          if (endpoints.indexOf(endpoint) < i) context.addIssue(`${endpoint} is named twice`)
+        })
+        // Starting without synchronising would be a lie.
+        if (peers.length > 0) context.addIssue('synchronisation is not part of this version')
+      })
+      .describe('Daemons to synchronise with: `endpoint` or `endpoint=tenant/bl/device`.'),
+    intervalMs: z.int().min(100).default(1000).describe('Pause between two passes over a peer.'),
+    batchLimit: count().default(100).describe('Messages fetched from a peer at a time.'),
+    tls: z
+      .strictObject({
+        ca: file(
+          'PEM file of an authority that is trusted for peers, besides those of the system.',
+        ),
+        cert: file('PEM file with the certificate shown to peers.'),
+        key: file('PEM file with its private key.'),
+        domain: file('Name to verify instead of the host of the endpoint.'),
+      })
+      .prefault({})
+      .superRefine((value, context) => {
+        if ((value.cert === undefined) !== (value.key === undefined)) {
+          context.addIssue('peer TLS cert and key must be configured together')
+        }
+      }),
+  })
+  .prefault({})
+
+const topics = z
+  .array(
+    z.strictObject({
+      filter: parsed(parseTopicFilter).describe(
+        'Topics the rule is about; `+` is one level, a trailing `#` the rest.',
+      ),
+      store: z
+        .enum(['acked', 'always', 'never'])
+        .optional()
+        .describe(
+          'Which publications are stored: those that ask for an acknowledgement, all, or none.',
+        ),
+      retention: z
+        .strictObject({
+          maxAgeMs: count().optional().describe('Trim messages older than this.'),
+          maxMessages: count().optional().describe('Keep at most so many messages of each log.'),
+          maxBytes: count().optional().describe('Keep at most so many bytes of each log.'),
+        })
+        .optional(),
+      last: z
+        .boolean()
+        .optional()
+        .describe('Remember the newest message for subscriptions that start at `last`.'),
+      maxPayloadBytes: z.int().min(0).optional().describe('Refuse larger payloads.'),
+    }),
+  )
+  .default([])
+  .describe(
+    'Rules for topics; of several that match, each setting comes from the first that has it.',
+  )
+
+const queues = z
+  .array(
+    z.strictObject({
+      queue: z.string().min(1).describe('Name of the queue.'),
+      maxAttempts: count().describe('After so many attempts a message moves to `deadLetter`.'),
+      deadLetter: z.string().min(1).describe('Queue that takes what failed too often.'),
+    }),
+  )
+  .default([])
+  .describe('What happens to queue messages that are given back again and again.')
+
+// Bounds are what the store and the wire can carry; a limit that is not here does not compile.
+const limitRows: Record<keyof Limits, { max: number; text: string; min?: number }> = {
+  topicBytes: { max: 65_535, text: 'Longest topic, bytes of UTF-8.' },
+  queueNameBytes: { max: 65_535, text: 'Longest queue name, bytes of UTF-8.' },
+  nodeIdPartBytes: { max: 255, text: 'Longest part of a node id in a request, bytes of UTF-8.' },
+  messageIdBytes: { max: 65_535, text: 'Longest message id in a request, bytes of UTF-8.' },
+  publishIdBytes: { max: 1024, text: 'Longest idempotency key of a publish, bytes of UTF-8.' },
+  headerCount: { max: 65_535, min: 0, text: 'Most headers of a message.' },
+  headerKeyBytes: { max: 65_535, text: 'Longest header key, bytes of UTF-8.' },
+  headerValueBytes: { max: 16_777_216, text: 'Longest header value, bytes of UTF-8.' },
+  headersBytes: { max: 16_777_216, text: 'All headers of a message together, bytes of UTF-8.' },
+  envelopeBytes: {
+    min: 1024,
+    max: 268_435_456,
+    text: 'Largest message as a reader gets it. Above 4194304, version 1 peers and clients with default settings cannot read what is accepted.',
+  },
+  fetchMessages: { max: 1_000_000, text: 'Most messages of one fetch.' },
+  fetchMessagesDefault: { max: 1_000_000, text: 'Messages of a fetch that names no limit.' },
+  publishIdWindowMs: { max: 7 * day, text: 'How long an idempotency key is remembered.' },
+  publishIdCount: { max: 10_000_000, text: 'How many idempotency keys are remembered.' },
+  subscriptionsPerClient: { max: 1_000_000, text: 'Most subscriptions of one connection.' },
+  pendingAppendBytes: {
+    min: 1_048_576,
+    max: 4_294_967_296,
+    text: 'Bytes that may wait for the disk before publishers have to wait.',
+  },
+  queueInFlight: { max: 100_000, text: 'Most unsettled messages of one queue consumer.' },
+  queueLeaseMs: {
+    max: 7 * day,
+    min: 100,
+    text: 'Lease of a queue message when none is asked for.',
+  },
+}
+
+const limits = z
+  .strictObject(
+    Object.fromEntries(
+      Object.entries(limitRows).map(([name, row]) => [
+        name,
+        z
+          .int()
+          .min(row.min ?? 1)
+          .max(row.max)
+          .default(defaultLimits[name as keyof Limits])
+          .describe(row.text),
+      ]),
+    ) as Record<keyof Limits, z.ZodDefault<z.ZodInt>>,
+  )
+  .prefault({})
+
+const shutdown = z
+  .strictObject({
+    graceMs: z
+      .int()
+      .min(0)
+      .max(600_000)
+      .default(5000)
+      .describe('How long running calls may take to finish after the first signal.'),
+  })
+  .prefault({})
+
+const log = z
+  .strictObject({
+    level: z
+      .enum(['error', 'warn', 'info', 'debug'])
+      .default('info')
+      .describe('Least important lines that are written.'),
+    format: z
+      .enum(['auto', 'json', 'pretty'])
+      .default('auto')
+      .describe('Form of the lines on stderr; `auto` is `pretty` on a terminal, else `json`.'),
+  })
+  .prefault({})
+
+const access = z
+  .strictObject({
+    allowInsecure: z
+      .boolean()
+      .default(false)
+      .describe('Serve addresses that others can reach without asking clients who they are.'),
+  })
+  .prefault({})
+
+export const configSchema = z.strictObject({
+  node,
+  storage,
+  protocols: protocolsSchema.prefault({}),
+  access,
+  tls,
+  sync,
+  topics,
+  queues,
+  limits,
+  shutdown,
+  log,
+})
+
+/** The effective configuration, checked and complete. */
+export type Config = z.output<typeof configSchema>

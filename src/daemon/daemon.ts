@@ -1,0 +1,92 @@
+/**
+ * Start and stop of the daemon, each readable on one screen. Adapters listen before the store is
+ * open, so that health answers at once and everything else says `starting`; stopping goes the other
+ * way round. What the process does about signals and defects stands in run-daemon.ts.
+ */
+
+import { resolve } from 'node:path'
+import { systemClock } from '../core/clock.ts'
+import type { Logger } from '../core/logger.ts'
+import { MsgBus } from '../core/msg-bus.ts'
+import { toBusError } from '../model/errors.ts'
+import type { AdapterContext, BoundListener } from '../protocols/adapter.ts'
+import { startAdapters } from './adapters.ts'
+import type { LoadedConfig } from './config.ts'
+import { createMetrics } from './metrics.ts'
+import { nodeOf, openStore } from './open-store.ts'
+import { removeReadyFile, writeReadyFile } from './ready-file.ts'
+import { StartError } from './start-error.ts'
+import { readServerTls, TlsReloader } from './tls-files.ts'
+import { version } from './version.ts'
+
+export interface Daemon {
+  readonly listeners: readonly BoundListener[]
+  /** Settles when the store is open and `ready.json` is written; rejects with StartError. */
+  readonly ready: Promise<void>
+  /** Reads the certificates again; without TLS it does nothing. */
+  reload(): void
+  /**
+   * Ends subscriptions, gives running calls the grace time, closes the store. Rejects only when the
+   * store cannot be closed. May be called twice, also before `ready`.
+   */
+  stop(): Promise<void>
+}
+
+/** Resolves when the adapters listen. @throws StartError; nothing is left behind then */
+export async function startDaemon(loaded: LoadedConfig, logger: Logger): Promise<Daemon> {
+  const { config } = loaded
+  const { storage, shutdown } = config
+  const node = nodeOf(config)
+  const data = resolve(storage.data)
+  const tls = readServerTls(config.tls, logger)
+  const bus = new MsgBus({
+    node,
+    limits: config.limits,
+    clock: systemClock,
+    logger,
+    topicRules: config.topics,
+    queueRules: config.queues,
+    deleteBeyondHead: storage.deleteBeyondHead,
+  })
+  const opening = openStore(config, data, logger)
+  const metrics = createMetrics(bus)
+  const context: AdapterContext = { bus, logger, version, tls, metricsText: metrics.text }
+  const adapters = await startAdapters(context, loaded).catch(async (error: unknown) => {
+    metrics.close()
+    // A store that is taken explains a port that is taken, so its error goes first.
+    await (await opening).close()
+    throw error
+  })
+  const { listeners } = adapters
+  const reloader = tls && new TlsReloader(config.tls, tls, logger, adapters.reloadTls)
+
+  let stopping: Promise<void> | undefined
+  const ready = opening.then(async (store) => {
+    if (stopping !== undefined) return
+    bus.attach(store)
+    const { engine, durability } = storage
+    const found = { pid: process.pid, version, node, data, storage: engine, durability, listeners }
+    await writeReadyFile(data, found).catch((error: unknown) => {
+      throw new StartError(`cannot write to the data folder: ${String(error)}`, { cause: error })
+    })
+  })
+  ready.catch((error: unknown) => bus.fail(toBusError(error)))
+
+  const stop = async (): Promise<void> => {
+    reloader?.close()
+    await bus.shutdown()
+    await adapters.stop(shutdown.graceMs)
+    // Whatever became of the start is over before its traces are removed.
+    await Promise.allSettled([ready])
+    await removeReadyFile(data)
+    metrics.close()
+    const [store] = await Promise.allSettled([opening])
+    if (store.status === 'fulfilled') await store.value.close()
+  }
+  return {
+    listeners,
+    ready,
+    reload: () => reloader?.reload(),
+    stop: () => (stopping ??= stop()),
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * Every metric of the daemon, with unit and meaning. Values are read from plain counters when
+ * somebody scrapes; nothing here runs per message. Names end in `_total`, `_seconds` or `_bytes`,
+ * and follow the messaging conventions of OpenTelemetry in their words (published, delivered,
+ * acknowledged); labels are bounded.
+ */
+
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import process from 'node:process'
+import { Counter, Gauge, Registry } from 'prom-client'
+import type { BusCounters } from '../core/counters.ts'
+import type { MsgBus } from '../core/msg-bus.ts'
+import { version } from './version.ts'
+
+export interface Metrics {
+  /** All metrics in the text format of Prometheus. */
+  readonly text: () => Promise<string>
+  readonly registry: Registry
+  /** Stops measuring the event loop. May be called twice. */
+  close(): void
+}
+
+// A counter of the bus without a row here does not compile.
+const counterRows: Readonly<Record<keyof BusCounters, readonly [name: string, help: string]>> = {
+  messagesPublished: ['messages_published_total', 'Messages stored for local publishers.'],
+  payloadBytesPublished: [
+    'payload_published_bytes_total',
+    'Payload bytes stored for local publishers.',
+  ],
+  messagesDeduplicated: [
+    'messages_deduplicated_total',
+    'Publishes answered with the message an earlier one with the same publish id had stored.',
+  ],
+  messagesRefused: ['messages_refused_total', 'Publications that were refused.'],
+  messagesDelivered: [
+    'messages_delivered_total',
+    'Messages handed to subscriptions, live and replayed.',
+  ],
+  messagesDropped: [
+    'messages_dropped_total',
+    'Publications that were not stored and that a subscriber was too slow for.',
+  ],
+  messagesDeleted: ['messages_deleted_total', 'Messages deleted on request.'],
+  messagesTrimmed: ['messages_trimmed_total', 'Messages trimmed by retention.'],
+  queueEnqueued: ['queue_messages_enqueued_total', 'Messages put into queues.'],
+  queueDelivered: ['queue_messages_delivered_total', 'Queue messages leased to consumers.'],
+  queueAcknowledged: ['queue_messages_acknowledged_total', 'Queue messages acknowledged.'],
+  queueReturned: [
+    'queue_messages_returned_total',
+    'Queue messages given back or taken back after a lease.',
+  ],
+  queueDeadLettered: [
+    'queue_messages_dead_lettered_total',
+    'Queue messages moved to a dead letter queue.',
+  ],
+  accessDenied: ['access_denied_total', 'Operations that an access rule refused.'],
+  subscriptionsLagged: [
+    'subscriptions_lagged_total',
+    'Times a live subscription fell back to reading from the store.',
+  ],
+}
+
+// Fine enough to see stalls of some milliseconds, coarse enough to cost nothing when idle.
+const loopResolutionMs = 20
+
+export function createMetrics(bus: MsgBus): Metrics {
+  const registry = new Registry()
+  const gauge = (name: string, help: string, read: () => number | undefined): void => {
+    const metric: Gauge = new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect: () => metric.set(read() ?? 0),
+    })
+  }
+  const counter = (name: string, help: string, read: () => number): void => {
+    const metric: Counter = new Counter({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        metric.reset()
+        metric.inc(read())
+      },
+    })
+  }
+
+  for (const [key, [name, help]] of Object.entries(counterRows)) {
+    counter(`msgbus_${name}`, help, () => bus.counters[key as keyof BusCounters])
+  }
+  const info = new Gauge({
+    name: 'msgbus_build_info',
+    help: 'Always 1; the labels say what is running.',
+    labelNames: ['version', 'node_version'],
+    registers: [registry],
+  })
+  info.set({ version, node_version: process.versions.node }, 1)
+  gauge('msgbus_ready', '1 when data can be written and read, else 0.', () =>
+    Number(bus.status().ready),
+  )
+  gauge('msgbus_subscriptions', 'Open subscriptions.', () => bus.status().subscriptions)
+  gauge('msgbus_queues', 'Queues ever used.', () => bus.status().queues)
+  gauge('msgbus_store_logs', 'Logs in the store.', () => bus.status().store?.logs)
+  gauge(
+    'msgbus_store_size_bytes',
+    'Bytes the store takes on disk.',
+    () => bus.status().store?.bytesOnDisk,
+  )
+  gauge(
+    'msgbus_store_damaged_records',
+    'Records found damaged since start; they are set aside and never served.',
+    () => bus.status().store?.damagedRecords,
+  )
+  gauge(
+    'msgbus_store_last_commit_age_seconds',
+    'Time since the last successful commit; 0 before the first.',
+    () => {
+      const at = bus.status().store?.lastCommitAt
+      return at === undefined ? 0 : (bus.clock.monotonic() - at) / 1000
+    },
+  )
+
+  const loop = monitorEventLoopDelay({ resolution: loopResolutionMs })
+  loop.enable()
+  const loopGauge = (name: string, help: string, read: () => number) =>
+    // The histogram counts from its own interval on; what is above it was waiting.
+    gauge(name, help, () => Math.max(0, read() / 1e9 - loopResolutionMs / 1000) || 0)
+  loopGauge(
+    'nodejs_eventloop_lag_p99_seconds',
+    '99th percentile of event loop lag since the last scrape.',
+    () => loop.percentile(99),
+  )
+  loopGauge(
+    'nodejs_eventloop_lag_max_seconds',
+    'Longest event loop lag since the last scrape.',
+    () => {
+      const { max } = loop
+      loop.reset()
+      return max
+    },
+  )
+  counter('process_cpu_seconds_total', 'Processor time used, user and system.', () => {
+    const { user, system } = process.cpuUsage()
+    return (user + system) / 1e6
+  })
+  gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss())
+  gauge('nodejs_heap_used_bytes', 'Used JavaScript heap.', () => process.memoryUsage().heapUsed)
+  gauge('nodejs_external_memory_bytes', 'Memory of buffers and native objects.', () => {
+    const { external, arrayBuffers } = process.memoryUsage()
+    return external + arrayBuffers
+  })
+  const startedAt = Date.now() / 1000 - process.uptime()
+  gauge('process_start_time_seconds', 'Start time since 1970.', () => startedAt)
+
+  return { registry, text: () => registry.metrics(), close: () => void loop.disable() }
+}

@@ -1,0 +1,47 @@
+/**
+ * The protocols of the daemon: for each its section of the configuration and how it starts. Adding
+ * one is a line in each of the two tables, and its flag in settings.ts.
+ */
+
+import { z } from 'zod'
+import type { ListenAddress } from '../net/address.ts'
+import { listenSetting } from '../net/listen-setting.ts'
+import type { AdapterContext, ProtocolAdapter } from '../protocols/adapter.ts'
+import { httpSettings, startHttpAdapter } from '../protocols/http/index.ts'
+
+export const protocolsSchema = z.strictObject({
+  grpc: z.strictObject({ listen: listenSetting('gRPC', '127.0.0.1:50051') }).prefault({}),
+  http: httpSettings.prefault({}),
+  tmb: planned('TMB'),
+  mqtt: planned('MQTT'),
+  busrt: planned('BUS/RT'),
+  wamp: planned('WAMP'),
+})
+
+type ProtocolsConfig = z.output<typeof protocolsSchema>
+
+/** Protocols with an adapter. */
+export type ProtocolName = 'grpc' | 'http'
+
+/** Starts one adapter on the addresses given, which may be fewer than configured. */
+export type StartAdapter = (
+  context: AdapterContext,
+  config: ProtocolsConfig,
+  listen: readonly ListenAddress[],
+) => Promise<ProtocolAdapter>
+
+/** In the order in which they start. */
+export const adapters: Readonly<Record<ProtocolName, StartAdapter>> = {
+  http: (context, config, listen) => startHttpAdapter(context, { ...config.http, listen }),
+}
+
+/** A daemon that serves nothing else is of no use to anybody. */
+export const monitoringOnly: ReadonlySet<ProtocolName> = new Set(['http'])
+
+/** A protocol whose flag exists and whose adapter does not: only `off` is honest. */
+function planned(name: string) {
+  const listen = listenSetting(name, 'off').superRefine((addresses, context) => {
+    if (addresses.length > 0) context.addIssue(`${name} is not part of this version; say off`)
+  })
+  return z.strictObject({ listen }).prefault({})
+}
