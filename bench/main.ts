@@ -1,0 +1,16 @@
+/** `npm run bench -- NAME`: runs one benchmark. Names stand below. */
+
+const benches: Readonly<Record<string, () => Promise<{ run(args: string[]): unknown }>>> = {
+  durable: async () => import('./durable.ts'),
+  codec: async () => import('./codec.ts'),
+}
+
+const [name = '', ...args] = process.argv.slice(2)
+const load = benches[name]
+if (load === undefined) {
+  process.stderr.write(`bench: say which one: ${Object.keys(benches).join(', ')}\n`)
+  process.exitCode = 2
+} else {
+  const bench = await load()
+  await bench.run(args)
+}
