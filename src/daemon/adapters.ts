@@ -18,7 +18,7 @@ import { messageOf, StartError } from './start-error.ts'
 
 export interface RunningAdapters {
   readonly listeners: readonly BoundListener[]
-  reloadTls(tls: ServerTls): void
+  readonly reloadTls: (tls: ServerTls) => void
   /** Refuses new work at once, everywhere; resolves when all are closed. Never rejects. */
   stop(graceMs: number): Promise<void>
 }

@@ -16,21 +16,21 @@ type Issue = z.core.$ZodIssue
 /** Never shows more than a short scalar of what was given. */
 export function describeIssue(issue: Issue): string {
   const got = describeValue(issue.input)
-  switch (issue.code) {
-    case 'invalid_type':
-      return `expected ${typeWords[issue.expected] ?? issue.expected}, got ${got}`
-    case 'invalid_value':
-      return `expected ${orList(issue.values.map(String))}, got ${got}`
-    case 'too_small':
-      if (issue.origin === 'string') return 'must not be empty'
-      return `must be at least ${issue.minimum}, got ${got}`
-    case 'too_big':
-      return `must be at most ${issue.maximum}, got ${got}`
-    case 'invalid_union':
-      return `expected ${orList(issue.errors.flat().map(expectedOf))}, got ${got}`
-    default:
-      return issue.message
+  if (issue.code === 'invalid_type') {
+    return `expected ${typeWords[issue.expected] ?? issue.expected}, got ${got}`
   }
+  if (issue.code === 'invalid_value') {
+    return `expected ${orList(issue.values.map(String))}, got ${got}`
+  }
+  if (issue.code === 'too_small') {
+    if (issue.origin === 'string') return 'must not be empty'
+    return `must be at least ${issue.minimum}, got ${got}`
+  }
+  if (issue.code === 'too_big') return `must be at most ${issue.maximum}, got ${got}`
+  if (issue.code === 'invalid_union') {
+    return `expected ${orList(issue.errors.flat().map(expectedOf))}, got ${got}`
+  }
+  return issue.message
 }
 
 function expectedOf(issue: Issue): string {

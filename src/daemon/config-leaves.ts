@@ -57,25 +57,18 @@ function* walk(path: string, schema: JsonSchema): Iterable<ConfigLeaf> {
 }
 
 function describeType(schema: JsonSchema): string {
+  const { type, items } = schema
   if (schema.enum !== undefined) return schema.enum.map((word) => `\`${word}\``).join(', ')
   if (schema.anyOf !== undefined) return schema.anyOf.map(describeType).join(' or ')
-  switch (schema.type) {
-    case 'integer': {
-      const { minimum = 0, maximum = Number.MAX_SAFE_INTEGER } = schema
-      const most = maximum === Number.MAX_SAFE_INTEGER ? '' : ` to ${maximum}`
-      return `number from ${minimum}${most}`
-    }
-    case 'boolean':
-      return '`true` or `false`'
-    case 'array':
-      return schema.items?.properties === undefined ? 'list of texts' : 'list'
-    default:
-      return 'text'
-  }
+  if (type === 'boolean') return '`true` or `false`'
+  if (type === 'array') return items?.properties === undefined ? 'list of texts' : 'list'
+  if (type !== 'integer') return 'text'
+  const { minimum = 0, maximum = Number.MAX_SAFE_INTEGER } = schema
+  return `number from ${minimum}${maximum === Number.MAX_SAFE_INTEGER ? '' : ` to ${maximum}`}`
 }
 
 function describeDefault(value: unknown): string {
   if (value === undefined) return ''
   if (Array.isArray(value) && value.length === 0) return 'none'
-  return `\`${String(value)}\``
+  return `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``
 }

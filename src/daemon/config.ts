@@ -38,7 +38,7 @@ export interface LoadedConfig {
   /** What was given, before checks filled in defaults. */
   readonly given: Readonly<Record<string, unknown>>
   /** Where the value at this path comes from, as in `ConfigFault.where`. */
-  originOf(path: string): string
+  readonly originOf: (path: string) => string
   /** What an operator should know although it is legal. */
   readonly warnings: readonly string[]
 }

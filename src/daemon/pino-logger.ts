@@ -67,7 +67,7 @@ function prettyLine(line: string): string {
 function plain(value: unknown): string {
   if (typeof value === 'string')
     return /^[\p{L}\p{N}\p{P}\p{S}]+$/u.test(value) ? value : JSON.stringify(value)
-  return typeof value === 'object' ? inspect(value, { breakLength: Infinity }) : String(value)
+  return inspect(value, { breakLength: Infinity })
 }
 
 function isError(value: unknown): value is { message: string; stack?: string } {

@@ -7,10 +7,11 @@ import { z } from 'zod'
 import type { ListenAddress } from '../net/address.ts'
 import { listenSetting } from '../net/listen-setting.ts'
 import type { AdapterContext, ProtocolAdapter } from '../protocols/adapter.ts'
+import { grpcSettings, startGrpcAdapter } from '../protocols/grpc/index.ts'
 import { httpSettings, startHttpAdapter } from '../protocols/http/index.ts'
 
 export const protocolsSchema = z.strictObject({
-  grpc: z.strictObject({ listen: listenSetting('gRPC', '127.0.0.1:50051') }).prefault({}),
+  grpc: grpcSettings.prefault({}),
   http: httpSettings.prefault({}),
   tmb: planned('TMB'),
   mqtt: planned('MQTT'),
@@ -32,6 +33,7 @@ export type StartAdapter = (
 
 /** In the order in which they start. */
 export const adapters: Readonly<Record<ProtocolName, StartAdapter>> = {
+  grpc: (context, config, listen) => startGrpcAdapter(context, { ...config.grpc, listen }),
   http: (context, config, listen) => startHttpAdapter(context, { ...config.http, listen }),
 }
 
@@ -40,7 +42,7 @@ export const monitoringOnly: ReadonlySet<ProtocolName> = new Set(['http'])
 
 /** A protocol whose flag exists and whose adapter does not: only `off` is honest. */
 function planned(name: string) {
-  const listen = listenSetting(name, 'off').superRefine((addresses, context) => {
+  const listen = listenSetting('off', name).superRefine((addresses, context) => {
     if (addresses.length > 0) context.addIssue(`${name} is not part of this version; say off`)
   })
   return z.strictObject({ listen }).prefault({})

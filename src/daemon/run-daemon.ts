@@ -84,10 +84,9 @@ function stopOnSignals(daemon: Daemon, logger: Logger, graceMs: number): Promise
       logger.error('defect', { err: error })
       const isSecond = isStopping
       isStopping = true
-      const exit = () => process.exit(exitCodes.defect.code)
-      if (isSecond) exit()
-      setTimeout(exit, closeMarginMs)
-      daemon.stop().then(exit, exit)
+      if (isSecond) exitAsDefect()
+      setTimeout(exitAsDefect, closeMarginMs)
+      daemon.stop().then(exitAsDefect, exitAsDefect)
     }
 
     for (const signal of ['SIGTERM', 'SIGINT']) {
@@ -97,6 +96,10 @@ function stopOnSignals(daemon: Daemon, logger: Logger, graceMs: number): Promise
     process.on('uncaughtException', giveUp)
     process.on('unhandledRejection', giveUp)
   })
+}
+
+function exitAsDefect(): never {
+  process.exit(exitCodes.defect.code)
 }
 
 function describeListener({ protocol, address, tls }: BoundListener): string {

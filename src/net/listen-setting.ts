@@ -9,10 +9,10 @@ import { AddressError, parseListenAddress, type ListenAddress } from './address.
 
 /**
  * Becomes the list of addresses; empty for `off`. Empty items and blanks are ignored.
- * @param protocol name for people
  * @param byDefault what holds when nobody says anything
+ * @param protocol name for people
  */
-export function listenSetting(protocol: string, byDefault: string) {
+export function listenSetting(byDefault: string, protocol = 'gRPC') {
   return z
     .union([z.string(), z.array(z.string())])
     .default(byDefault)

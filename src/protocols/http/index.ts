@@ -10,7 +10,7 @@ import { listenSetting } from '../../net/listen-setting.ts'
 export { startHttpAdapter } from './listener.ts'
 
 export const httpSettings = z.strictObject({
-  listen: listenSetting('HTTP', '127.0.0.1:8711'),
+  listen: listenSetting('127.0.0.1:8711', 'HTTP'),
   allowedHosts: z
     .array(z.string().min(1))
     .default([])

@@ -6,7 +6,8 @@
 
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https'
-import { formatHostPort, type ListenAddress } from '../../net/address.ts'
+import type { ListenAddress } from '../../net/address.ts'
+import { listen } from '../../net/listen.ts'
 import type { AdapterContext, BoundListener, ProtocolAdapter, ServerTls } from '../adapter.ts'
 import { handleRequest } from './handler.ts'
 import type { HttpConfig } from './index.ts'
@@ -55,19 +56,9 @@ class HttpAdapter implements ProtocolAdapter {
   async bind(address: ListenAddress): Promise<void> {
     const server = this.#createServer(address)
     server.maxConnections = maxConnections
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(listenOptions(address), () => {
-        server.off('error', reject)
-        resolve()
-      })
-    })
+    const bound = await listen(server, address)
     this.#servers.push(server)
-    this.listeners.push({
-      protocol: 'http',
-      address: boundAddress(server, address),
-      tls: address.tls,
-    })
+    this.listeners.push({ protocol: 'http', address: bound, tls: address.tls })
   }
 
   reloadTls(tls: ServerTls): void {
@@ -99,18 +90,4 @@ function secureOptions(tls: ServerTls) {
   const { cert, key, clientCa } = tls
   const client = clientCa === undefined ? {} : { ca: clientCa, requestCert: true }
   return { cert, key, rejectUnauthorized: clientCa !== undefined, ...client }
-}
-
-function listenOptions(address: ListenAddress) {
-  if (address.kind === 'unix') return { path: address.path }
-  // Without a host Node listens on every interface, IPv6 included where there is any.
-  return { port: address.port, ...(address.host === '' ? {} : { host: address.host }) }
-}
-
-function boundAddress(server: Server, address: ListenAddress): string {
-  const bound = server.address()
-  if (address.kind === 'unix' || bound === null || typeof bound === 'string') {
-    return `unix:${address.kind === 'unix' ? address.path : String(bound)}`
-  }
-  return formatHostPort(address.host === '' ? bound.address : address.host, bound.port)
 }
