@@ -17,6 +17,18 @@ export interface AdapterContext {
   readonly tls: ServerTls | undefined
   /** All metrics of the daemon in the text format of Prometheus. */
   metricsText(): Promise<string>
+  /** What the daemon knows and the bus does not, for status answers; absent in tests of an adapter. */
+  readonly describe?: (() => DaemonDescription) | undefined
+}
+
+export interface DaemonDescription {
+  /** The engine, as `--storage` names it. */
+  readonly storage: string
+  /** Absolute. */
+  readonly dataFolder: string
+  readonly startedAtMs: number
+  /** Of all adapters. */
+  readonly listeners: readonly BoundListener[]
 }
 
 /** What the configuration of every adapter has; each adds its own settings. */

@@ -1,0 +1,82 @@
+/**
+ * gRPC: the frozen contract `msgbus.v1`, ours beyond it (`msgbus.v2`), and the standard health and
+ * reflection services, on grpc-js with our own codec (architecture 11, 12).
+ */
+
+import { Server } from '@grpc/grpc-js'
+import { z } from 'zod'
+import { listenSetting } from '../../net/listen-setting.ts'
+import type { AdapterContext, ProtocolAdapter } from '../adapter.ts'
+import { Calls } from './calls.ts'
+import { Connections } from './connections.ts'
+import { addHealthService } from './health-service.ts'
+import { addReflectionService } from './reflection-service.ts'
+import { addV1Service } from './v1-service.ts'
+import { addAdminService } from './v2-admin-service.ts'
+import { addBusService } from './v2-bus-service.ts'
+import { addQueueService } from './v2-queue-service.ts'
+
+export const grpcSettings = z.strictObject({
+  listen: listenSetting('127.0.0.1:50051'),
+  keepAliveMs: z
+    .int()
+    .min(1_000)
+    .default(30_000)
+    .describe('A connection on which nothing was heard is asked for a sign of life this often.'),
+  keepAliveTimeoutMs: z
+    .int()
+    .min(1_000)
+    .default(10_000)
+    .describe('A connection that gives no sign of life for this long is closed.'),
+  maxConcurrentCalls: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(4_096)
+    .describe('Calls that run at the same time on one connection, subscriptions included.'),
+})
+
+export type GrpcConfig = z.output<typeof grpcSettings>
+
+// What a request has besides its envelope: batch number, publish id, a few tags.
+const requestOverheadBytes = 65_536
+
+/** Binds every address or none. @throws the system's error */
+export async function startGrpcAdapter(
+  context: AdapterContext,
+  config: GrpcConfig,
+): Promise<ProtocolAdapter> {
+  const { bus, logger, tls } = context
+  const server = new Server({
+    'grpc.enable_channelz': 0,
+    'grpc.keepalive_time_ms': config.keepAliveMs,
+    'grpc.keepalive_timeout_ms': config.keepAliveTimeoutMs,
+    'grpc.max_concurrent_streams': config.maxConcurrentCalls,
+    'grpc.max_receive_message_length': bus.limits.envelopeBytes + requestOverheadBytes,
+    'grpc.max_send_message_length': -1,
+  })
+  const connections = new Connections({ bus, logger, server, tls })
+  const calls = new Calls({ server, logger, clientOf: (peer) => connections.clientOf(peer) })
+  addV1Service(calls, context)
+  addBusService(calls, context)
+  addQueueService(calls, context)
+  addAdminService(calls, context)
+  addHealthService(calls, context)
+  addReflectionService(calls)
+
+  const stop = async (graceMs: number) => {
+    calls.stop()
+    await connections.stop(graceMs)
+  }
+  try {
+    for (const address of config.listen) await connections.bind(address)
+  } catch (error) {
+    await stop(0)
+    throw error
+  }
+  return {
+    listeners: connections.listeners,
+    reloadTls: (next) => connections.reloadTls(next),
+    stop,
+  }
+}

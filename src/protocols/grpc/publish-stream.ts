@@ -1,0 +1,143 @@
+/**
+ * One PublishStream call: batches go to the bus as they come, many at a time, and are answered in
+ * the order in which they came. When too much waits for the disk or for the client to read answers,
+ * no more is read from the stream, and flow control holds the client.
+ */
+
+import type { BusClient } from '../../core/bus-client.ts'
+import type { AppendOutcome } from '../../core/log-store.ts'
+import type { OutgoingMessage } from '../../model/message.ts'
+import {
+  encodePublishStreamResponse,
+  type PublishResult,
+  type PublishStreamRequest,
+} from '../../wire/gen/msgbus-v2.ts'
+import type { RequestStream } from './calls.ts'
+import type { ResponseStream } from './response-stream.ts'
+import { stoppingError, toRefusal } from './translate.ts'
+
+/** What may be at the bus and not answered yet. */
+const inFlightBatches = 256
+const inFlightBytes = 4_194_304
+
+interface Batch {
+  readonly bytes: number
+  /** The encoded answer, once there is one. */
+  answer: Uint8Array | undefined
+}
+
+export class PublishStream {
+  readonly #client: BusClient
+  readonly #requests: RequestStream<PublishStreamRequest>
+  readonly #responses: ResponseStream
+  /** Batches not yet answered, in the order in which they came. */
+  readonly #inFlight: Batch[] = []
+  #inFlightBytes = 0
+  #isPaused = false
+  /** No more batches come: the client is done, or the daemon stops. */
+  #ending: 'no' | 'done' | 'stopped' = 'no'
+
+  constructor(
+    client: BusClient,
+    requests: RequestStream<PublishStreamRequest>,
+    responses: ResponseStream,
+  ) {
+    this.#client = client
+    this.#requests = requests
+    this.#responses = responses
+  }
+
+  start(): void {
+    this.#responses.onRoom = () => this.#readOn()
+    this.#responses.onStop = () => this.#endAfterAnswers('stopped')
+    this.#requests.on('data', (request) => this.#accept(request))
+    this.#requests.on('end', () => this.#endAfterAnswers('done'))
+  }
+
+  #accept(request: PublishStreamRequest): void {
+    // What comes after the daemon began to stop is neither stored nor answered.
+    if (this.#ending === 'stopped') return
+    const { messages, bytes } = toOutgoing(request)
+    const batch: Batch = { bytes, answer: undefined }
+    this.#inFlight.push(batch)
+    this.#inFlightBytes += bytes
+    this.#client.publish(messages).then(
+      (outcomes) => this.#answer(batch, request, outcomes.map(toResult)),
+      (error: unknown) => {
+        const refusal = toRefusal(error)
+        this.#answer(
+          batch,
+          request,
+          messages.map(() => ({ refusal })),
+        )
+      },
+    )
+    if (this.#hasEnough()) {
+      this.#isPaused = true
+      this.#requests.pause()
+    }
+  }
+
+  #answer(
+    batch: Batch,
+    { batchId }: PublishStreamRequest,
+    results: readonly Partial<PublishResult>[],
+  ): void {
+    batch.answer = encodePublishStreamResponse({ batchId, results })
+    const answers: Uint8Array[] = []
+    for (;;) {
+      const answer = this.#inFlight[0]?.answer
+      if (answer === undefined) break
+      this.#inFlightBytes -= this.#inFlight.shift()?.bytes ?? 0
+      answers.push(answer)
+    }
+    if (answers.length > 0) this.#responses.send(answers)
+    if (this.#ending !== 'no') this.#endWhenAnswered()
+    else this.#readOn()
+  }
+
+  #hasEnough(): boolean {
+    const { length } = this.#inFlight
+    return (
+      length >= inFlightBatches || this.#inFlightBytes >= inFlightBytes || !this.#responses.hasRoom
+    )
+  }
+
+  #readOn(): void {
+    if (!this.#isPaused || this.#hasEnough()) return
+    this.#isPaused = false
+    this.#requests.resume()
+  }
+
+  #endAfterAnswers(how: 'done' | 'stopped'): void {
+    if (this.#ending === 'stopped') return
+    this.#ending = how
+    this.#endWhenAnswered()
+  }
+
+  #endWhenAnswered(): void {
+    if (this.#inFlight.length > 0) return
+    if (this.#ending === 'stopped') this.#responses.fail(stoppingError())
+    else this.#responses.finish()
+  }
+}
+
+/** The messages with their topics spelled out, and about how much memory they hold. */
+function toOutgoing(request: PublishStreamRequest): { messages: OutgoingMessage[]; bytes: number } {
+  const messages: OutgoingMessage[] = []
+  let bytes = 0
+  let topic = ''
+  for (const message of request.messages) {
+    if (message.topic !== '') topic = message.topic
+    const { payload, headers, publishId } = message
+    bytes += payload.length + 100
+    messages.push({ topic, payload, headers, publishId: publishId === '' ? undefined : publishId })
+  }
+  return { messages, bytes }
+}
+
+function toResult(outcome: AppendOutcome): Partial<PublishResult> {
+  if (outcome.kind === 'rejected') return { refusal: toRefusal(outcome.error) }
+  const { headId, id, createdAtMs, sequence } = outcome.message
+  return { headId, id, createdAtMs, sequence, duplicate: outcome.kind === 'duplicate' }
+}

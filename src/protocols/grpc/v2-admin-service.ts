@@ -1,0 +1,91 @@
+/** `msgbus.v2.AdminService`: what the daemon is, how it is doing, and copies and checks of its store. */
+
+import { statfs } from 'node:fs/promises'
+import type { LogStore } from '../../core/log-store.ts'
+import { BusError } from '../../model/errors.ts'
+import { systemClock } from '../../core/clock.ts'
+import {
+  adminService,
+  encodeBackupResponse,
+  encodeVerifyResponse,
+} from '../../wire/gen/msgbus-v2.ts'
+import type { AdapterContext } from '../adapter.ts'
+import type { Calls } from './calls.ts'
+import { toWireDamage } from './translate.ts'
+
+/** Pieces of a backup are cut to this, whatever the engine yields. */
+const chunkBytes = 262_144
+
+export function addAdminService(calls: Calls, context: AdapterContext): void {
+  calls.unary(adminService.getStatus, async () => status(context))
+  calls.unary(adminService.getMetrics, async () => ({ text: await context.metricsText() }))
+  calls.serverStream(adminService.backup, async (_request, responses) => {
+    for await (const piece of requireStore(context).backup()) {
+      for (let i = 0; i < piece.length && !responses.isEnded; i += chunkBytes) {
+        responses.send([encodeBackupResponse({ chunk: piece.subarray(i, i + chunkBytes) })])
+        await responses.room()
+      }
+      if (responses.isEnded) return
+    }
+    responses.finish()
+  })
+  calls.serverStream(adminService.verify, async (_request, responses) => {
+    let records = 0
+    for await (const { recordsChecked, damaged } of requireStore(context).verify()) {
+      if (responses.isEnded) return
+      records = recordsChecked
+      responses.send([encodeVerifyResponse({ recordsChecked, damaged: damaged.map(toWireDamage) })])
+      await responses.room()
+    }
+    responses.send([encodeVerifyResponse({ recordsChecked: records, done: true })])
+    responses.finish()
+  })
+}
+
+async function status({ bus, version, describe }: AdapterContext) {
+  const { node, ready, error, store, epoch, lastSequence, subscriptions, queues } = bus.status()
+  const daemon = describe?.()
+  return {
+    node,
+    version,
+    storage: daemon?.storage,
+    durability: bus.store?.guarantees.durability,
+    epoch,
+    dataFolder: daemon?.dataFolder,
+    startedAtMs: daemon?.startedAtMs,
+    ready,
+    error,
+    logs: store?.logs,
+    lastSequence,
+    storedBytes: store?.bytesOnDisk,
+    lastCommitAgeMs: ageMs(store?.lastCommitAt),
+    damagedRecords: store?.damagedRecords,
+    subscriptions,
+    queues,
+    listeners: daemon?.listeners,
+    residentBytes: process.memoryUsage.rss(),
+    freeDiskBytes: await freeBytes(daemon?.dataFolder),
+  }
+}
+
+/** 0 when there was no commit yet. */
+function ageMs(since: number | undefined): number {
+  // A commit in this very moment is 1 ms old, so that it differs from none.
+  return since === undefined ? 0 : Math.max(1, Math.round(systemClock.monotonic() - since))
+}
+
+/** 0 when unknown: without a folder, or one that is not there yet. */
+async function freeBytes(folder: string | undefined): Promise<number> {
+  if (folder === undefined) return 0
+  try {
+    const { bavail, bsize } = await statfs(folder)
+    return bavail * bsize
+  } catch {
+    return 0
+  }
+}
+
+function requireStore({ bus }: AdapterContext): LogStore {
+  if (bus.store !== undefined) return bus.store
+  throw new BusError('unavailable', 'starting', 'the store is being opened; try again')
+}
