@@ -1,118 +1,227 @@
 // The commands of package.json. Each works as the first command on a fresh clone: it installs from
-// the lock file and builds when that is needed, and says so. Plain JavaScript on node: modules only,
-// since nothing is installed or built yet when it starts.
+// the lock file and builds when that is needed, and says so. Several may start at the same moment:
+// one prepares, the others wait. Plain JavaScript on node: modules only, since nothing is installed
+// or built yet when it starts.
 
-import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const cache = join(root, '.cache')
 const say = (text) => process.stderr.write(`msgbus: ${text}\n`)
 
-/** Runs a command to its end; leaves the process with its exit code when that is not 0. */
-function must(command, args, env = process.env) {
-  const windows = process.platform === 'win32'
-  const done = spawnSync(command, args, { cwd: root, stdio: 'inherit', env, shell: windows })
-  if (done.status !== 0) process.exit(done.status ?? 1)
+/** Runs a program to its end. Returns its exit code. */
+function run(command, args) {
+  const shell = process.platform === 'win32' && command === 'npm'
+  const done = spawnSync(command, args, { cwd: root, stdio: 'inherit', shell })
+  if (done.error) say(`${command} cannot be run: ${done.error.message}`)
+  return done.status ?? 1
 }
 
-/** Installs what the lock file names, unless the last install was of this very lock file. */
+/** Runs a program to its end; leaves with its exit code when that is not 0. */
+function must(command, args) {
+  const code = run(command, args)
+  if (code !== 0) process.exit(code)
+}
+
+const installed = (file) => join(root, 'node_modules', file)
+const mustNode = (file, args) => must(process.execPath, [installed(file), ...args])
+
+/** Whether what is installed is what the lock file names. npm notes down what it installed. */
+function isInstalled() {
+  const noted = installed('.package-lock.json')
+  if (!existsSync(noted)) return false
+  const { packages: found } = JSON.parse(readFileSync(noted, 'utf8'))
+  const { packages: wanted } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
+  return Object.entries(wanted).every(
+    // Optional ones are for other platforms, too.
+    ([path, { version, optional }]) =>
+      path === '' || (optional && !found[path]) || found[path]?.version === version,
+  )
+}
+
 function install() {
-  const lock = readFileSync(join(root, 'package-lock.json'), 'utf8')
-  const mark = join(root, 'node_modules', '.msgbus-lock')
-  if (existsSync(mark) && readFileSync(mark, 'utf8') === lock) return
+  if (isInstalled()) return
   say('installing dependencies from the lock file (once; half a minute on most machines)')
   must('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'])
-  writeFileSync(mark, lock)
 }
 
-/** Every file below the folders that the compiler reads. */
-function* sources(folders) {
-  for (const folder of folders) {
-    const path = join(root, folder)
-    if (!existsSync(path)) continue
-    for (const entry of readdirSync(path, { recursive: true })) {
-      if (entry.endsWith('.ts')) yield join(path, entry)
-    }
-  }
+const sourceFolders = ['src', 'test', 'bench', 'examples']
+
+/** Every TypeScript file below the folders. */
+function sources(folders) {
+  return folders
+    .map((folder) => join(root, folder))
+    .filter((path) => existsSync(path))
+    .flatMap((path) => readdirSync(path, { recursive: true }).map((name) => join(path, name)))
+    .filter((file) => file.endsWith('.ts'))
 }
 
 /** Compiles when a source is newer than the last build. */
 function build() {
   const mark = join(root, 'dist', '.built')
   const builtAt = existsSync(mark) ? statSync(mark).mtimeMs : 0
-  const inputs = [...sources(['src', 'test', 'bench', 'examples']), join(root, 'tsconfig.json')]
+  const settings = ['tsconfig.json', 'package.json'].map((name) => join(root, name))
+  const inputs = [...sources(sourceFolders), ...settings]
   if (inputs.every((file) => statSync(file).mtimeMs < builtAt)) return
-  say('building')
+  say('building (some seconds)')
   const startedAt = new Date()
-  must(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', root])
-  writeFileSync(mark, startedAt.toISOString())
+  mustNode('typescript/bin/tsc', ['-p', root])
+  const { bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  // npx and npm link run these files themselves.
+  for (const file of Object.values(bin)) chmodSync(join(root, file), 0o755)
+  // What changes while it compiles is newer than this.
+  writeFileSync(mark, '')
+  utimesSync(mark, startedAt, startedAt)
+}
+
+/** Installs and builds, one process at a time. */
+function prepare() {
+  mkdirSync(cache, { recursive: true })
+  const lock = join(cache, 'prepare.lock')
+  for (let isTold = false; !takeLock(lock); isTold = true) {
+    if (!isTold) say('waiting for another msgbus command that installs or builds')
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+  }
+  const release = () => rmSync(lock, { force: true })
+  // must() leaves by process.exit, past any finally.
+  process.once('exit', release)
+  install()
+  build()
+  process.off('exit', release)
+  release()
+}
+
+/** False when a living process has it; one that is gone loses it. */
+function takeLock(lock) {
+  try {
+    writeFileSync(lock, String(process.pid), { flag: 'wx' })
+    return true
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error
+  }
+  try {
+    process.kill(Number(readFileSync(lock, 'utf8')), 0)
+  } catch (error) {
+    if (error.code === 'ESRCH') rmSync(lock, { force: true })
+  }
+  return false
 }
 
 /** The compiled test files that match any of the words given; all without words. */
 function testFiles(words) {
-  const files = []
-  for (const source of sources(['src', 'test', 'examples'])) {
-    if (!source.endsWith('.test.ts')) continue
-    const file = source.slice(root.length + 1)
-    if (words.length > 0 && !words.some((word) => file.includes(word))) continue
-    files.push(join('dist', file.replace(/\.ts$/, '.js')))
-  }
-  return files.sort((a, b) => a.localeCompare(b))
+  const files = sources(['src', 'test', 'examples'])
+    .filter((file) => file.endsWith('.test.ts'))
+    .map((file) => file.slice(root.length + 1))
+    .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
+  if (files.length > 0) return files.sort().map((file) => join('dist', file.replace(/ts$/, 'js')))
+  say(`no test file matches ${words.join(' ')}`)
+  return process.exit(2)
 }
 
-function runTests(node, words) {
-  const files = testFiles(words)
-  if (files.length === 0) {
-    say(`no test file matches ${words.join(' ')}`)
-    process.exit(2)
-  }
-  must(node, ['--enable-source-maps', '--test', '--test-concurrency=2', ...files])
+const testArgs = (words) => [
+  '--enable-source-maps',
+  '--test',
+  '--test-concurrency=2',
+  ...testFiles(words),
+]
+
+/** Goes on as a program of the build, in this process, so that signals and exit code are its own. */
+async function become(script, args) {
+  const file = join(root, script)
+  process.setSourceMapsEnabled(true)
+  process.argv = [process.execPath, file, ...args]
+  await import(pathToFileURL(file).href)
 }
 
-/** Hands this process over to a program of the build, signals and exit code included. */
-function become(script, args) {
-  const child = spawn(process.execPath, ['--enable-source-maps', join(root, script), ...args], {
-    stdio: 'inherit',
-  })
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-    process.on(signal, () => child.kill(signal))
+/** Runs the suite on other versions of Node, which come as packages of the registry. */
+function testNodes(words) {
+  const outcomes = []
+  for (const major of ['20', '22', '24']) {
+    const node = fetchNode(major)
+    if (node === undefined) {
+      outcomes.push(`Node ${major}: skipped, it cannot be had from the registry for this platform`)
+      continue
+    }
+    const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim()
+    say(`running the tests on Node ${version}`)
+    const code = run(node, testArgs(words))
+    outcomes.push(`Node ${version}: ${code === 0 ? 'passed' : 'FAILED'}`)
+    if (code !== 0) process.exitCode = 1
   }
-  child.on('exit', (code, signal) => process.exit(code ?? (signal ? 1 : 0)))
+  outcomes.forEach(say)
 }
 
-const [mode, ...rest] = process.argv.slice(2)
-const [major, minor] = process.versions.node.split('.').map(Number)
+/** Path of a Node binary of this major version; undefined when there is none. */
+function fetchNode(major) {
+  if (process.versions.node.split('.')[0] === major) return process.execPath
+  const windows = process.platform === 'win32'
+  const name = `node-${windows ? 'win' : process.platform}-${process.arch}`
+  const folder = join(cache, `node-${major}`)
+  const node = join(folder, 'package', 'bin', windows ? 'node.exe' : 'node')
+  if (existsSync(node)) return node
+  say(`fetching ${name}@${major}`)
+  mkdirSync(folder, { recursive: true })
+  const options = { cwd: folder, encoding: 'utf8', shell: windows }
+  const packed = spawnSync('npm', ['pack', `${name}@${major}`, '--silent'], options)
+  const archive = packed.stdout?.trim().split('\n').at(-1)
+  if (packed.status !== 0 || !archive) return undefined
+  const unpacked = spawnSync('tar', ['-xzf', archive], { cwd: folder })
+  rmSync(join(folder, archive), { force: true })
+  return unpacked.status === 0 && existsSync(node) ? node : undefined
+}
+
+const commands = {
+  async start(args) {
+    prepare()
+    await become('dist/src/daemon/main.js', args)
+  },
+  build: prepare,
+  test(words) {
+    prepare()
+    must(process.execPath, testArgs(words))
+  },
+  check(words) {
+    prepare()
+    mustNode('prettier/bin/prettier.cjs', ['--check', '--log-level=warn', '.'])
+    mustNode('oxlint/bin/oxlint', ['--type-aware'])
+    must(process.execPath, testArgs(words))
+  },
+  'test-nodes'(words) {
+    prepare()
+    testNodes(words)
+  },
+  async bench(args) {
+    prepare()
+    await become('dist/bench/main.js', args)
+  },
+  async torture(args) {
+    prepare()
+    await become('dist/test/torture/kill-9.js', args)
+  },
+}
+
+const [mode = '', ...rest] = process.argv.slice(2)
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 if (major < 20 || (major === 20 && minor < 19)) {
   say(`Node.js 20.19 or later is needed; this is ${process.versions.node}`)
   process.exit(1)
 }
-switch (mode) {
-  case 'start':
-    install()
-    build()
-    become('dist/src/daemon/main.js', rest)
-    break
-  case 'test':
-    install()
-    build()
-    runTests(process.execPath, rest)
-    break
-  case 'check':
-    install()
-    must('npx', ['prettier', '--check', '--log-level=warn', '.'])
-    must('npx', ['oxlint', '--type-aware'])
-    build()
-    runTests(process.execPath, rest)
-    break
-  case 'bench':
-    install()
-    build()
-    become(join('dist', 'bench', 'main.js'), rest)
-    break
-  default:
-    say(`unknown command ${mode ?? ''}: start, test, check, bench`)
-    process.exit(2)
+if (!Object.hasOwn(commands, mode)) {
+  say(`unknown command ${mode}: ${Object.keys(commands).join(', ')}`)
+  process.exit(2)
 }
+await commands[mode](rest)
