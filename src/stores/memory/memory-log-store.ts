@@ -140,13 +140,14 @@ class MemoryLogStore implements LogStore {
     this.#assertOpen()
     const wanted: MemoryLog[] = []
     for (const log of this.#logs.values()) {
-      if (log.info.lastSequence > after && wants(log.key)) wanted.push(log)
+      if (log.lastSequence > after && wants(log.key)) wanted.push(log)
     }
     return readMemoryFeed(wanted, after, this.#lastSequence, limit)
   }
 
   head(log: LogKey): number | undefined {
-    return this.log(log)?.head
+    const head = this.#find(log)?.head
+    return head === 0 ? undefined : head
   }
 
   log(log: LogKey): LogInfo | undefined {

@@ -54,6 +54,10 @@ export class MemoryLog {
     }
   }
 
+  get lastSequence(): number {
+    return this.#lastSequence
+  }
+
   /** Messages that are not trimmed. */
   get messageCount(): number {
     return this.#messages.length
