@@ -29,6 +29,7 @@ export interface FeedReaderOptions<T> {
   readonly start: Start
   readonly maxBatch: number
   readonly headsOnly: boolean
+  readonly storedOnly: boolean
   readonly codec: PayloadCodec<T>
   readonly historyChanged: HistoryChange
   readonly queue: BatchQueue<Message<T>>
@@ -43,19 +44,23 @@ export class FeedReader<T> {
   readonly #known = new KnownLogs()
   #start: Start
   #position: Position | undefined
-  #log: KnownLog | undefined
+  /** The store was made anew: what to leave out is decided already. */
+  #isAnew = false
+  /** A start at a head id beyond the head leaves out what comes before it. */
+  #firstHead = 0
 
   constructor(context: ClientContext, options: FeedReaderOptions<T>) {
     this.#context = context
     this.#options = options
     this.#start = options.start
+    if (options.start.at?.case === 'headId') this.#firstHead = options.start.at.value
   }
 
   /** Reads until the stream ends. @throws BusError with which it ended, `unimplemented` on v1 daemons */
   async read(): Promise<void> {
-    const { filter, origin, maxBatch, headsOnly, queue, signal, onOpen } = this.#options
+    const { filter, origin, maxBatch, headsOnly, storedOnly, queue, signal, onOpen } = this.#options
     const start = this.#nextStart()
-    const request = { filter, origin, start, maxBatch, headsOnly }
+    const request = { filter, origin, start, maxBatch, headsOnly, storedOnly }
     const stream = this.#context.transport.stream(busService.subscribe, request, { signal, onOpen })
     try {
       for (;;) {
@@ -78,30 +83,36 @@ export class FeedReader<T> {
   #nextStart(): Start {
     if (this.#position !== undefined) return { at: { case: 'after', value: this.#position } }
     // Broken off before there was a position: begin again and leave out what came already.
-    this.#known.skipSeen()
+    if (this.#isAnew) this.#isAnew = false
+    else this.#known.skipSeen()
     return this.#start
   }
 
   #accept(response: SubscribeResponse): Promise<void> | undefined {
     const { codec, queue, filter } = this.#options
-    const epoch = response.position?.epoch
+    // The position comes with the last of several responses; in between the sequence of a message is
+    // its position as well, but for the last values of a start at `last`.
+    const epoch = response.position?.epoch ?? this.#position?.epoch
     const messages: Message<T>[] = []
+    let log: KnownLog | undefined
     let bytes = 0
     for (const wire of response.messages) {
       // Absent names repeat those of the message before.
-      if (this.#log === undefined || wire.topic !== '' || wire.origin !== undefined) {
-        const topic = wire.topic === '' ? (this.#log?.topic ?? '') : wire.topic
-        this.#log = this.#known.find(topic, wire.origin ?? this.#log?.origin ?? emptyNode)
+      if (log === undefined || wire.topic !== '' || wire.origin !== undefined) {
+        const topic = wire.topic === '' ? (log?.topic ?? '') : wire.topic
+        log = this.#known.find(topic, wire.origin ?? log?.origin ?? emptyNode)
       }
-      const log = this.#log
-      if (wire.headId <= log.skipTo) continue
-      log.lastHead = wire.headId
-      log.lastId = wire.id
+      // Head 0: not stored, so it has no place and moves none.
+      if (wire.headId > 0) {
+        if (wire.headId <= log.skipTo || wire.headId < this.#firstHead) continue
+        log.lastHead = wire.headId
+        log.lastId = wire.id
+        if (epoch !== undefined) this.#position = { epoch, sequence: wire.sequence }
+      }
       bytes += wire.payload.length
-      const position = epoch === undefined ? undefined : { epoch, sequence: wire.sequence }
-      messages.push(new Message(wire, { topic: log.topic, origin: log.origin, codec, position }))
+      const { topic, origin } = log
+      messages.push(new Message(wire, { topic, origin, codec, position: this.#position }))
     }
-    this.#log = undefined
     if (response.position !== undefined) this.#position = response.position
     for (const { topic, origin = emptyNode, fromHeadId, toHeadId } of response.damaged) {
       const fromHead = BigInt(fromHeadId)
@@ -117,9 +128,10 @@ export class FeedReader<T> {
     this.#context.hooks.historyChanged?.({ filter })
     if (historyChanged === 'fail') throw error
     this.#position = undefined
-    const at = historyChanged
-    this.#start = { at: { case: at, value: {} } }
-    if (at === 'earliest') await this.#known.skipConfirmed((log) => this.#idAt(log))
+    this.#isAnew = true
+    this.#firstHead = 0
+    this.#start = { at: { case: historyChanged, value: {} } }
+    if (historyChanged === 'earliest') await this.#known.skipConfirmed((log) => this.#idAt(log))
   }
 
   async #idAt(log: KnownLog): Promise<string | undefined> {

@@ -13,7 +13,7 @@ import type { BusErrorCode } from '../model/errors.ts'
 import type { OutgoingMessage } from '../model/message.ts'
 import { utf8Length } from '../model/name.ts'
 import { busService } from '../wire/gen/msgbus-v2.ts'
-import type { PublishResult } from '../wire/gen/msgbus-v2.ts'
+import type { PublishResult, Refusal } from '../wire/gen/msgbus-v2.ts'
 import { isUnimplemented } from './client-context.ts'
 import type { ClientContext } from './client-context.ts'
 import { PublishIds, checkPublishId, encodeValue, toHeaders } from './publication.ts'
@@ -51,6 +51,9 @@ const perhapsOneMessage: ReadonlySet<BusErrorCode> = new Set([
   'internal',
   'unknown',
 ])
+
+/** gRPC's UNAVAILABLE. */
+const unavailableStatus = 14
 
 type CodecFields<T> = PublishFields & Partial<CodecOption<T>>
 
@@ -240,6 +243,9 @@ export class Publisher {
     for (;;) {
       const response = await stream.read()
       if (response === undefined) return
+      // A daemon that starts or stops refuses for now; the whole batch is tried again.
+      const passing = response.results.find(({ refusal }) => refusal?.code === unavailableStatus)
+      if (passing?.refusal !== undefined) throw toRefusalError(passing.refusal)
       const batch = this.#backlog.answered(response.batchId)
       if (batch === undefined || batch.entries.length !== response.results.length) {
         throw new BusError(
@@ -362,6 +368,11 @@ export class Publisher {
       }
     })
   }
+}
+
+function toRefusalError(refusal: Refusal): BusError {
+  const code = toErrorCode(refusal.code)
+  return new BusError(code, toErrorReason(code, refusal.reason), refusal.message)
 }
 
 /** A topic that repeats the one before is left out. */

@@ -44,6 +44,8 @@ export interface SubscribeOptions<T> {
   readonly origin?: NodeId | undefined
   /** What `message.value` is; default: the payload bytes. */
   readonly codec?: PayloadCodec<T> | undefined
+  /** Leave out publications that are not stored (head id 0), which come while the reader keeps up. */
+  readonly storedOnly?: boolean | undefined
   /** Leave payloads and headers out; not on daemons that only speak v1. */
   readonly headsOnly?: boolean | undefined
   /** `false`: the stream as it is, ending with the connection. Default: reconnect for ever. */
@@ -232,12 +234,7 @@ export class Subscription<T = Uint8Array> implements AsyncIterable<Message<T>> {
   }
 
   async #feedReader(from: SubscribeFrom): Promise<FeedReader<T>> {
-    const {
-      codec,
-      headsOnly = false,
-      historyChanged = 'earliest',
-      maxBatch = 1_000,
-    } = this.#options
+    const { codec, headsOnly = false, storedOnly = false, maxBatch = 1_000 } = this.#options
     let origin = this.#options.origin ?? this.#context.defaultOrigin
     const start = toStart(from)
     if (start.at?.case === 'headId' && origin === undefined) {
@@ -253,8 +250,10 @@ export class Subscription<T = Uint8Array> implements AsyncIterable<Message<T>> {
       start,
       maxBatch,
       headsOnly,
+      // Heads count what is stored.
+      storedOnly: storedOnly || start.at?.case === 'headId',
       codec: codec ?? (codecs.bytes as PayloadCodec<unknown> as PayloadCodec<T>),
-      historyChanged,
+      historyChanged: this.#options.historyChanged ?? 'earliest',
       queue: this.#queue,
       signal: this.#stop.signal,
       onOpen: () => this.#opened(),

@@ -1,0 +1,122 @@
+/** `msgbus status|health|ready|sync`: how the daemon is doing. */
+
+import type { Command } from 'commander'
+import type { DaemonStatus } from '../../client/core.ts'
+import type { PeerSyncState } from '../../model/peer-sync-state.ts'
+import { formatBytes, formatCount, formatDuration } from '../duration.ts'
+import { CommandFailure, exitCodes } from '../exit-codes.ts'
+import { formatOrigin } from '../message-text.ts'
+import { withClient } from '../session.ts'
+import type { GlobalOptions } from '../session.ts'
+import { formatTable } from '../table.ts'
+import type { Column } from '../table.ts'
+import type { Terminal } from '../terminal.ts'
+
+export function addDaemonCommands(program: Command, terminal: Terminal): void {
+  program
+    .command('status')
+    .summary('what the daemon is and how it is doing')
+    .action((_, command: Command) =>
+      withClient(command, terminal, async (client) => {
+        const status = await client.status({ signal: terminal.signal })
+        const { json } = command.optsWithGlobals<GlobalOptions>()
+        await terminal.write(json ? `${JSON.stringify(status)}\n` : formatStatus(status, terminal))
+      }),
+    )
+
+  program
+    .command('health')
+    .summary('whether the daemon lives, and which node it is')
+    .action((_, command: Command) =>
+      withClient(command, terminal, async (client) => {
+        const health = await client.health({ signal: terminal.signal })
+        const { json } = command.optsWithGlobals<GlobalOptions>()
+        const text = json
+          ? JSON.stringify(health)
+          : `${health.status}  ${formatOrigin(health.node)}`
+        await terminal.write(`${text}\n`)
+      }),
+    )
+
+  program
+    .command('ready')
+    .summary('whether the daemon can store and read; exit code 1 when not')
+    .option('--wait', 'wait for it, as long as --timeout allows')
+    .action((_, command: Command) => {
+      const { wait, json, timeout } = command.optsWithGlobals<
+        GlobalOptions & { readonly wait?: boolean }
+      >()
+      const work = async (client: Parameters<Parameters<typeof withClient>[2]>[0]) => {
+        const { signal } = terminal
+        const deadline = wait ? performance.now() + timeout : 0
+        let state = await client.ready({ signal })
+        while (!state.ready && performance.now() < deadline) {
+          const { setTimeout: sleep } = await import('node:timers/promises')
+          await sleep(100, undefined, { signal })
+          state = await client.ready({ signal })
+        }
+        await terminal.write(`${json ? JSON.stringify(state) : state.status}\n`)
+        if (!state.ready)
+          throw new CommandFailure(exitCodes.refused, state.error || 'it is not ready')
+      }
+      return withClient(command, terminal, work, { waitForDaemon: wait === true })
+    })
+
+  program
+    .command('sync')
+    .summary('how far synchronisation with each peer has come')
+    .action((_, command: Command) =>
+      withClient(command, terminal, async (client) => {
+        const states = await client.listPeerSyncStates({ signal: terminal.signal })
+        const { json } = command.optsWithGlobals<GlobalOptions>()
+        const lines = json
+          ? states.map((each) => `${JSON.stringify(each)}\n`).join('')
+          : formatTable(syncColumns, states)
+        await terminal.write(lines)
+      }),
+    )
+}
+
+function formatStatus(status: DaemonStatus, terminal: Terminal): string {
+  const { colours } = terminal
+  const up = formatDuration(Date.now() - status.startedAtMs)
+  const rows: [label: string, value: string][] = [
+    ['node', formatOrigin(status.node)],
+    ['state', status.ready ? colours.good('ready') : colours.bad(`not ready: ${status.error}`)],
+    ['version', `${status.version}, up ${up}`],
+    ['store', `${status.storage}, durability ${status.durability}, ${status.dataFolder}`],
+    [
+      'stored',
+      `${formatCount(status.logs)} logs, ${formatBytes(status.storedBytes)}, sequence ${formatCount(status.lastSequence)}`,
+    ],
+    ['subscriptions', formatCount(status.subscriptions)],
+    ['queues', formatCount(status.queues)],
+    ['memory', formatBytes(status.residentBytes)],
+    ['free disk', formatBytes(status.freeDiskBytes)],
+  ]
+  if (status.damagedRecords > 0) {
+    rows.push([
+      'damaged',
+      colours.bad(`${formatCount(status.damagedRecords)} records, see msgbus doctor`),
+    ])
+  }
+  for (const { protocol, address, tls } of status.listeners) {
+    rows.push(['listens', `${protocol} ${address}${tls ? ' (TLS)' : ''}`])
+  }
+  return rows.map(([label, value]) => `${colours.faint(label.padEnd(14))}${value}\n`).join('')
+}
+
+const syncColumns: readonly Column<PeerSyncState>[] = [
+  { title: 'PEER', cell: (state) => state.peer },
+  { title: 'TOPIC', cell: (state) => state.log?.topic ?? '(all)' },
+  { title: 'ORIGIN', cell: (state) => (state.log ? formatOrigin(state.log.origin) : '') },
+  { title: 'LOCAL', cell: (state) => formatCount(state.localHead), align: 'right' },
+  { title: 'REMOTE', cell: (state) => formatCount(state.remoteHead), align: 'right' },
+  { title: 'FAILURES', cell: (state) => formatCount(state.consecutiveFailures), align: 'right' },
+  {
+    title: 'LAST SUCCESS',
+    cell: ({ lastSuccessAtMs }) =>
+      lastSuccessAtMs === 0 ? 'never' : `${formatDuration(Date.now() - lastSuccessAtMs)} ago`,
+  },
+  { title: 'ERROR', cell: (state) => state.lastError },
+]

@@ -1,0 +1,12 @@
+#!/usr/bin/env node
+/**
+ * `msgbus`: the command line. Starts fast because nothing but the command tree is loaded before it
+ * is known which command runs; each command imports what it needs.
+ */
+
+import { createProgram } from './program.ts'
+import { runProgram } from './run-program.ts'
+import { openTerminal } from './terminal.ts'
+
+const terminal = openTerminal(process)
+process.exitCode = await runProgram(createProgram(terminal), process.argv.slice(2), terminal)

@@ -1,0 +1,70 @@
+/**
+ * The command tree. Building it loads no client and opens nothing, so that help and completion are
+ * quick. Options that every command has are given once, here, and accepted before or after the
+ * command.
+ */
+
+import { Command, Option } from 'commander'
+import { addBackupCommands } from './commands/backup.ts'
+import { addBenchCommands } from './commands/bench.ts'
+import { addCompletionCommand } from './commands/completion.ts'
+import { addDaemonCommands } from './commands/daemon.ts'
+import { addDoctorCommand } from './commands/doctor.ts'
+import { addLogCommands } from './commands/log.ts'
+import { addPublishCommand } from './commands/publish.ts'
+import { addQueueCommands } from './commands/queue.ts'
+import { addSubscribeCommand } from './commands/subscribe.ts'
+import { parseDuration } from './duration.ts'
+import type { Terminal } from './terminal.ts'
+
+const exitCodesHelp = `
+Exit codes:
+  0 ok   1 refused by the daemon, or a check failed   2 usage
+  3 no daemon reachable   4 not found   130 interrupted
+
+Environment:
+  MSGBUS_SERVER   address of the daemon, like --server
+  NO_COLOR        no colours;  MSGBUS_DEBUG  causes and stacks of errors`
+
+export function createProgram(terminal: Terminal): Command {
+  const program = new Command('msgbus')
+  program
+    .description('Publish, read and look after a msgbus daemon.')
+    .addOption(
+      new Option('-s, --server <address>', 'host:port, https://host:port or unix:/path')
+        .env('MSGBUS_SERVER')
+        .default('127.0.0.1:50051'),
+    )
+    .option('--tls', 'connect with TLS (implied by https:// and the other TLS options)')
+    .option('--tls-ca <file>', 'PEM file of the authority that signed the server certificate')
+    .option('--tls-cert <file>', 'PEM file of the client certificate')
+    .option('--tls-key <file>', 'PEM file of its key')
+    .option('--tls-server-name <name>', 'name to verify instead of the host of --server')
+    .option('--json', 'one JSON object per line instead of text')
+    .addOption(
+      new Option('--timeout <duration>', 'for single calls: 500ms, 10s, 1m')
+        .argParser(parseDuration)
+        .default(10_000, '10s'),
+    )
+    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .configureOutput({
+      writeOut: (text) => void terminal.write(text),
+      writeErr: (text) => terminal.writeError(text),
+      getOutHasColors: () => terminal.colours.strong('') !== '',
+      getErrHasColors: () => terminal.errorColours.strong('') !== '',
+    })
+    .showSuggestionAfterError()
+    .showHelpAfterError('(msgbus help <command> says more)')
+    .addHelpText('after', exitCodesHelp)
+    .exitOverride()
+  addPublishCommand(program, terminal)
+  addSubscribeCommand(program, terminal)
+  addLogCommands(program, terminal)
+  addQueueCommands(program, terminal)
+  addDaemonCommands(program, terminal)
+  addDoctorCommand(program, terminal)
+  addBackupCommands(program, terminal)
+  addBenchCommands(program, terminal)
+  addCompletionCommand(program, terminal)
+  return program
+}

@@ -1,0 +1,81 @@
+/**
+ * Where a command reads and writes, as one object that tests replace. Writing respects the reader's
+ * pace; a reader that has gone (`| head`) and Ctrl-C both raise `signal`, and commands end there.
+ */
+
+import { Colours } from './colours.ts'
+
+export interface Terminal {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly stdin: AsyncIterable<Uint8Array>
+  readonly stdinIsTerminal: boolean
+  readonly stdoutIsTerminal: boolean
+  readonly stderrIsTerminal: boolean
+  /** For what goes to standard output. */
+  readonly colours: Colours
+  /** For what goes to standard error. */
+  readonly errorColours: Colours
+  /** Raised by Ctrl-C, SIGTERM, or when nobody reads the output any more. */
+  readonly signal: AbortSignal
+  /** Writes to standard output; a promise when the reader is slow. */
+  write(output: string | Uint8Array): Promise<void> | undefined
+  /** Writes to standard error. */
+  writeError(text: string): void
+}
+
+/** What `process` has of it. */
+type Process = Pick<
+  NodeJS.Process,
+  'env' | 'stdin' | 'stdout' | 'stderr' | 'once' | 'removeListener'
+>
+
+export function openTerminal(from: Process): Terminal {
+  const { env, stdin, stdout, stderr } = from
+  const stop = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    // Once: a second signal ends the process the usual way.
+    from.once(name, () => stop.abort(name))
+  }
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    stop.abort('EPIPE')
+  })
+  return {
+    env,
+    // A getter: touching stdin opens it.
+    get stdin() {
+      return stdin
+    },
+    get stdinIsTerminal() {
+      return stdin.isTTY
+    },
+    stdoutIsTerminal: stdout.isTTY,
+    stderrIsTerminal: stderr.isTTY,
+    colours: new Colours(wantsColour(env, stdout.isTTY)),
+    errorColours: new Colours(wantsColour(env, stderr.isTTY)),
+    signal: stop.signal,
+    write(output) {
+      if (stop.signal.reason === 'EPIPE') return undefined
+      if (stdout.write(output)) return undefined
+      return new Promise((resolve) => {
+        const done = () => {
+          stdout.removeListener('drain', done)
+          stop.signal.removeEventListener('abort', done)
+          resolve()
+        }
+        stdout.once('drain', done)
+        stop.signal.addEventListener('abort', done)
+      })
+    },
+    writeError(text) {
+      stderr.write(text)
+    },
+  }
+}
+
+/** https://no-color.org: any non-empty value turns colours off; FORCE_COLOR turns them on. */
+function wantsColour(env: Process['env'], isTerminal: boolean): boolean {
+  if (env['NO_COLOR']) return false
+  if (env['FORCE_COLOR']) return env['FORCE_COLOR'] !== '0'
+  return isTerminal && env['TERM'] !== 'dumb'
+}
