@@ -12,8 +12,9 @@ import type { Headers, StoredMessage } from '../model/message.ts'
 import { stubId } from '../model/stub-id.ts'
 
 /**
- * `tombstoned`: the stored message has to become deleted. `stored` is the message as it reads (a
- * trimmed head as its stub), `incoming` has the remembered deleted ranges applied.
+ * `tombstoned`: the stored message has to become deleted. `stored` is the message as it reads: a
+ * trimmed head as its stub, one in a remembered deleted range as deleted, so that ranges need not be
+ * applied to `incoming`.
  */
 export function compareReplica(
   stored: StoredMessage,

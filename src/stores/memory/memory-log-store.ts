@@ -297,7 +297,7 @@ class MemoryLogStore implements LogStore {
     }
     // Markers need no second look when present: they were applied in the commit that stored them.
     const stored = log.at(headId)
-    const kind = compareReplica(stored, { ...item, deleted: item.deleted || log.isDeleted(headId) })
+    const kind = compareReplica(stored, item)
     if (kind === 'fork') return { kind, localId: stored.id }
     if (kind === 'tombstoned') log.deleteRange(headId, headId)
     return { kind, message: log.at(headId) }

@@ -67,7 +67,7 @@ export class MemoryLog {
   add(message: StoredMessage): StoredMessage {
     // One source of truth: what arrives deleted is a deleted range of one head.
     if (message.deleted) this.#deletedRanges.add(message.headId, message.headId)
-    const stored = this.isDeleted(message.headId) ? this.#erased(message) : message
+    const stored = this.#deletedRanges.has(message.headId) ? this.#erased(message) : message
     if (!stored.deleted) this.#bytes += contentBytes(stored)
     this.#messages.push(stored)
     this.#lastSequence = stored.sequence
@@ -88,10 +88,6 @@ export class MemoryLog {
       createdAtMs: this.#trimmedAtMs,
       deleted: true,
     }
-  }
-
-  isDeleted(head: number): boolean {
-    return this.#deletedRanges.has(head)
   }
 
   /** True when every head of `from..to` was deleted before; being trimmed does not count. */
