@@ -8,6 +8,7 @@ import { describe } from 'node:test'
 import { appendSuite } from './suite/append-suite.ts'
 import { crashSuite } from './suite/crash-suite.ts'
 import { deleteSuite } from './suite/delete-suite.ts'
+import { faultSuite } from './suite/fault-suite.ts'
 import { historySuite } from './suite/history-suite.ts'
 import { lifecycleSuite } from './suite/lifecycle-suite.ts'
 import { markerSuite } from './suite/marker-suite.ts'
@@ -29,6 +30,7 @@ export function logStoreSuite(name: string, open: OpenLogStore, traits: LogStore
     describe('delete markers', () => markerSuite(context))
     describe('queues and peers', () => queueSuite(context))
     describe('life cycle', () => lifecycleSuite(context))
+    describe('faults', () => faultSuite(context))
     describe('histories', () => historySuite(context))
     describe('crashes', () => crashSuite(context))
   })

@@ -22,6 +22,13 @@ export type RestoreLogStore = (
   options: LogStoreOptions,
 ) => Promise<LogStore>
 
+/** A store on a disk that the test can break. */
+export interface FaultyStore {
+  readonly store: LogStore
+  /** Every commit fails with this from now on; undefined mends it. */
+  readonly fail: (fault: BusError | undefined) => void
+}
+
 /** How the engines differ, as data; the suite runs the tests that apply. */
 export interface LogStoreTraits {
   /** What was acknowledged is there when the folder is opened again. Default: no. */
@@ -30,6 +37,8 @@ export interface LogStoreTraits {
   readonly restore?: RestoreLogStore | undefined
   /** Where a child process finds the engine: a module URL and the name of its `open…` function. */
   readonly crashChild?: { readonly module: string; readonly exportName: string } | undefined
+  /** Opens the engine on a disk that the test can break (`FaultyEngine`). */
+  readonly openFaulty?: ((options: LogStoreOptions) => Promise<FaultyStore>) | undefined
 }
 
 /** What the parts of the suite are registered with. */
