@@ -4,6 +4,9 @@
  * replaced before comparing: a random id by the place of its message, a sequence by its rank in the
  * commit order.
  *
+ * The same steps are also run all at once. What each is answered then depends on the order in which
+ * the engine takes them, but what holds for every store must hold, and reopening must change nothing.
+ *
  * The seed is printed; MSGBUS_HISTORY_SEED repeats it and MSGBUS_HISTORY_RUNS runs for longer.
  */
 
@@ -38,6 +41,32 @@ export function historySuite(context: SuiteContext): void {
       { seed, numRuns },
     )
   })
+
+  test(`everything in flight at once (seed ${seed})`, async () => {
+    const batch = fc.array(operation, { minLength: 1, maxLength: 40, size: 'max' })
+    const batches = fc.array(batch, { minLength: 1, maxLength: 4 })
+    const property = fc.asyncProperty(batches, (all) => runInFlight(context, all))
+    await fc.assert(property, { seed, numRuns: Math.ceil(numRuns / 3) })
+  })
+}
+
+async function runInFlight(
+  context: SuiteContext,
+  batches: readonly (readonly Operation[])[],
+): Promise<void> {
+  const fixture = await StoreFixture.create(context, {})
+  try {
+    const side = new HistorySide(fixture)
+    for (const batch of batches) {
+      const calls = batch.filter((step) => step.kind === 'call')
+      await Promise.all(calls.map((step) => step.prepare(side.store)(side)))
+      const before = await side.content()
+      await fixture.reopen()
+      assert.deepEqual(await side.content(), before)
+    }
+  } finally {
+    await fixture.end()
+  }
 }
 
 async function runHistory(

@@ -127,11 +127,15 @@ export interface StoreContent {
   readonly lastSequence: number
 }
 
-/** Everything a store shows, in an order that does not depend on the engine. */
+/** Everything a store shows, in an order that does not depend on the engine; checks how it adds up. */
 export async function contentOf(store: LogStore): Promise<StoreContent> {
   const logs = []
   for (const info of [...store.logs()].sort(byKey((log) => nodeKey(log.origin) + log.topic))) {
-    logs.push({ info: plainInfo(info), messages: (await readLog(store, info)).map(plain) })
+    const messages = (await readLog(store, info)).map(plain)
+    const kept = messages.filter((message) => !message.deleted)
+    const bytes = kept.reduce((sum, message) => sum + contentBytes(message), 0)
+    assert.equal(info.bytes, bytes, `bytes of ${info.topic}`)
+    logs.push({ info: plainInfo(info), messages })
   }
   const queues = []
   for (const state of [...store.queues()].sort(byKey((row) => row.queue))) {
@@ -181,6 +185,12 @@ export function plainQueueMessage(message: QueueMessage): QueueMessage {
     sequence: message.sequence,
     attempts: message.attempts,
   }
+}
+
+function contentBytes({ payload, headers }: Pick<StoredMessage, 'payload' | 'headers'>): number {
+  let bytes = payload.length
+  for (const [key, value] of headers) bytes += bytesOf(key).length + bytesOf(value).length
+  return bytes
 }
 
 function plainInfo(info: LogInfo): LogInfo {
