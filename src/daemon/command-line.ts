@@ -96,24 +96,28 @@ export function parseCommandLine(
 }
 
 function addOptions(program: Command): void {
-  const texts = new Map(configLeaves().map((leaf) => [leaf.path, leaf]))
   const { flag, placeholder, env, text } = configFileSetting
   program.addOption(new Option(`-c, ${flag} <${placeholder}>`, `${text} [${env}]`))
   for (const setting of settings) {
-    const leaf = texts.get(setting.path)
     const value = setting.kind === 'switch' ? '' : ` <${setting.placeholder}>`
-    const repeat = setting.kind === 'list' ? ' Repeatable.' : ''
-    const byDefault = leaf?.defaultText ? ` Default ${leaf.defaultText.replaceAll('`', '')}.` : ''
-    const what = (leaf?.text ?? nodeIdText).replaceAll('`', '')
-    const option = new Option(
-      `${setting.flag}${value}`,
-      `${what}${repeat}${setting.kind === 'switch' ? '' : byDefault} [${setting.env}]`,
-    )
+    const option = new Option(`${setting.flag}${value}`)
     if (setting.kind === 'list') {
       option.argParser((item: string, before: string[] | undefined) => [...(before ?? []), item])
     }
     program.addOption(option)
   }
+  // The texts come from the schema, which costs some milliseconds that only help has to spend.
+  program.configureHelp({ optionDescription: describeOption })
+}
+
+function describeOption(option: Option): string {
+  const setting = settings.find(({ flag }) => flag === option.long)
+  if (setting === undefined) return option.description
+  const leaf = configLeaves().find(({ path }) => path === setting.path)
+  const text = `${leaf?.text ?? nodeIdText}${setting.kind === 'list' ? ' Repeatable.' : ''}`
+  const hasDefault = setting.kind !== 'switch' && leaf?.defaultText
+  const byDefault = hasDefault ? ` Default ${leaf.defaultText}.` : ''
+  return `${text}${byDefault} [${setting.env}]`.replaceAll('`', '')
 }
 
 function flagValues(program: Command): FlagValues {

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { hostname } from 'node:os'
 import { test } from 'node:test'
 import { formatListenAddress } from '../net/address.ts'
+import { parseConfigFile } from './config-file.ts'
 import { configLeaves } from './config-leaves.ts'
 import { ConfigError, loadConfig, type LoadedConfig } from './config.ts'
 import type { FlagValues } from './config-layers.ts'
@@ -21,7 +22,7 @@ function load(given: { flags?: Flags; env?: Record<string, string>; file?: strin
   return loadConfig({
     flags: values,
     env,
-    file: file === undefined ? undefined : { name: 'bus.yaml', text: file },
+    file: file === undefined ? undefined : parseConfigFile('bus.yaml', file),
   })
 }
 

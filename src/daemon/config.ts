@@ -6,7 +6,7 @@
 
 import { closestWord } from '../base/closest-word.ts'
 import { formatListenAddress, isLocalOnly, type ListenAddress } from '../net/address.ts'
-import { parseConfigFile } from './config-file.ts'
+import type { ConfigFile } from './config-file.ts'
 import { configLeaves } from './config-leaves.ts'
 import { type Config, configSchema } from './config-schema.ts'
 import { describeIssue } from './config-issue.ts'
@@ -22,7 +22,7 @@ export interface ConfigSources {
   /** By path of the setting, as the command line gave them. */
   readonly flags: FlagValues
   readonly env: Readonly<Record<string, string | undefined>>
-  readonly file?: { readonly name: string; readonly text: string } | undefined
+  readonly file?: ConfigFile | undefined
 }
 
 export interface ConfigFault {
@@ -63,7 +63,7 @@ export const defaultOrigin = 'default'
 
 /** @throws ConfigError with every fault there is */
 export function loadConfig(sources: ConfigSources): LoadedConfig {
-  const file = sources.file && parseConfigFile(sources.file.name, sources.file.text)
+  const { file } = sources
   const faults: ConfigFault[] = (file?.faults ?? []).map((fault) => ({ ...fault, path: '' }))
   const warnings: string[] = []
   const layers = [

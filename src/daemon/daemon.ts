@@ -64,8 +64,9 @@ export async function startDaemon(loaded: LoadedConfig, logger: Logger): Promise
   const ready = opening.then(async (store) => {
     if (stopping !== undefined) return
     bus.attach(store)
-    const { engine, durability } = storage
-    const found = { pid: process.pid, version, node, data, storage: engine, durability, listeners }
+    const { durability } = store.guarantees
+    const { pid } = process
+    const found = { pid, version, node, data, storage: storage.engine, durability, listeners }
     await writeReadyFile(data, found).catch((error: unknown) => {
       throw new StartError(`cannot write to the data folder: ${String(error)}`, { cause: error })
     })

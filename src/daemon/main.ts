@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import { parseCommandLine, type Request } from './command-line.ts'
-import { printConfig } from './config-print.ts'
+import type { ConfigFile } from './config-file.ts'
 import { ConfigError, loadConfig, type LoadedConfig } from './config.ts'
 import { exitCodes } from './exit-codes.ts'
 import { configFileSetting } from './settings.ts'
@@ -24,14 +24,17 @@ async function main(): Promise<number> {
       return request.isError ? exitCodes.usage.code : exitCodes.ok.code
     case 'config check': {
       const { configFile } = request
-      const { warnings } = loadConfig({ flags: new Map(), env: {}, file: readConfig(configFile) })
+      const file = await readConfig(configFile)
+      const { warnings } = loadConfig({ flags: new Map(), env: {}, file })
       for (const warning of warnings) output.err(`msgbusd: ${warning}\n`)
       output.out(`${configFile}: no faults\n`)
       return exitCodes.ok.code
     }
-    case 'config print':
-      output.out(printConfig(load(request)))
+    case 'config print': {
+      const { printConfig } = await import('./config-print.ts')
+      output.out(printConfig(await load(request)))
       return exitCodes.ok.code
+    }
     case 'reference': {
       const { referencePages } = await import('./reference.ts')
       const page = referencePages.get(request.page)
@@ -44,26 +47,28 @@ async function main(): Promise<number> {
     }
     case 'restore': {
       const { restore } = await import('./restore.ts')
-      output.out(`${await restore(request.backupFile, load(request).config)}\n`)
+      output.out(`${await restore(request.backupFile, (await load(request)).config)}\n`)
       return exitCodes.ok.code
     }
     case 'run': {
+      const loaded = await load(request)
       const { runDaemon } = await import('./run-daemon.ts')
-      return runDaemon(load(request))
+      return runDaemon(loaded)
     }
   }
 }
 
-function load(request: Extract<Request, { readonly flags: unknown }>): LoadedConfig {
+async function load(request: Extract<Request, { readonly flags: unknown }>): Promise<LoadedConfig> {
   const { env } = process
   const name = request.configFile ?? (env[configFileSetting.env] || undefined)
-  const file = name === undefined ? undefined : readConfig(name)
+  const file = name === undefined ? undefined : await readConfig(name)
   return loadConfig({ flags: request.flags, env, file })
 }
 
-function readConfig(name: string) {
+async function readConfig(name: string): Promise<ConfigFile> {
   try {
-    return { name, text: readFileSync(name, 'utf8') }
+    const { parseConfigFile } = await import('./config-file.ts')
+    return parseConfigFile(name, readFileSync(name, 'utf8'))
   } catch (error) {
     const text = `cannot be read: ${error instanceof Error ? error.message : String(error)}`
     throw new ConfigError([{ where: name, path: '', text }])

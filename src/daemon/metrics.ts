@@ -5,9 +5,9 @@
  * acknowledged); labels are bounded.
  */
 
-import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import process from 'node:process'
-import { Counter, Gauge, Registry } from 'prom-client'
+import type { Counter, Gauge, Registry } from 'prom-client'
 import type { BusCounters } from '../core/counters.ts'
 import type { MsgBus } from '../core/msg-bus.ts'
 import { version } from './version.ts'
@@ -15,7 +15,8 @@ import { version } from './version.ts'
 export interface Metrics {
   /** All metrics in the text format of Prometheus. */
   readonly text: () => Promise<string>
-  readonly registry: Registry
+  /** Made when it is first asked for: most daemons are never scraped, and starting is to be quick. */
+  readonly registry: () => Promise<Registry>
   /** Stops measuring the event loop. May be called twice. */
   close(): void
 }
@@ -64,6 +65,19 @@ const counterRows: Readonly<Record<keyof BusCounters, readonly [name: string, he
 const loopResolutionMs = 20
 
 export function createMetrics(bus: MsgBus): Metrics {
+  const loop = monitorEventLoopDelay({ resolution: loopResolutionMs })
+  loop.enable()
+  let made: Promise<Registry> | undefined
+  const registry = () => (made ??= createRegistry(bus, loop))
+  return {
+    registry,
+    text: async () => (await registry()).metrics(),
+    close: () => void loop.disable(),
+  }
+}
+
+async function createRegistry(bus: MsgBus, loop: IntervalHistogram): Promise<Registry> {
+  const { Counter, Gauge, Registry } = await import('prom-client')
   const registry = new Registry()
   const gauge = (name: string, help: string, read: () => number | undefined): void => {
     const metric: Gauge = new Gauge({
@@ -120,8 +134,6 @@ export function createMetrics(bus: MsgBus): Metrics {
     },
   )
 
-  const loop = monitorEventLoopDelay({ resolution: loopResolutionMs })
-  loop.enable()
   const loopGauge = (name: string, help: string, read: () => number) =>
     // The histogram counts from its own interval on; what is above it was waiting.
     gauge(name, help, () => Math.max(0, read() / 1e9 - loopResolutionMs / 1000) || 0)
@@ -152,5 +164,5 @@ export function createMetrics(bus: MsgBus): Metrics {
   const startedAt = Date.now() / 1000 - process.uptime()
   gauge('process_start_time_seconds', 'Start time since 1970.', () => startedAt)
 
-  return { registry, text: () => registry.metrics(), close: () => void loop.disable() }
+  return registry
 }

@@ -19,6 +19,10 @@ import { createLogger } from './pino-logger.ts'
 import { notifyServiceManager } from './service-manager.ts'
 import { version } from './version.ts'
 
+// npm and other parents pass on what the terminal has already sent to everybody: one Ctrl-C arrives
+// twice within milliseconds, and nobody presses it twice that fast.
+const echoMs = 200
+
 // Beyond the grace time, for closing the store and for handles that will not close.
 const closeMarginMs = 5000
 
@@ -40,7 +44,11 @@ export async function runDaemon(loaded: LoadedConfig): Promise<number> {
   const stopped = stopOnSignals(daemon, logger, config.shutdown.graceMs)
   const { data, engine, durability } = config.storage
   print(`msgbusd ${version}, node ${node}`)
-  print(`data in ${resolve(data)} (${engine}, durability ${durability})`)
+  print(
+    engine === 'memory'
+      ? 'data in memory, gone when it stops'
+      : `data in ${resolve(data)} (${engine}, durability ${durability})`,
+  )
   daemon.listeners.forEach((listener) => print(describeListener(listener)))
 
   const opened = daemon.ready.then(() => {
@@ -62,13 +70,16 @@ export async function runDaemon(loaded: LoadedConfig): Promise<number> {
 function stopOnSignals(daemon: Daemon, logger: Logger, graceMs: number): Promise<number> {
   return new Promise((leave) => {
     let isStopping = false
+    let first: { readonly signal: string; readonly at: number } | undefined
 
     const stop = async (signal: string): Promise<void> => {
       if (isStopping) {
+        if (signal === first?.signal && performance.now() - first.at < echoMs) return
         logger.warn('stopped_at_once', { signal })
         process.exit(exitCodes.ok.code)
       }
       isStopping = true
+      first = { signal, at: performance.now() }
       logger.info('stopping', { signal, graceMs })
       const overdue = setTimeout(() => {
         logger.error('stop_overdue', { graceMs, closeMarginMs })

@@ -15,10 +15,21 @@ export interface StoreEngine {
     ((backup: AsyncIterable<Uint8Array>, options: LogStoreOptions) => Promise<unknown>) | undefined
 }
 
+const lmdb = () => import('../stores/lmdb/lmdb-log-store.ts')
+const sqlite = () => import('../stores/sqlite/sqlite-log-store.ts')
+const memory = () => import('../stores/memory/memory-log-store.ts')
+
 export const engines: Readonly<Record<Engine, StoreEngine>> = {
+  lmdb: {
+    open: async (options) => (await lmdb()).openLmdbLogStore(options),
+    restore: async (backup, options) => (await lmdb()).restoreLmdbLogStore(backup, options),
+  },
+  sqlite: {
+    open: async (options) => (await sqlite()).openSqliteLogStore(options),
+    restore: async (backup, options) => (await sqlite()).restoreSqliteLogStore(backup, options),
+  },
   memory: {
-    open: async (options) =>
-      (await import('../stores/memory/memory-log-store.ts')).openMemoryLogStore(options),
+    open: async (options) => (await memory()).openMemoryLogStore(options),
     restore: undefined,
   },
 }
