@@ -8,14 +8,14 @@ import { resolve } from 'node:path'
 import { systemClock } from '../core/clock.ts'
 import type { Logger } from '../core/logger.ts'
 import { MsgBus } from '../core/msg-bus.ts'
-import { toBusError } from '../model/errors.ts'
+import { BusError } from '../model/errors.ts'
 import type { AdapterContext, BoundListener } from '../protocols/adapter.ts'
 import { startAdapters } from './adapters.ts'
 import type { LoadedConfig } from './config.ts'
 import { createMetrics } from './metrics.ts'
 import { nodeOf, openStore } from './open-store.ts'
 import { removeReadyFile, writeReadyFile } from './ready-file.ts'
-import { StartError } from './start-error.ts'
+import { messageOf, StartError } from './start-error.ts'
 import { readServerTls, TlsReloader } from './tls-files.ts'
 import { version } from './version.ts'
 
@@ -32,8 +32,16 @@ export interface Daemon {
   stop(): Promise<void>
 }
 
-/** Resolves when the adapters listen. @throws StartError; nothing is left behind then */
-export async function startDaemon(loaded: LoadedConfig, logger: Logger): Promise<Daemon> {
+/**
+ * Resolves when the adapters listen. `open` opens the store; tests put another in its place.
+ *
+ * @throws StartError; nothing is left behind then
+ */
+export async function startDaemon(
+  loaded: LoadedConfig,
+  logger: Logger,
+  open = openStore,
+): Promise<Daemon> {
   const { config } = loaded
   const { storage, shutdown } = config
   const node = nodeOf(config)
@@ -48,7 +56,7 @@ export async function startDaemon(loaded: LoadedConfig, logger: Logger): Promise
     queueRules: config.queues,
     deleteBeyondHead: storage.deleteBeyondHead,
   })
-  const opening = openStore(config, data, logger)
+  const opening = open(config, data, logger)
   const metrics = createMetrics(bus)
   const context: AdapterContext = { bus, logger, version, tls, metricsText: metrics.text }
   const adapters = await startAdapters(context, loaded).catch(async (error: unknown) => {
@@ -68,10 +76,10 @@ export async function startDaemon(loaded: LoadedConfig, logger: Logger): Promise
     const { pid } = process
     const found = { pid, version, node, data, storage: storage.engine, durability, listeners }
     await writeReadyFile(data, found).catch((error: unknown) => {
-      throw new StartError(`cannot write to the data folder: ${String(error)}`, { cause: error })
+      throw new StartError(`cannot write to the data folder: ${messageOf(error)}`, { cause: error })
     })
   })
-  ready.catch((error: unknown) => bus.fail(toBusError(error)))
+  ready.catch((error: unknown) => bus.fail(startFailure(error)))
 
   const stop = async (): Promise<void> => {
     reloader?.close()
@@ -90,4 +98,11 @@ export async function startDaemon(loaded: LoadedConfig, logger: Logger): Promise
     reload: () => reloader?.reload(),
     stop: () => (stopping ??= stop()),
   }
+}
+
+/** What clients hear until the process is gone: why there will be no store. */
+function startFailure(error: unknown): BusError {
+  const cause = error instanceof Error ? error.cause : undefined
+  const reason = cause instanceof BusError ? cause.reason : 'storage_failed'
+  return new BusError('unavailable', reason, messageOf(error), { cause: error })
 }

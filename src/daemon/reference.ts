@@ -3,15 +3,23 @@
  * flags and variables, exit codes, error codes and reasons, metrics. A test compares the two.
  */
 
+import { systemClock } from '../core/clock.ts'
+import { silentLogger } from '../core/logger.ts'
+import { MsgBus } from '../core/msg-bus.ts'
 import { errorReasons } from '../model/errors.ts'
+import { defaultLimits } from '../model/limits.ts'
 import { configLeaves } from './config-leaves.ts'
 import { exitCodes } from './exit-codes.ts'
+import { createMetrics } from './metrics.ts'
 import { configFileSetting, nodeIdText, settings } from './settings.ts'
 
+type Page = () => string | Promise<string>
+
 /** By name; each is the whole text of `docs/reference/<name>.md`. */
-export const referencePages: ReadonlyMap<string, () => string | Promise<string>> = new Map([
+export const referencePages: ReadonlyMap<string, Page> = new Map<string, Page>([
   ['configuration', configurationPage],
   ['errors', errorsPage],
+  ['metrics', metricsPage],
 ])
 
 function configurationPage(): string {
@@ -70,6 +78,25 @@ function errorsPage(): string {
     '| reason | |',
     '|---|---|',
     ...Object.entries(errorReasons).map(([reason, text]) => tableRow(code(reason), text)),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+async function metricsPage(): Promise<string> {
+  const node = { tenantId: '', blName: '', deviceId: '' }
+  const bus = new MsgBus({ node, limits: defaultLimits, clock: systemClock, logger: silentLogger })
+  const metrics = createMetrics(bus)
+  const known = await (await metrics.registry()).getMetricsAsJSON()
+  metrics.close()
+  const lines = [
+    '# Metrics',
+    '',
+    'Served in the text format of Prometheus at `/metrics` of the HTTP listener and by `GetMetrics` of `msgbus.v2`.',
+    'Counters start at 0 with the daemon.',
+    '',
+    '| metric | kind | |',
+    '|---|---|---|',
+    ...known.map(({ name, type, help }) => tableRow(code(name), String(type), help)),
   ]
   return `${lines.join('\n')}\n`
 }

@@ -19,6 +19,8 @@ export interface DaemonOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Default: a new folder, removed after the test. */
   readonly data?: string
+  /** Flags that stay at what the daemon itself has as default. */
+  readonly omit?: readonly string[]
 }
 
 export interface ExitInfo {
@@ -73,8 +75,8 @@ export function spawnDaemon(
 ): Omit<DaemonProcess, 'address' | 'info'> {
   const data = options.data ?? temporaryFolder(t)
   const defaults = { '--listen': '127.0.0.1:0', '--http': 'off', '--data': data }
-  const args = options.args ?? []
-  const missing = Object.entries(defaults).filter(([flag]) => !args.includes(flag))
+  const { args = [], omit = [] } = options
+  const missing = Object.entries(defaults).filter(([flag]) => ![...args, ...omit].includes(flag))
   const child = spawnMsgbusd(t, [...missing.flat(), ...args], options.env)
   return { ...child, data }
 }

@@ -101,6 +101,9 @@ export class RawHttp2Client {
 
 /** A header that is not indexed, its strings without Huffman coding and shorter than 127 bytes. */
 function literal(name: string, value: string): Buffer {
-  const text = (s: string) => Buffer.concat([Buffer.from([s.length]), Buffer.from(s, 'latin1')])
-  return Buffer.concat([Buffer.from([0]), text(name), text(value)])
+  const strings = [name, value].map((text) => Buffer.from(text, 'latin1'))
+  return Buffer.concat([
+    Buffer.from([0]),
+    ...strings.flatMap((text) => [Buffer.from([text.length]), text]),
+  ])
 }
