@@ -8,6 +8,7 @@ import { BusError, toBusError } from '../model/errors.ts'
 import type { QueueMessage } from '../model/queue-message.ts'
 import { queueService } from '../wire/gen/msgbus-v2.ts'
 import type { ConsumeResponse, Settlement } from '../wire/gen/msgbus-v2.ts'
+import { onAbort } from './abort-listeners.ts'
 import { BatchQueue } from './batch-queue.ts'
 import { callOnce, isUnimplemented, unsupported } from './client-context.ts'
 import type { ClientContext } from './client-context.ts'
@@ -95,7 +96,7 @@ export class QueueConsumer<T = Uint8Array> implements AsyncIterable<Delivery<T>>
   readonly #deliveries: BatchQueue<Delivery<T>>
   readonly #stop = new AbortController()
   readonly #delay: ReconnectDelay
-  readonly #abort: () => void
+  readonly #unlisten: (() => void)[] = []
   #unsettled: Unsettled[] = []
 
   constructor(context: ClientContext, queueName: string, options: ConsumeOptions<T>) {
@@ -107,23 +108,22 @@ export class QueueConsumer<T = Uint8Array> implements AsyncIterable<Delivery<T>>
       context.timing,
       reconnect === false ? { maxAttempts: 0 } : reconnect,
     )
-    this.#abort = () => {
-      const cause = signal?.reason as unknown
-      this.#deliveries.close(
-        new BusError('cancelled', 'cancelled', 'consuming was aborted', { cause }),
-      )
-    }
     this.#deliveries = new BatchQueue<Delivery<T>>({
       // The daemon sends no more than `maxInFlight`.
       maxItems: Number.POSITIVE_INFINITY,
       maxBytes: Number.POSITIVE_INFINITY,
       onClosed: () => {
-        signal?.removeEventListener('abort', this.#abort)
+        for (const unlisten of this.#unlisten) unlisten()
         this.#stop.abort()
       },
     })
-    if (signal?.aborted === true) this.#abort()
-    else signal?.addEventListener('abort', this.#abort)
+    const abort = () => {
+      const cause = signal?.reason as unknown
+      const text = 'consuming was aborted'
+      this.#deliveries.close(new BusError('cancelled', 'cancelled', text, { cause }))
+    }
+    this.#unlisten.push(onAbort(signal, abort))
+    this.#unlisten.push(onAbort(context.transport.closed, () => this.#deliveries.close()))
     void this.#run()
   }
 

@@ -12,6 +12,7 @@
 import { Channel, ChannelCredentials, Metadata, connectivityState, status } from '@grpc/grpc-js'
 import type { ChannelOptions } from '@grpc/grpc-js'
 import { BusError } from '../model/errors.ts'
+import { onAbort } from './abort-listeners.ts'
 import { toErrorCode, toErrorReason } from './status-code.ts'
 import { formatTarget, parseTarget } from './target.ts'
 import type { Target } from './target.ts'
@@ -59,7 +60,7 @@ class GrpcTransport implements Transport {
   readonly #options: ChannelOptions
   readonly #calls = new Set<GrpcCall<unknown>>()
   #channel: Channel | undefined
-  #closed = false
+  readonly #stop = new AbortController()
 
   constructor(target: string, options: GrpcTransportOptions) {
     const parsed = parseTarget(target)
@@ -98,6 +99,10 @@ class GrpcTransport implements Transport {
     }
   }
 
+  get closed(): AbortSignal {
+    return this.#stop.signal
+  }
+
   unary<Q, R>(rpc: Rpc<Q, R>, request: Q, options: CallOptions): Promise<R> {
     return new Promise((resolve, reject) => {
       let response: R | undefined
@@ -131,7 +136,7 @@ class GrpcTransport implements Transport {
   }
 
   close(): void {
-    this.#closed = true
+    this.#stop.abort()
     for (const call of this.#calls) call.cancel()
     this.#channel?.close()
     this.#channel = undefined
@@ -144,7 +149,7 @@ class GrpcTransport implements Transport {
     receiver: Receiver<R>,
   ): GrpcCall<R> | undefined {
     const { signal, timeoutMs } = options
-    if (this.#closed) {
+    if (this.#stop.signal.aborted) {
       receiver.onEnd(new BusError('cancelled', 'cancelled', 'the client is closed'))
       return undefined
     }
@@ -196,7 +201,7 @@ interface GrpcCallOptions<R> {
 /** One call: decodes, watches the signal, and turns the final status into an error. */
 class GrpcCall<R> {
   readonly #options: GrpcCallOptions<R>
-  readonly #abort = () => this.#options.call.cancelWithStatus(status.CANCELLED, 'aborted')
+  #unlisten: (() => void) | undefined
   #ended = false
 
   constructor(options: GrpcCallOptions<R>) {
@@ -208,11 +213,13 @@ class GrpcCall<R> {
     if (entries !== undefined) {
       for (const key of Object.keys(entries)) metadata.set(key, entries[key] ?? '')
     }
-    this.#options.signal?.addEventListener('abort', this.#abort)
     this.#options.call.start(metadata, {
       onReceiveMetadata: () => onOpen?.(),
       onReceiveMessage: (bytes: Buffer) => this.#onMessage(bytes),
       onReceiveStatus: (final) => this.#onStatus(final),
+    })
+    this.#unlisten = onAbort(this.#options.signal, () => {
+      this.#options.call.cancelWithStatus(status.CANCELLED, 'aborted')
     })
   }
 
@@ -263,7 +270,7 @@ class GrpcCall<R> {
   #end(error: BusError | undefined): void {
     if (this.#ended) return
     this.#ended = true
-    this.#options.signal?.removeEventListener('abort', this.#abort)
+    this.#unlisten?.()
     this.#options.onEnd()
     this.#options.receiver.onEnd(error)
   }

@@ -112,7 +112,10 @@ export class MsgbusClient {
     })
   }
 
-  /** Ends everything at once. Publishers should be closed before: they flush. May be called twice. */
+  /**
+   * Ends everything at once: iterations end quietly, calls and unanswered publications fail with
+   * `cancelled`. Close publishers before: they flush. May be called twice.
+   */
   close(): void {
     this.#context.transport.close()
   }

@@ -14,6 +14,7 @@ import type { OutgoingMessage } from '../model/message.ts'
 import { utf8Length } from '../model/name.ts'
 import { busService } from '../wire/gen/msgbus-v2.ts'
 import type { PublishResult, Refusal } from '../wire/gen/msgbus-v2.ts'
+import { onAbort } from './abort-listeners.ts'
 import { isUnimplemented } from './client-context.ts'
 import type { ClientContext } from './client-context.ts'
 import { PublishIds, checkPublishId, encodeValue, toHeaders } from './publication.ts'
@@ -64,6 +65,7 @@ export class Publisher {
   readonly #delay: ReconnectDelay
   readonly #ids = new PublishIds()
   readonly #stop = new AbortController()
+  #unlisten: () => void = () => undefined
   /** When each batch in flight was sent, oldest first. */
   #sentAt: number[] = []
   #wake: (() => void) | undefined
@@ -88,6 +90,7 @@ export class Publisher {
       maxBatchBytes: options.maxBatchBytes ?? 262_144,
     })
     const { reconnect } = options
+    this.#unlisten = onAbort(context.transport.closed, () => this.#end())
     this.#delay = new ReconnectDelay(
       context.timing,
       reconnect === false ? { maxAttempts: 0 } : reconnect,
@@ -149,13 +152,19 @@ export class Publisher {
     try {
       await this.flush()
     } finally {
-      this.#stop.abort()
-      this.#wake?.()
+      this.#end()
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  #end(): void {
+    this.#closed = true
+    this.#unlisten()
+    this.#stop.abort()
+    this.#wake?.()
   }
 
   #accept<T>(

@@ -6,6 +6,7 @@
 
 import { BusError } from '../model/errors.ts'
 import type { BusErrorCode } from '../model/errors.ts'
+import { onAbort } from './abort-listeners.ts'
 import type { Timing } from './timing.ts'
 
 export interface ReconnectOptions {
@@ -64,15 +65,15 @@ export class ReconnectDelay {
 
   /** Waits `delayMs`, or less when the signal fires; never rejects. */
   wait(delayMs: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.resolve()
     return new Promise((resolve) => {
-      if (signal.aborted) return resolve()
       const done = () => {
         timer.cancel()
-        signal.removeEventListener('abort', done)
+        unlisten()
         resolve()
       }
       const timer = this.#timing.after(delayMs, done)
-      signal.addEventListener('abort', done)
+      const unlisten = onAbort(signal, done)
     })
   }
 }

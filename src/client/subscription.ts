@@ -10,6 +10,7 @@ import type { NodeId } from '../model/node-id.ts'
 import { isExactFilter, parseTopicFilter } from '../model/topic-filter.ts'
 import { msgbusService } from '../wire/gen/msgbus-v1.ts'
 import type { Start } from '../wire/gen/msgbus-v2.ts'
+import { onAbort } from './abort-listeners.ts'
 import { BatchQueue } from './batch-queue.ts'
 import { callOnce, isUnimplemented, unsupported } from './client-context.ts'
 import type { ClientContext } from './client-context.ts'
@@ -72,7 +73,7 @@ export class Subscription<T = Uint8Array> implements AsyncIterable<Message<T>> {
   readonly #stop = new AbortController()
   readonly #keeper: PositionKeeper | undefined
   readonly #delay: ReconnectDelay
-  readonly #abort: () => void
+  readonly #unlisten: (() => void)[] = []
   readonly #ready: Promise<void>
   #onReady: { resolve(): void; reject(error: unknown): void } | undefined
   #taken: Message<T> | undefined
@@ -97,17 +98,16 @@ export class Subscription<T = Uint8Array> implements AsyncIterable<Message<T>> {
     })
     // Whoever does not ask for readiness learns of the failure by iterating.
     this.#ready.catch(() => undefined)
-    const { signal } = options
-    this.#abort = () =>
-      this.#queue.close(
-        new BusError('cancelled', 'cancelled', 'the subscription was aborted', {
-          cause: signal?.reason,
-        }),
-      )
-    if (signal?.aborted === true) this.#abort()
-    else signal?.addEventListener('abort', this.#abort)
     const from = options.from ?? 'earliest'
     this.#checkStart(from)
+    const { signal } = options
+    const abort = () => {
+      const cause = signal?.reason as unknown
+      const text = 'the subscription was aborted'
+      this.#queue.close(new BusError('cancelled', 'cancelled', text, { cause }))
+    }
+    this.#unlisten.push(onAbort(signal, abort))
+    this.#unlisten.push(onAbort(context.transport.closed, () => this.#queue.close()))
     void this.#run(from)
   }
 
@@ -183,7 +183,7 @@ export class Subscription<T = Uint8Array> implements AsyncIterable<Message<T>> {
   }
 
   #closed(): void {
-    this.#options.signal?.removeEventListener('abort', this.#abort)
+    for (const unlisten of this.#unlisten) unlisten()
     this.#stop.abort()
     this.#onReady?.reject(new BusError('cancelled', 'cancelled', 'the subscription was closed'))
   }

@@ -51,6 +51,8 @@ export interface Transport {
   stream<Q, R>(rpc: Rpc<Q, R>, request: Q, options: CallOptions): ResponseStream<R>
   /** Absent where the network stack cannot do it; publishers then fall back to single calls. */
   duplex?<Q, R>(rpc: Rpc<Q, R>, options: CallOptions): DuplexStream<Q, R>
+  /** Fires with `close`. */
+  readonly closed: AbortSignal
   /** Ends every call with `cancelled`; may be called twice. */
   close(): void
 }

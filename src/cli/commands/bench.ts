@@ -81,7 +81,7 @@ function format(
   const { messages, bytes, elapsedMs, cpuMs, latency } = result
   const how =
     kind === 'pub'
-      ? `${options.publishers} publishers, ${options.inFlight} in flight each, ${options.unary ? 'unary' : 'stream'}`
+      ? `publishers: ${options.publishers}, in flight each: ${options.inFlight}, ${options.unary ? 'unary' : 'stream'}`
       : 'from the beginning'
   const rate = formatCount(Math.round((messages / elapsedMs) * 1_000))
   const volume = formatBytes((bytes / elapsedMs) * 1_000)

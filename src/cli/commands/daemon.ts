@@ -79,11 +79,10 @@ export function addDaemonCommands(program: Command, terminal: Terminal): void {
 
 function formatStatus(status: DaemonStatus, terminal: Terminal): string {
   const { colours } = terminal
-  const up = formatDuration(Date.now() - status.startedAtMs)
   const rows: [label: string, value: string][] = [
     ['node', formatOrigin(status.node)],
     ['state', status.ready ? colours.good('ready') : colours.bad(`not ready: ${status.error}`)],
-    ['version', `${status.version}, up ${up}`],
+    ['version', `${status.version}, up ${formatDuration(Date.now() - status.startedAtMs)}`],
     ['store', `${status.storage}, durability ${status.durability}, ${status.dataFolder}`],
     [
       'stored',

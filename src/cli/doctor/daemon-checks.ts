@@ -69,7 +69,8 @@ async function examine(
   }
   findings.push(...judgeStatus(status))
   if (verify) findings.push(await verifyStore(client, terminal))
-  return { isReached: true, dataFolder: isLocal(server) ? status.dataFolder : undefined, findings }
+  const dataFolder = isLocal(server) && status.dataFolder !== '' ? status.dataFolder : undefined
+  return { isReached: true, dataFolder, findings }
 }
 
 export function judgeStatus(status: DaemonStatus): Finding[] {
