@@ -46,7 +46,8 @@ export class MemoryLog {
 
   get info(): LogInfo {
     return {
-      ...this.key,
+      topic: this.key.topic,
+      origin: this.key.origin,
       head: this.head,
       trimmedTo: this.#trimmedTo,
       bytes: this.#bytes,
@@ -79,7 +80,8 @@ export class MemoryLog {
     const message = this.#messages[head - this.#trimmedTo - 1]
     if (message !== undefined) return message
     return {
-      ...this.key,
+      topic: this.key.topic,
+      origin: this.key.origin,
       id: stubId(this.key, head),
       headId: head,
       sequence: 0,

@@ -25,7 +25,7 @@ export class MemoryQueues {
       topic: item.topic,
       source: copyOf(item.source),
       target: copyOf(item.target),
-      payload: new Uint8Array(item.payload),
+      payload: Buffer.from(item.payload),
       headers: item.headers.size === 0 ? noHeaders : new Map(item.headers),
       createdAtMs: this.#clock.now(),
       sequence: queue.lastSequence + 1,
