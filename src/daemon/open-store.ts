@@ -1,5 +1,6 @@
 /** Opens the configured store, or says in words for the operator why it cannot and what to do. */
 
+import { mkdir } from 'node:fs/promises'
 import { systemClock } from '../core/clock.ts'
 import type { LogStore, LogStoreOptions } from '../core/log-store.ts'
 import type { Logger } from '../core/logger.ts'
@@ -9,12 +10,10 @@ import type { Config } from './config-schema.ts'
 import { messageOf, StartError } from './start-error.ts'
 import { engines } from './stores.ts'
 
+// Engines say what is wrong with which folder; what they cannot know is our flags.
 const hints: Partial<Record<ErrorReason, string>> = {
-  already_running: 'stop it first, or give this one another folder with --data',
-  foreign_node: 'use the node id of the store, another --data, or --adopt-node-id to take it over',
-  foreign_data: 'give an empty or new folder with --data',
-  newer_schema: 'start the version that wrote it, or a later one',
-  engine_missing: 'or choose another engine with --storage',
+  already_running: '; stop it first, or give this one another folder with --data',
+  foreign_node: ' with --adopt-node-id',
 }
 
 export function nodeOf({ node }: Config): NodeId {
@@ -37,16 +36,20 @@ export function storeOptions(config: Config, folder: string, logger: Logger): Lo
 
 /** @param folder absolute. @throws StartError */
 export async function openStore(config: Config, folder: string, logger: Logger): Promise<LogStore> {
+  const { engine } = config.storage
   try {
-    return await engines[config.storage.engine].open(storeOptions(config, folder, logger))
+    // What is in the logs is nobody else's on this machine; a folder that is there stays as it is.
+    // One that cannot be made is the engine's to report.
+    if (engine !== 'memory') await mkdir(folder, { recursive: true, mode: 0o700 }).catch(() => null)
+    return await engines[engine].open(storeOptions(config, folder, logger))
   } catch (error) {
     throw storeError(`cannot open the store in ${folder}`, error)
   }
 }
 
-/** What the engine says with what the operator can do about it. */
+/** What the engine says with what the operator can do about it; `what` is for errors of no engine. */
 export function storeError(what: string, error: unknown): StartError {
-  const hint = error instanceof BusError ? hints[error.reason] : undefined
-  const text = `${what}: ${messageOf(error)}${hint === undefined ? '' : `; ${hint}`}`
-  return new StartError(text, { cause: error })
+  const text = messageOf(error)
+  if (!(error instanceof BusError)) return new StartError(`${what}: ${text}`, { cause: error })
+  return new StartError(`${text}${hints[error.reason] ?? ''}`, { cause: error })
 }

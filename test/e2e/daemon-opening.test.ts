@@ -13,6 +13,7 @@ import { loadConfig } from '../../src/daemon/config.ts'
 import { startDaemon } from '../../src/daemon/daemon.ts'
 import { openStore } from '../../src/daemon/open-store.ts'
 import { StartError } from '../../src/daemon/start-error.ts'
+import { cleanUp } from './clean-up.ts'
 import { temporaryFolder } from './daemon-process.ts'
 import { connectV1 } from './v1-client.ts'
 
@@ -40,7 +41,7 @@ async function startWithDoor(t: TestContext) {
   )
   const letIn = () => door.emit('open')
   const refuse = (error: Error) => door.emit('error', error)
-  t.after(() => {
+  cleanUp(t, () => {
     letIn()
     return daemon.stop()
   })

@@ -11,6 +11,7 @@ import process from 'node:process'
 import type { Readable } from 'node:stream'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { cleanUp } from './clean-up.ts'
 import type { ReadyInfo } from '../../src/daemon/ready-file.ts'
 
 export interface DaemonOptions {
@@ -52,7 +53,7 @@ const main = join(dirname(fileURLToPath(import.meta.url)), '../../src/daemon/mai
 /** A folder under the system's temporary one, removed after the test. */
 export function temporaryFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'msgbus-'))
-  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  cleanUp(t, () => rmSync(folder, { recursive: true, force: true }))
   return folder
 }
 
@@ -100,9 +101,12 @@ function spawnMsgbusd(
     env: { ...Object.fromEntries(own), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  t.after(async () => {
+  cleanUp(t, async () => {
     child.kill('SIGKILL')
-    await exited
+    const { code, signal, stderr } = await exited
+    // In Node since 20.11, in its types later.
+    if ((t as { passed?: boolean }).passed === false)
+      t.diagnostic(`msgbusd ${child.pid} ended with ${code ?? signal}: ${stderr}`)
   })
   const output = collect(child)
   const exited = new Promise<ExitInfo>((resolve, reject) => {

@@ -8,6 +8,7 @@ import { writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { cleanUp } from './clean-up.ts'
 import { runMsgbusd, startDaemon, temporaryFolder } from './daemon-process.ts'
 import { connectV1 } from './v1-client.ts'
 
@@ -16,7 +17,7 @@ const memory = ['--storage', 'memory']
 /** A port on loopback that somebody else has. */
 async function takenPort(t: TestContext, port = 0): Promise<string> {
   const server = createServer()
-  t.after(() => server.close())
+  cleanUp(t, () => server.close())
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, '127.0.0.1', resolve)

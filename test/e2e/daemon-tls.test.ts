@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { credentials, status } from '@grpc/grpc-js'
+import { cleanUp } from './clean-up.ts'
 import { type CertificateFiles, noCertificates, TestAuthority } from './certificates.ts'
 import { runMsgbusd, startDaemon, temporaryFolder } from './daemon-process.ts'
 import { connectV1 } from './v1-client.ts'
@@ -25,7 +26,7 @@ function handshake(t: TestContext, address: string, ca: string): Promise<TLSSock
     const options = { host, port: Number(port), ca: readFileSync(ca), ALPNProtocols: ['h2'] }
     const socket = connectTls(options, () => resolve(socket))
     socket.once('error', reject)
-    t.after(() => socket.destroy())
+    cleanUp(t, () => socket.destroy())
   })
 }
 
@@ -71,7 +72,7 @@ test(
     assert.match(socket.getProtocol() ?? '', /^TLSv1\.[23]$/)
     const [host, port] = daemon.address.split(':')
     const old = connectTls({ host, port: Number(port), maxVersion: 'TLSv1.1', minVersion: 'TLSv1' })
-    t.after(() => old.destroy())
+    cleanUp(t, () => old.destroy())
     await assert.rejects(
       new Promise((resolve, reject) => old.once('secureConnect', resolve).once('error', reject)),
     )

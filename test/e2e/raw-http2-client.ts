@@ -6,6 +6,7 @@
 
 import { connect, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
+import { cleanUp } from './clean-up.ts'
 
 const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
 const frameTypes = { data: 0, headers: 1, settings: 4, ping: 6, goaway: 7 } as const
@@ -38,7 +39,7 @@ export class RawHttp2Client {
     const [host = '', port] = address.split(':')
     // Half-open: the daemon's FIN does not make this side close either.
     const socket = connect({ host, port: Number(port), allowHalfOpen: true })
-    t.after(() => socket.destroy())
+    cleanUp(t, () => socket.destroy())
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve)
       socket.once('error', reject)

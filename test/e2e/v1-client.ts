@@ -17,6 +17,7 @@ import {
 } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
 import { packageRoot } from '../../src/daemon/version.ts'
+import { cleanUp } from './clean-up.ts'
 
 export interface Envelope {
   readonly id: string
@@ -57,7 +58,7 @@ export function connectV1(
   const { msgbus } = loadPackageDefinition(definition)
   const { MsgbusService } = (msgbus as GrpcObject)['v1'] as GrpcObject
   const client = new (MsgbusService as ServiceClientConstructor)(address, channel)
-  t.after(() => client.close())
+  cleanUp(t, () => client.close())
   const method = (rpc: string) => {
     const found: unknown = client[rpc]
     if (typeof found !== 'function') throw new Error(`${rpc} is not in the contract`)
