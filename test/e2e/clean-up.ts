@@ -3,14 +3,20 @@
  * gone before its folder is. node:test runs hooks in the order in which they were registered.
  */
 
-import type { TestContext } from 'node:test'
-
 type Step = () => unknown
 
-const steps = new WeakMap<TestContext, Step[]>()
+/** What starts things and ends them: a test, or a program that runs outside of tests. */
+export interface Scope {
+  after(step: Step): void
+  diagnostic(text: string): void
+  /** False once something in it failed. In Node since 20.11. */
+  readonly passed?: boolean
+}
+
+const steps = new WeakMap<Scope, Step[]>()
 
 /** Runs `step` after the test; every step runs, also when one fails. */
-export function cleanUp(t: TestContext, step: Step): void {
+export function cleanUp(t: Scope, step: Step): void {
   const known = steps.get(t)
   if (known !== undefined) {
     known.push(step)

@@ -9,9 +9,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import type { Readable } from 'node:stream'
-import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { cleanUp } from './clean-up.ts'
+import { cleanUp, type Scope } from './clean-up.ts'
 import type { ReadyInfo } from '../../src/daemon/ready-file.ts'
 
 export interface DaemonOptions {
@@ -51,17 +50,14 @@ export interface DaemonProcess {
 const main = join(dirname(fileURLToPath(import.meta.url)), '../../src/daemon/main.js')
 
 /** A folder under the system's temporary one, removed after the test. */
-export function temporaryFolder(t: TestContext): string {
+export function temporaryFolder(t: Scope): string {
   const folder = mkdtempSync(join(tmpdir(), 'msgbus-'))
   cleanUp(t, () => rmSync(folder, { recursive: true, force: true }))
   return folder
 }
 
 /** Resolves when it is ready. Rejects with its output when it ends before. */
-export async function startDaemon(
-  t: TestContext,
-  options: DaemonOptions = {},
-): Promise<DaemonProcess> {
+export async function startDaemon(t: Scope, options: DaemonOptions = {}): Promise<DaemonProcess> {
   const daemon = spawnDaemon(t, options)
   await daemon.printed(/^ready after/m)
   const info = JSON.parse(readFileSync(join(daemon.data, 'ready.json'), 'utf8')) as ReadyInfo
@@ -71,7 +67,7 @@ export async function startDaemon(
 
 /** Starts it and does not wait. */
 export function spawnDaemon(
-  t: TestContext,
+  t: Scope,
   options: DaemonOptions = {},
 ): Omit<DaemonProcess, 'address' | 'info'> {
   const data = options.data ?? temporaryFolder(t)
@@ -84,7 +80,7 @@ export function spawnDaemon(
 
 /** Runs msgbusd with exactly these arguments until it ends. */
 export function runMsgbusd(
-  t: TestContext,
+  t: Scope,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<ExitInfo> {
@@ -92,7 +88,7 @@ export function runMsgbusd(
 }
 
 function spawnMsgbusd(
-  t: TestContext,
+  t: Scope,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ) {

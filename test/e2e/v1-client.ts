@@ -4,7 +4,6 @@
  */
 
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
 import {
   type ChannelCredentials,
   Client,
@@ -17,7 +16,7 @@ import {
 } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
 import { packageRoot } from '../../src/daemon/version.ts'
-import { cleanUp } from './clean-up.ts'
+import { cleanUp, type Scope } from './clean-up.ts'
 
 export interface Envelope {
   readonly id: string
@@ -51,7 +50,7 @@ const definition = loadSync(join(packageRoot, 'proto/msgbus/v1/msgbus.proto'), {
 
 /** Closed after the test. */
 export function connectV1(
-  t: TestContext,
+  t: Scope,
   address: string,
   channel: ChannelCredentials = credentials.createInsecure(),
 ): V1Client {
