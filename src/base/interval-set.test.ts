@@ -108,3 +108,34 @@ test('agrees with a set of numbers', () => {
     }),
   )
 })
+
+test('tells what an interval would be merged with', () => {
+  const set = new IntervalSet()
+  for (const [from, to] of [
+    [1, 2],
+    [5, 6],
+    [9, 9],
+    [20, Infinity],
+  ] as const)
+    set.add(from, to)
+  assert.deepEqual(set.touching(3, 3), [[1, 2]])
+  assert.deepEqual(set.touching(3, 4), [
+    [1, 2],
+    [5, 6],
+  ])
+  assert.deepEqual(set.touching(6, 30), [
+    [5, 6],
+    [9, 9],
+    [20, Infinity],
+  ])
+  assert.deepEqual(set.touching(11, 18), [])
+})
+
+test('a copy goes its own way', () => {
+  const set = new IntervalSet()
+  set.add(1, 2)
+  const copy = set.clone()
+  copy.add(3, 5)
+  assert.deepEqual([...set.entries()], [[1, 2]])
+  assert.deepEqual([...copy.entries()], [[1, 5]])
+})

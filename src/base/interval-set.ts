@@ -6,8 +6,8 @@
  */
 
 export class IntervalSet {
-  readonly #from: number[] = []
-  readonly #to: number[] = []
+  #from: number[] = []
+  #to: number[] = []
 
   /** Number of disjoint intervals. */
   get size(): number {
@@ -41,6 +41,25 @@ export class IntervalSet {
   has(n: number): boolean {
     const i = this.#firstEndingAtOrAfter(n)
     return i < this.#from.length && (this.#from[i] as number) <= n
+  }
+
+  /** The intervals that overlap `from..to` or touch it, ascending: what `add` would merge it with. */
+  touching(from: number, to: number): (readonly [from: number, to: number])[] {
+    const found: (readonly [number, number])[] = []
+    for (let i = this.#firstEndingAtOrAfter(from - 1); i < this.#from.length; i++) {
+      const start = this.#from[i] as number
+      if (start > to + 1) break
+      found.push([start, this.#to[i] as number])
+    }
+    return found
+  }
+
+  /** An independent copy. */
+  clone(): IntervalSet {
+    const copy = new IntervalSet()
+    copy.#from = this.#from.slice()
+    copy.#to = this.#to.slice()
+    return copy
   }
 
   /** How many numbers of `from..to`, both included, are in the set; Infinity when there is no end. */
