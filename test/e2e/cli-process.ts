@@ -19,8 +19,16 @@ export interface CliOptions {
 
 const main = join(dirname(fileURLToPath(import.meta.url)), '../../src/cli/main.js')
 
-/** Starts it; the caller ends it or waits for its end. */
-export function spawnMsgbus(args: readonly string[], options: CliOptions = {}) {
+export interface CliProcess {
+  /** Resolves when something more was written to standard output. */
+  printed(): Promise<void>
+  kill(signal: NodeJS.Signals): void
+  /** Closes the reading end of its standard output, as `| head` does. */
+  stopReading(): void
+  readonly ended: Promise<CliResult & { readonly signal: NodeJS.Signals | null }>
+}
+
+export function startMsgbus(args: readonly string[], options: CliOptions = {}): CliProcess {
   const own = Object.entries(process.env).filter(
     ([name]) => !/^(MSGBUS_|NO_COLOR$|FORCE_COLOR$)/.test(name),
   )
@@ -32,17 +40,31 @@ export function spawnMsgbus(args: readonly string[], options: CliOptions = {}) {
   // A command may end without reading its input.
   child.stdin.on('error', () => undefined)
   child.stdin.end(options.input ?? '')
-  return child
-}
-
-export function runMsgbus(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
-  const child = spawnMsgbus(args, options)
   let stdout = ''
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
-  return new Promise((resolve, reject) => {
+  const ended: CliProcess['ended'] = new Promise((resolve, reject) => {
     child.once('error', reject)
-    child.once('close', (code) => resolve({ code, stdout, stderr }))
+    child.once('close', (code, signal) => resolve({ code, signal, stdout, stderr }))
   })
+  return {
+    printed: () =>
+      new Promise((resolve, reject) => {
+        child.stdout.once('data', () => resolve())
+        child.once('close', () => reject(new Error(`it ended: ${stderr}`)))
+      }),
+    kill: (signal) => void child.kill(signal),
+    stopReading: () => void child.stdout.destroy(),
+    ended,
+  }
+}
+
+/** Runs it to its end. */
+export async function runMsgbus(
+  args: readonly string[],
+  options: CliOptions = {},
+): Promise<CliResult> {
+  const { code, stdout, stderr } = await startMsgbus(args, options).ended
+  return { code, stdout, stderr }
 }

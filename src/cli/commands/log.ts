@@ -97,7 +97,7 @@ export function addLogCommands(program: Command, terminal: Terminal): void {
     .action(
       (topic: string, from: bigint | undefined, to: bigint | undefined, _, command: Command) => {
         const { all, json } = command.optsWithGlobals<GlobalOptions & { readonly all?: boolean }>()
-        if (all === (from !== undefined))
+        if ((all === true) === (from !== undefined))
           throw new UsageError('name the head ids to delete, or --all')
         return withClient(command, terminal, async (client) => {
           const range = { from: from ?? 1, to: all ? Number.POSITIVE_INFINITY : (to ?? from ?? 1) }
