@@ -274,6 +274,16 @@ export async function failure(call: Promise<unknown>): Promise<ServiceError> {
   throw new Error('the call succeeded')
 }
 
+/** A store with some of its methods replaced, for what real ones do only on bad days. */
+export function withMethods(store: LogStore, methods: Partial<LogStore>): LogStore {
+  return new Proxy(store, {
+    get: (target, key) => {
+      const own: unknown = Reflect.get(key in methods ? methods : target, key)
+      return typeof own === 'function' && !(key in methods) ? own.bind(target) : own
+    },
+  })
+}
+
 /** Resolves when `isTrue` holds; looks once per turn of the event loop. */
 export async function until(isTrue: () => boolean): Promise<void> {
   while (!isTrue()) await new Promise((resolve) => setImmediate(resolve))

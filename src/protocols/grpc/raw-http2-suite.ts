@@ -9,6 +9,7 @@ import { once } from 'node:events'
 export interface RawAnswer {
   /** grpc-status; undefined when the call was reset. */
   readonly status: number | undefined
+  /** As it was sent, percent-encoded. */
   readonly message: string
   readonly headers: IncomingHttpHeaders
   readonly body: Buffer
@@ -44,11 +45,12 @@ export async function openRawSession(address: string): Promise<RawSession> {
     request.on('trailers', (trailers) => (received = { ...received, ...trailers }))
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.end(body)
-    if (!request.destroyed) await once(request, 'close')
+    // Not `once` of node:events, which would reject when the call is reset.
+    await new Promise((resolve) => request.on('close', resolve))
     const status = received['grpc-status']
     return {
       status: status === undefined ? undefined : Number(status),
-      message: decodeURI(String(received['grpc-message'] ?? '')),
+      message: String(received['grpc-message'] ?? ''),
       headers: received,
       body: Buffer.concat(chunks),
     }
