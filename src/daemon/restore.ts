@@ -24,9 +24,12 @@ export async function restore(backupFile: string, config: Config): Promise<strin
   const { level } = config.log
   const logger = createLogger({ level, format: 'pretty', node: formatNodeId(nodeOf(config)) })
   try {
-    await restoreStore(createReadStream(backupFile), storeOptions(config, folder, logger))
+    const options = storeOptions(config, folder, logger)
+    const store = await restoreStore(createReadStream(backupFile), options)
+    const logs = [...store.logs()].length
+    await store.close()
+    return `restored ${logs} logs of ${backupFile} into ${folder} (${engine})`
   } catch (error) {
     throw storeError(`cannot restore ${backupFile} into ${folder}`, error)
   }
-  return `restored ${backupFile} into ${folder} (${engine})`
 }

@@ -10,9 +10,9 @@ type Engine = Config['storage']['engine']
 
 export interface StoreEngine {
   open(options: LogStoreOptions): Promise<LogStore>
-  /** Makes a new store from a backup; undefined where nothing would outlive the process. */
+  /** Makes a new store from a backup and opens it; undefined where nothing would outlive the process. */
   restore:
-    ((backup: AsyncIterable<Uint8Array>, options: LogStoreOptions) => Promise<unknown>) | undefined
+    ((backup: AsyncIterable<Uint8Array>, options: LogStoreOptions) => Promise<LogStore>) | undefined
 }
 
 const lmdb = () => import('../stores/lmdb/lmdb-log-store.ts')
