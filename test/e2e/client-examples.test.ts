@@ -1,0 +1,73 @@
+/** The programs under examples/ do what they say, against a real daemon. */
+
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { readFileSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { packageRoot } from '../package-root.ts'
+import { startDaemon, temporaryFolder } from './daemon-process.ts'
+
+const examples = join(dirname(fileURLToPath(import.meta.url)), '../../examples')
+
+async function run(name: string, ...args: string[]): Promise<string> {
+  const program = join(examples, `${name}.js`)
+  const { stdout } = await promisify(execFile)(process.execPath, [program, ...args])
+  return stdout
+}
+
+/** Three lines of the durable subscriber, from this head id on. */
+function batchLines(from: number): string {
+  return [0, 1, 2].map((i) => `examples/batch ${from + i} message ${from + i - 1}\n`).join('')
+}
+
+test('examples', async (t) => {
+  const { address } = await startDaemon(t, { args: ['--storage', 'memory'] })
+  const folder = temporaryFolder(t)
+  const seen = new Set<string>()
+  const example = (name: string, work: (name: string) => Promise<void>) => {
+    seen.add(`${name}.ts`)
+    return t.test(name, () => work(name))
+  }
+
+  await example('publish', async (name) => {
+    assert.equal(
+      await run(name, address),
+      'text is stored at head 1\nhead 1: 21.5 \nhead 2: 22 °C\n',
+    )
+  })
+
+  await example('batching-publisher', async (name) => {
+    assert.match(await run(name, address), /^50000 stored, \d+ per second\n$/)
+  })
+
+  await example('durable-subscriber', async (name) => {
+    const file = join(folder, 'position.json')
+    assert.equal(await run(name, address, file, '3'), batchLines(1))
+    assert.equal(await run(name, address, file, '3'), batchLines(4))
+  })
+
+  await example('work-queue', async (name) => {
+    const output = await run(name, address)
+    assert.match(output, /(ann|bob) fails at job 7\n/)
+    assert.match(output, /(ann|bob) fails at job 14\n/)
+    assert.match(output, /20 jobs done, \d+ and \d+ each\n$/)
+  })
+
+  await example('replay-to-file', async (name) => {
+    const file = join(folder, 'replay.txt')
+    const output = await run(name, address, 'examples/batch', file)
+    assert.equal(output, `50000 messages of examples/batch are in ${file}\n`)
+    const lines = readFileSync(file, 'utf8').trimEnd().split('\n')
+    assert.equal(lines.length, 50_000)
+    assert.equal(lines.at(-1), '50000 message 49999')
+  })
+
+  await example('request-with-abort', async (name) => {
+    assert.equal(await run(name, address), 'nothing came in time\n')
+  })
+
+  assert.deepEqual([...seen].sort(), readdirSync(join(packageRoot, 'examples')).sort())
+})
