@@ -58,6 +58,14 @@ export async function* writeBackup(storage: BlockStorage): AsyncGenerator<Uint8A
  */
 export async function* readBackup(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<BackupFrame> {
   const input = new ChunkReader(chunks)
+  try {
+    yield* readFrames(input)
+  } finally {
+    await input.end()
+  }
+}
+
+async function* readFrames(input: ChunkReader): AsyncGenerator<BackupFrame> {
   const start = await input.take(magic.length)
   if (start === undefined || !magic.equals(start)) throw damaged('it does not begin like one')
   const hash = createHash('sha256').update(magic)
@@ -146,6 +154,11 @@ class ChunkReader {
 
   constructor(chunks: AsyncIterable<Uint8Array>) {
     this.#iterator = chunks[Symbol.asyncIterator]()
+  }
+
+  /** Says that no more is wanted. */
+  async end(): Promise<void> {
+    await this.#iterator.return?.()
   }
 
   /** Exactly that many bytes; undefined when the input ends before. */

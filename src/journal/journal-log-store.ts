@@ -87,6 +87,8 @@ export class JournalLogStore implements LogStore {
   /** Reads under way; the storage is closed after them. */
   #reads = 0
   #readsDone: (() => void) | undefined
+  /** Backups and verifications that somebody has begun. */
+  readonly #unfinished = new Set<AsyncGenerator>()
   #closed: Promise<void> | undefined
 
   /** Loads what is stored. The parts belong to the store once this resolves. */
@@ -237,24 +239,14 @@ export class JournalLogStore implements LogStore {
     return this.#writer.onCommit(listener)
   }
 
-  async *backup(): AsyncIterable<Uint8Array> {
-    this.#assertOpen()
-    const done = this.#beginRead()
-    try {
-      yield* writeBackup(this.#parts.storage)
-    } finally {
-      done()
-    }
+  backup(): AsyncIterable<Uint8Array> {
+    return this.#stepByStep(() => writeBackup(this.#parts.storage))
   }
 
-  async *verify(): AsyncIterable<{ recordsChecked: number; damaged: DamagedRange[] }> {
-    this.#assertOpen()
-    const done = this.#beginRead()
-    try {
-      yield* verifyStorage(this.#parts.storage, this.#logs, this.#parts.damage)
-    } finally {
-      done()
-    }
+  verify(): AsyncIterable<{ recordsChecked: number; damaged: DamagedRange[] }> {
+    return this.#stepByStep(() =>
+      verifyStorage(this.#parts.storage, this.#logs, this.#parts.damage),
+    )
   }
 
   status(): StoreStatus {
@@ -290,6 +282,8 @@ export class JournalLogStore implements LogStore {
         this.#readsDone = resolve
       })
     }
+    // They may hold a snapshot.
+    for (const steps of this.#unfinished) await steps.return(undefined)
     await this.#parts.storage.close()
     await this.#parts.lock.release()
   }
@@ -370,6 +364,25 @@ export class JournalLogStore implements LogStore {
       return await read()
     } finally {
       done()
+    }
+  }
+
+  /**
+   * Every step is a read of its own: who stops asking does not keep the store from closing, and who
+   * goes on after that is told.
+   */
+  async *#stepByStep<Item>(begin: () => AsyncGenerator<Item>): AsyncGenerator<Item> {
+    const steps = await this.#reading(async () => begin())
+    this.#unfinished.add(steps)
+    try {
+      for (;;) {
+        const step = await this.#reading(() => steps.next())
+        if (step.done === true) return
+        yield step.value
+      }
+    } finally {
+      this.#unfinished.delete(steps)
+      await steps.return(undefined)
     }
   }
 

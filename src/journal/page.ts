@@ -9,6 +9,7 @@ export class Page {
   readonly #limit: ReadLimit
   readonly #maxBytes: number
   #bytes = 0
+  #isFull = false
 
   constructor(limit: ReadLimit) {
     this.#limit = limit
@@ -17,16 +18,16 @@ export class Page {
 
   /** How many more messages have room at most; the first one always has. */
   get room(): number {
-    const { length } = this.messages
-    if (length === 0) return Math.max(1, this.#limit.messages)
-    return this.#bytes >= this.#maxBytes ? 0 : Math.max(0, this.#limit.messages - length)
+    if (this.messages.length === 0) return Math.max(1, this.#limit.messages)
+    return this.#isFull ? 0 : Math.max(0, this.#limit.messages - this.messages.length)
   }
 
+  /** Once it answers false the page is full, and stays so. */
   hasRoomFor(contentBytes: number): boolean {
     if (this.messages.length === 0) return true
-    return (
-      this.messages.length < this.#limit.messages && this.#bytes + contentBytes <= this.#maxBytes
-    )
+    const isOver = this.#bytes + contentBytes > this.#maxBytes
+    this.#isFull ||= isOver || this.messages.length >= this.#limit.messages
+    return !this.#isFull
   }
 
   add(message: StoredMessage, contentBytes: number): void {

@@ -5,7 +5,8 @@ import { noHeaders, type Headers, type LogKey, type StoredMessage } from '../mod
 import { contentStart, recordFlags, textEnd, type BlockView } from './block.ts'
 
 const noPayload = new Uint8Array(0)
-const decoder = new TextDecoder()
+/** A byte order mark is a character like any other here. */
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 export interface DecodeOptions {
   /** What the store knows now; the record may not have been rewritten yet. */
@@ -108,7 +109,10 @@ class TextList {
   /** Goes behind them and answers how many of their bytes are count and lengths. */
   skipHeaders(): number {
     const count = this.#number()
-    for (let rest = count * 2; rest > 0; rest--) this.position += this.#number()
+    for (let rest = count * 2; rest > 0; rest--) {
+      const length = this.#number()
+      this.position += length
+    }
     return 4 + count * 8
   }
 

@@ -6,7 +6,8 @@
 import { crc32 } from '../base/crc32.ts'
 import { utf8Length } from '../model/name.ts'
 
-const decoder = new TextDecoder()
+/** A byte order mark is a character like any other here. */
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 export class RowWriter {
   #bytes: Buffer

@@ -8,6 +8,7 @@
  */
 
 import { statSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Database, RootDatabase, Transaction } from 'lmdb'
 import {
@@ -22,12 +23,17 @@ import {
   type StoredRow,
 } from '../../journal/block-storage.ts'
 import { diskFull, engineMissing, storageFailed } from '../../journal/storage-errors.ts'
+import { nextTurn } from '../../journal/time-slice.ts'
+import type { BusError } from '../../model/errors.ts'
+import { checkLmdbFile } from './lmdb-file.ts'
 
 type Lmdb = typeof import('lmdb')
 
 const fileName = 'journal.mdb'
 /** Blocks that are fetched together in a scan. */
 const prefetchedBlocks = 16
+/** Pages that a commit writes beside its values. */
+const spareBytes = 262_144
 
 export const lmdbEngine: StorageEngine = {
   name: 'lmdb',
@@ -39,6 +45,7 @@ export const lmdbEngine: StorageEngine = {
     } catch (error) {
       throw engineMissing('lmdb', 'lmdb', error)
     }
+    await checkLmdbFile(join(options.folder, fileName), options.durability)
     return new LmdbStorage(lmdb, options)
   },
 }
@@ -64,16 +71,16 @@ class LmdbStorage implements BlockStorage {
     const { root, blocks, rows } = this.#environment
     try {
       await root.batch(() => {
-        // Each write has its own promise, which settles with the batch.
+        // Within a batch the answers of single writes mean nothing.
         for (const [key, bytes] of writes.blocks) {
-          ignore(bytes === undefined ? blocks.remove(key) : blocks.put(key, bytes as Buffer))
+          void (bytes === undefined ? blocks.remove(key) : blocks.put(key, bytes as Buffer))
         }
         for (const [key, value] of writes.rows) {
-          ignore(value === undefined ? rows.remove(key) : rows.put(key, value as Buffer))
+          void (value === undefined ? rows.remove(key) : rows.put(key, value as Buffer))
         }
       })
     } catch (error) {
-      throw this.#translate(error)
+      throw await this.#translateCommit(error, writes)
     }
   }
 
@@ -135,7 +142,7 @@ class LmdbStorage implements BlockStorage {
         maxDbs: 2,
         encoding: 'binary',
         keyEncoding: 'ordered-binary',
-        overlappingSync: durability !== 'disk',
+        overlappingSync: durability === 'os',
         noSync: durability === 'memory',
         // Groups are batches already; waiting for the turn to end would only delay them.
         eventTurnBatching: false,
@@ -154,9 +161,27 @@ class LmdbStorage implements BlockStorage {
     }
   }
 
-  #translate(error: unknown): Error {
+  #translate(error: unknown): BusError {
     const { folder } = this.#options
     return isFull(error) ? diskFull(folder, error) : storageFailed(folder, error)
+  }
+
+  /**
+   * What a commit failed for comes as a promise beside the error, in the same turn or never. A full
+   * disk shows as an input/output error when some of the bytes still fitted, so we ask how much is
+   * left.
+   */
+  async #translateCommit(error: unknown, writes: StorageWrites): Promise<BusError> {
+    const { commitError } = error as { commitError?: Promise<never> }
+    const cause = await Promise.race([
+      (commitError ?? Promise.reject(error)).catch((reason: unknown) => reason),
+      nextTurn().then(() => error),
+    ])
+    if (isFull(cause)) return this.#translate(cause)
+    const { folder } = this.#options
+    const { bavail, bsize } = await statfs(folder)
+    const isTight = bavail * bsize < 2 * sizeOf(writes) + spareBytes
+    return isTight ? diskFull(folder, cause) : storageFailed(folder, cause)
   }
 }
 
@@ -250,6 +275,8 @@ function isFull(error: unknown): boolean {
   return code === mapFull || code === noSpace || /no space left|MDB_MAP_FULL/i.test(error.message)
 }
 
-function ignore(promise: Promise<unknown>): void {
-  promise.catch(() => undefined)
+function sizeOf(writes: StorageWrites): number {
+  let bytes = 0
+  for (const [, value] of [...writes.blocks, ...writes.rows]) bytes += value?.length ?? 0
+  return bytes
 }
