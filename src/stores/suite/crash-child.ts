@@ -61,8 +61,9 @@ const deleter = (async () => {
     const head = store.head({ topic: 't0', origin: ownNode }) ?? 1
     const fromHead = 1 + next(head)
     const toHead = Math.min(head, fromHead + next(5))
-    await store.deleteRange({ topic: 't0', fromHead, toHead, beyondHead: 'clip' })
-    process.stdout.write(`d ${fromHead} ${toHead}\n`)
+    const range = { topic: 't0', fromHead, toHead, beyondHead: 'clip' } as const
+    const { marker } = await store.deleteRange(range)
+    if (marker !== undefined) process.stdout.write(`d ${fromHead} ${toHead}\n`)
     const item = { queue: 'q', topic: 't', source: ownNode, target: ownNode }
     const payload = Buffer.from('queued')
     const [message] = await store.enqueue([{ ...item, payload, headers: noHeaders }])

@@ -38,7 +38,7 @@ export function historySuite(context: SuiteContext): void {
       fc.asyncProperty(operations, fc.boolean(), (history, keepDeletedPayloads) =>
         runHistory(context, history, keepDeletedPayloads),
       ),
-      { seed, numRuns },
+      { seed, numRuns, includeErrorInReport: true },
     )
   })
 
@@ -46,7 +46,8 @@ export function historySuite(context: SuiteContext): void {
     const batch = fc.array(operation, { minLength: 1, maxLength: 40, size: 'max' })
     const batches = fc.array(batch, { minLength: 1, maxLength: 4 })
     const property = fc.asyncProperty(batches, (all) => runInFlight(context, all))
-    await fc.assert(property, { seed, numRuns: Math.ceil(numRuns / 3) })
+    const runs = Math.ceil(numRuns / 3)
+    await fc.assert(property, { seed, numRuns: runs, includeErrorInReport: true })
   })
 }
 
@@ -74,7 +75,9 @@ async function runHistory(
   history: readonly Operation[],
   keepDeletedPayloads: boolean,
 ): Promise<void> {
-  const options = { keepDeletedPayloads, publishIdWindowMs: 1_005, publishIdCount: 4 }
+  // The window never ends at a step, and the number of ids is no bound here: an engine may look at
+  // both once per commit.
+  const options = { keepDeletedPayloads, publishIdWindowMs: 1_005 }
   const fixture = await StoreFixture.create(context, options)
   const model = await StoreFixture.create(memory, { ...options, clock: fixture.clock })
   try {
@@ -111,6 +114,8 @@ type Operation =
 interface Call {
   readonly kind: 'call'
   readonly name: string
+  /** What was generated, for people. */
+  readonly args: unknown
   readonly prepare: (model: LogStore) => HistoryRun
 }
 
@@ -156,7 +161,7 @@ const append = fc
     { maxLength: 6 },
   )
   .map((items) =>
-    call('append', () => async (side) => {
+    call('append', items, () => async (side) => {
       const outcomes = await side.store.append(items)
       return outcomes.map((outcome) => side.appended(outcome))
     }),
@@ -185,8 +190,9 @@ const replicate = fc
     changes: fc.array(variant, { minLength: 1, maxLength: 6 }),
     order: fc.constantFrom('ascending', 'descending', 'odd first'),
   })
-  .map(({ log: key, delta, changes, order }) =>
-    call('replicate', (model) => {
+  .map((args) =>
+    call('replicate', args, (model) => {
+      const { log: key, delta, changes, order } = args
       const first = Math.max(1, (model.head(key) ?? 0) + Math.min(1, delta))
       const items = changes.map((change, i) => {
         return change(replica(key.topic, first + i, { origin: key.origin }))
@@ -210,8 +216,9 @@ const replicateMarker = fc
       freq: 3,
     }),
   })
-  .map(({ origin, target, from, to, fault }) =>
-    call('marker', (model) => {
+  .map((args) =>
+    call('marker', args, (model) => {
+      const { origin, target, from, to, fault } = args
       const head = model.head({ topic: deleteMarkerTopic, origin }) ?? 0
       const isReversed = fault === 'reversed'
       const content = formatDeleteMarker({
@@ -238,8 +245,9 @@ const deleteRange = fc
     to: upperHead,
     beyondHead: fc.constantFrom('clip' as const, 'clip' as const, 'keep' as const),
   })
-  .map(({ from, to, ...rest }) =>
-    call('deleteRange', () => async (side) => {
+  .map((args) =>
+    call('deleteRange', args, () => async (side) => {
+      const { from, to, ...rest } = args
       const range = { fromHead: Math.min(from, to), toHead: Math.max(from, to) }
       const { deletedCount, marker } = await side.store.deleteRange({ ...rest, ...range })
       return { deletedCount, marker: marker && side.message(marker) }
@@ -247,7 +255,7 @@ const deleteRange = fc
   )
 
 const trim = fc.tuple(anyLog, fc.nat(10)).map(([key, back]) =>
-  call('trim', (model) => {
+  call('trim', { key, back }, (model) => {
     const toHead = (model.head(key) ?? 0) + 2 - back
     return async (side) => side.store.trim(key, Math.max(0, toHead))
   }),
@@ -256,7 +264,7 @@ const trim = fc.tuple(anyLog, fc.nat(10)).map(([key, back]) =>
 const read = fc
   .tuple(anyLog, fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 8 }))
   .map(([key, from, messages]) =>
-    call('read', () => async (side) => {
+    call('read', { key, from, messages }, () => async (side) => {
       const page = await side.store.read(key, from, { messages })
       return { ...page, messages: page.messages.map((message) => side.message(message)) }
     }),
@@ -269,8 +277,9 @@ const feed = fc
     messages: fc.integer({ min: 1, max: 9 }),
     bytes: fc.option(fc.nat(200), { nil: undefined }),
   })
-  .map(({ after, wanted, messages, bytes }) =>
-    call('feed', () => async (side) => {
+  .map((args) =>
+    call('feed', args, () => async (side) => {
+      const { after, wanted, messages, bytes } = args
       const limit = { messages, bytes }
       const from = side.sequenceOf(after)
       const found = await readFeed(side.store, from, (key) => wanted.includes(key.topic), limit)
@@ -281,7 +290,7 @@ const feed = fc
 const enqueue = fc
   .array(fc.record({ queue: fc.constantFrom(...queues), payload, headers }), { maxLength: 4 })
   .map((items) =>
-    call('enqueue', () => async (side) => {
+    call('enqueue', items, () => async (side) => {
       const full = items.map((item) => ({
         ...item,
         topic: 't',
@@ -303,7 +312,7 @@ const settle = fc
     { maxLength: 5 },
   )
   .map((items) =>
-    call('settle', () => async (side) => {
+    call('settle', items, () => async (side) => {
       const full = items.map(({ sequence, ...item }) => {
         return { ...item, id: side.queueId(item.queue, sequence) }
       })
@@ -320,7 +329,9 @@ const recordSync = fc
     lastAttemptAtMs: fc.nat(99),
     error: fc.option(fc.constantFrom('down', 'refused'), { nil: undefined }),
   })
-  .map((result) => call('recordSync', () => async (side) => side.store.recordSync([result])))
+  .map((result) =>
+    call('recordSync', result, () => async (side) => side.store.recordSync([result])),
+  )
 
 /** One step of a history. */
 const operation: fc.Arbitrary<Operation> = fc.oneof(
@@ -338,8 +349,13 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 2, arbitrary: fc.constant({ kind: 'reopen' as const }) },
 )
 
-function call(name: string, prepare: Call['prepare']): Operation {
-  return { kind: 'call', name, prepare }
+function call(name: string, args: unknown, prepare: Call['prepare']): Operation {
+  const step = { kind: 'call' as const, name, args, prepare }
+  // A counterexample is printed as its steps, without their code.
+  Object.defineProperty(step, fc.toStringMethod, {
+    value: () => `${name} ${fc.stringify(args)}`,
+  })
+  return step
 }
 
 function replicateOn(items: readonly Replica[]): HistoryRun {

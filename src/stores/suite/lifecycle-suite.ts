@@ -136,6 +136,18 @@ export function lifecycleSuite(context: SuiteContext): void {
     })
   })
 
+  storeTest(context, 'an abandoned backup does not keep the store from closing', async (f) => {
+    await fillWithEverything(f)
+    const backup = f.store.backup()[Symbol.asyncIterator]()
+    const verify = f.store.verify()[Symbol.asyncIterator]()
+    assert.equal((await backup.next()).done, false)
+    await verify.next()
+    await f.store.close()
+    if (context.traits.isPersistent !== true) return
+    const again = await f.open()
+    assert.equal(again.head(own('events')), 30)
+  })
+
   storeTest(context, 'stores have epochs of their own', async (f) => {
     const other = await f.open({ folder: join(f.options.folder, '..', 'other') })
     assert.notEqual(other.epoch, '')
