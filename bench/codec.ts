@@ -33,9 +33,9 @@ const outgoing = { topic: '', payload: message.payload }
 export function run(args: readonly string[] = []): void {
   const count = Number(args[0] ?? 200_000)
   const envelope = encodePublishResponse({ message })
-  const delivery = { messages: [message, ...Array<typeof batched>(batch - 1).fill(batched)] }
+  const delivery = { messages: [message, ...Array.from({ length: batch - 1 }, () => batched)] }
   const delivered = encodeSubscribeResponse(delivery)
-  const publication = { batchId: 1, messages: Array<typeof outgoing>(batch).fill(outgoing) }
+  const publication = { batchId: 1, messages: Array.from({ length: batch }, () => outgoing) }
   const published = encodePublishStreamRequest(publication)
   const operations: [name: string, messages: number, work: () => unknown][] = [
     ['v1 PublishResponse encode', 1, () => encodePublishResponse({ message })],

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { connect as connectHttp2, type Settings } from 'node:http2'
+import { connect as connectHttp2 } from 'node:http2'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -140,9 +140,9 @@ suite('connections', () => {
     const daemon = await start(t)
     const session = connectHttp2(`http://${daemon.address}`)
     t.after(() => session.destroy())
-    const isWide = ({ initialWindowSize = 0 }: Settings) => initialWindowSize >= 262_144
     session.on('error', () => undefined)
-    while (!isWide(session.remoteSettings)) await once(session, 'remoteSettings')
+    while ((session.remoteSettings?.initialWindowSize ?? 0) < 262_144)
+      await once(session, 'remoteSettings')
     await until(() => (session.state.remoteWindowSize ?? 0) >= 1_048_576)
   })
 
@@ -167,24 +167,24 @@ suite('connections', () => {
   })
 })
 
-suite('stopping', () => {
-  /** A store whose appends wait until `release` is called. */
-  function gated() {
-    let release = () => undefined as void
-    const gate = new Promise<void>((resolve) => (release = resolve))
-    let waiting = 0
-    const open: TestDaemonOptions['open'] = async (options) => {
-      const store = await openMemoryLogStore(options)
-      const append: LogStore['append'] = async (items) => {
-        waiting += 1
-        await gate
-        return store.append(items)
-      }
-      return withMethods(store, { append })
+/** A store whose appends wait until `release` is called. */
+function gated() {
+  let release: (() => void) | undefined
+  const gate = new Promise<void>((resolve) => (release = resolve))
+  let waiting = 0
+  const open: TestDaemonOptions['open'] = async (options) => {
+    const store = await openMemoryLogStore(options)
+    const append: LogStore['append'] = async (items) => {
+      waiting += 1
+      await gate
+      return store.append(items)
     }
-    return { open, release: () => release(), waiting: () => waiting }
+    return withMethods(store, { append })
   }
+  return { open, release: () => release?.(), waiting: () => waiting }
+}
 
+suite('stopping', () => {
   const publication = encodePublishRequest({ topic: 'a', payload: Buffer.from('x') })
 
   test('a running unary call is answered, new ones are refused', async (t) => {

@@ -36,6 +36,8 @@ export interface TestDaemonOptions {
   readonly tls?: ServerTls
   /** In the grammar of `--listen`. */
   readonly listen?: string
+  /** Holds the store; the caller removes it. Default: one of its own, removed by `stop`. */
+  readonly folder?: string
   /** False: the bus has no store until `attach` is called. */
   readonly isAttached?: boolean
   readonly bus?: Partial<MsgBusOptions>
@@ -61,7 +63,7 @@ export interface TestDaemon {
 }
 
 export async function startTestDaemon(options: TestDaemonOptions = {}): Promise<TestDaemon> {
-  const folder = await mkdtemp(join(tmpdir(), 'msgbus-grpc-'))
+  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'msgbus-grpc-')))
   const limits = { ...defaultLimits, ...options.limits }
   const { publishIdWindowMs, publishIdCount } = limits
   const open = options.open ?? openMemoryLogStore
@@ -116,7 +118,7 @@ export async function startTestDaemon(options: TestDaemonOptions = {}): Promise<
       for (const client of clients) client.close()
       await shutdown(0)
       await store.close()
-      await rm(folder, { recursive: true, force: true })
+      if (options.folder === undefined) await rm(folder, { recursive: true, force: true })
     },
   }
 }

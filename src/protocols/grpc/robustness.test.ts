@@ -154,7 +154,7 @@ suite('bad days', () => {
     })
     const bus = daemon.bus.connect(anonymous)
     const message = { topic: 'a', payload: Buffer.from('x'), headers: noHeaders }
-    await bus.publish(Array<typeof message>(6).fill(message))
+    await bus.publish(Array.from({ length: 6 }, () => message))
     const client = daemon.connect('msgbus.v1.MsgbusService')
     for (const method of ['Fetch', 'Subscribe']) {
       const stream = client.stream(method, { topic: 'a', fromHeadId: 1 })

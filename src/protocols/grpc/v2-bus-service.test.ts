@@ -12,6 +12,7 @@ import { openMemoryLogStore } from '../../stores/memory/memory-log-store.ts'
 import {
   type Plain,
   startTestDaemon,
+  type TestClient,
   testNode,
   type TestDaemon,
   type TestDaemonOptions,
@@ -31,7 +32,7 @@ async function start(t: TestContext, options: TestDaemonOptions = {}) {
 async function publish(daemon: TestDaemon, topic: string, count = 1, bytes = 1): Promise<void> {
   const client = daemon.bus.connect(anonymous)
   const message = { topic, payload: Buffer.alloc(bytes, 7), headers: noHeaders }
-  await client.publish(Array<typeof message>(count).fill(message))
+  await client.publish(Array.from({ length: count }, () => message))
   client.close()
 }
 
@@ -59,18 +60,20 @@ function unfold(responses: readonly Plain[]): [topic: string, device: string, he
   })
 }
 
-suite('PublishStream', () => {
-  /** Sends batches, half-closes, and returns all answers. */
-  const send = async (client: Awaited<ReturnType<typeof start>>['client'], batches: object[]) => {
-    const call = client.duplex('PublishStream')
-    const answers: Plain[] = []
-    call.on('data', (answer) => answers.push(answer))
-    for (const batch of batches) call.write(batch)
-    call.end()
-    await once(call, 'end')
-    return answers
-  }
+/** Sends batches, half-closes, and returns all answers. */
+const send = async (client: TestClient, batches: object[]) => {
+  const call = client.duplex('PublishStream')
+  const answers: Plain[] = []
+  call.on('data', (answer) => answers.push(answer))
+  for (const batch of batches) call.write(batch)
+  call.end()
+  await once(call, 'end')
+  return answers
+}
 
+const subscribe = (client: TestClient, request: object) => client.stream('Subscribe', request)
+
+suite('PublishStream', () => {
   test('answers every batch in order, every message in its place', async (t) => {
     const { daemon, client } = await start(t)
     const batches = Array.from({ length: 200 }, (_, i) => ({
@@ -138,7 +141,7 @@ suite('PublishStream', () => {
     const [first] = await once(call, 'data')
     assert.deepEqual(
       first.results.map(({ refusal }: Plain) => [refusal.code, refusal.reason]),
-      Array(2).fill([status.RESOURCE_EXHAUSTED, 'disk_full']),
+      [1, 2].map(() => [status.RESOURCE_EXHAUSTED, 'disk_full']),
     )
     isFailing = false
     call.write({ batchId: 2, messages: [{ topic: 'a' }] })
@@ -150,7 +153,7 @@ suite('PublishStream', () => {
 
   test('reads no further while too much waits for the store', async (t) => {
     let waiting = 0
-    let release = () => undefined as void
+    let release: (() => void) | undefined
     const gate = new Promise<void>((resolve) => (release = resolve))
     const { client } = await start(t, {
       open: async (options) => {
@@ -174,7 +177,7 @@ suite('PublishStream', () => {
     const health = daemonHealth(client)
     await health
     assert.ok(waiting < 70, `${waiting} at the store`)
-    release()
+    release?.()
     call.end()
     await once(call, 'end')
     assert.equal(answered, total)
@@ -209,9 +212,6 @@ async function daemonHealth(client: { collect(method: string): Promise<Plain[]> 
 }
 
 suite('Subscribe', () => {
-  const subscribe = (client: Awaited<ReturnType<typeof start>>['client'], request: object) =>
-    client.stream('Subscribe', request)
-
   test('every matching log of every origin, in commit order, then live', async (t) => {
     const { daemon, client } = await start(t)
     await publish(daemon, 'line/1', 2)

@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { Readable } from 'node:stream'
 import { suite, test, type TestContext } from 'node:test'
 import { Client, credentials, status } from '@grpc/grpc-js'
 import protobuf from 'protobufjs'
 import descriptor from 'protobufjs/ext/descriptor/index.js'
 import { ProtoWriter } from '../../base/proto-writer.ts'
-import type { LogStore } from '../../core/log-store.ts'
 import { anonymous } from '../../model/identity.ts'
 import { noHeaders } from '../../model/message.ts'
 import { openMemoryLogStore } from '../../stores/memory/memory-log-store.ts'
@@ -151,10 +151,8 @@ suite('AdminService', () => {
     const pieces = [Buffer.alloc(3_000_000, 1), Buffer.alloc(10, 2), Buffer.alloc(0)]
     const daemon = await start(t, {
       open: async (options) => {
-        const backup: LogStore['backup'] = async function* () {
-          yield* pieces
-        }
-        return withMethods(await openMemoryLogStore(options), { backup })
+        const store = await openMemoryLogStore(options)
+        return withMethods(store, { backup: () => Readable.from(pieces, { objectMode: true }) })
       },
     })
     const client = daemon.connect('msgbus.v2.AdminService')
@@ -166,19 +164,20 @@ suite('AdminService', () => {
   test('a backup that nobody reads on stops being made', async (t) => {
     let made = 0
     let isEnded = false
+    const endless = async function* () {
+      try {
+        for (;;) {
+          made += 1
+          yield Buffer.alloc(100_000)
+        }
+      } finally {
+        isEnded = true
+      }
+    }
     const daemon = await start(t, {
       open: async (options) => {
-        const backup: LogStore['backup'] = async function* () {
-          try {
-            for (;;) {
-              made += 1
-              yield Buffer.alloc(100_000)
-            }
-          } finally {
-            isEnded = true
-          }
-        }
-        return withMethods(await openMemoryLogStore(options), { backup })
+        const store = await openMemoryLogStore(options)
+        return withMethods(store, { backup: endless })
       },
     })
     const client = daemon.connect('msgbus.v2.AdminService')
@@ -194,25 +193,30 @@ suite('AdminService', () => {
 
   test('verify reports its progress and what is damaged', async (t) => {
     const damaged = [{ topic: 'a', origin: testNode, fromHead: 2, toHead: 3 }]
+    const steps = [
+      { recordsChecked: 10, damaged: [] },
+      { recordsChecked: 15, damaged },
+    ]
     const daemon = await start(t, {
       open: async (options) => {
-        const verify: LogStore['verify'] = async function* () {
-          yield { recordsChecked: 10, damaged: [] }
-          yield { recordsChecked: 15, damaged }
-        }
-        return withMethods(await openMemoryLogStore(options), { verify })
+        const store = await openMemoryLogStore(options)
+        return withMethods(store, { verify: () => Readable.from(steps, { objectMode: true }) })
       },
     })
-    const steps = await daemon.connect('msgbus.v2.AdminService').collect('Verify')
+    const answers = await daemon.connect('msgbus.v2.AdminService').collect('Verify')
     assert.deepEqual(
-      steps.map(({ recordsChecked, done, damaged: found }) => [recordsChecked, done, found.length]),
+      answers.map(({ recordsChecked, done, damaged: found }) => [
+        recordsChecked,
+        done,
+        found.length,
+      ]),
       [
         [10, false, 0],
         [15, false, 1],
         [15, true, 0],
       ],
     )
-    assert.equal(steps[1].damaged[0].toHeadId, 3)
+    assert.equal(answers[1].damaged[0].toHeadId, 3)
   })
 
   test('before the store is open', async (t) => {
@@ -226,18 +230,18 @@ suite('AdminService', () => {
   })
 })
 
-suite('grpc.health.v1', () => {
-  const request = (service: string) => {
-    const writer = new ProtoWriter()
-    writer.string(0x0a, service)
-    return writer.finish()
-  }
+const healthRequest = (service: string) => {
+  const writer = new ProtoWriter()
+  writer.string(0x0a, service)
+  return writer.finish()
+}
 
+suite('grpc.health.v1', () => {
   test('check follows readiness', async (t) => {
     const daemon = await start(t, { isAttached: false })
     const raw = await openRawSession(daemon.address)
     const check = async (service: string) =>
-      raw.call('/grpc.health.v1.Health/Check', request(service))
+      raw.call('/grpc.health.v1.Health/Check', healthRequest(service))
     assert.deepEqual([...(await check('')).body.subarray(5)], [8, 2])
     daemon.attach()
     assert.deepEqual([...(await check('')).body.subarray(5)], [8, 1])
@@ -252,7 +256,7 @@ suite('grpc.health.v1', () => {
     t.after(() => client.close())
     const call = client.makeServerStreamRequest(
       '/grpc.health.v1.Health/Watch',
-      (service: string) => Buffer.from(request(service)),
+      (service: string) => Buffer.from(healthRequest(service)),
       (bytes) => [...bytes],
       '',
     )
@@ -264,7 +268,7 @@ suite('grpc.health.v1', () => {
     call.cancel()
     const unknown = client.makeServerStreamRequest(
       '/grpc.health.v1.Health/Watch',
-      (service: string) => Buffer.from(request(service)),
+      (service: string) => Buffer.from(healthRequest(service)),
       (bytes) => [...bytes],
       'unknown',
     )
