@@ -8,5 +8,8 @@ import { createProgram } from './program.ts'
 import { runProgram } from './run-program.ts'
 import { openTerminal } from './terminal.ts'
 
+// Deprecations are for developers; the gRPC library causes one with TLS to an IP address.
+process.noDeprecation = true
+
 const terminal = openTerminal(process)
 process.exitCode = await runProgram(createProgram(terminal), process.argv.slice(2), terminal)
