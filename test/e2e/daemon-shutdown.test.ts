@@ -73,3 +73,29 @@ test('a second signal ends it at once, however long the grace time', async (t) =
   const { code } = await daemon.exited
   assert.equal(code, 0)
 })
+
+test('one Ctrl-C that npm passes on as well is still one', async (t) => {
+  const daemon = await startDaemon(t, { args: memory })
+  daemon.kill('SIGINT')
+  daemon.kill('SIGINT')
+  const { code, stderr } = await daemon.exited
+  assert.equal(code, 0)
+  assert.match(stderr, /"event":"stopped"/)
+  assert.doesNotMatch(stderr, /stopped_at_once/)
+})
+
+test('a defect is logged, the store is closed, and the exit code is 70', async (t) => {
+  // Something nobody catches, whenever the test says so.
+  const defect = `process.on('SIGUSR2',()=>{throw new Error('boom')})`
+  const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(defect)}` }
+  const daemon = await startDaemon(t, { args: ['--storage', 'lmdb'], env })
+  await connectV1(t, daemon.address).call('Publish', { topic: 'a' })
+  daemon.kill('SIGUSR2')
+  const { code, stderr } = await daemon.exited
+  assert.equal(code, 70)
+  const line = stderr.split('\n').find((text) => text.includes('"event":"defect"')) ?? ''
+  assert.match(line, /"message":"boom"/)
+  assert.equal(existsSync(join(daemon.data, 'ready.json')), false)
+  const again = await startDaemon(t, { data: daemon.data })
+  assert.equal((await connectV1(t, again.address).collect('Fetch', { topic: 'a' })).length, 1)
+})
