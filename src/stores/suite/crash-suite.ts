@@ -121,6 +121,8 @@ async function runAndKill(
     lines += complete.length
     if (lines > killAfter) child.kill('SIGKILL')
   }
+  // The pipe ends a little before the process does.
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
   assert.ok(lines > killAfter, 'the child ended by itself')
   return lines
 }
