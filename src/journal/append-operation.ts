@@ -69,7 +69,7 @@ export class AppendOperation implements WriteOperation {
     if (publishId !== undefined) {
       const staged = publishIds.findStaged(group, log.number, publishId)
       if (staged !== undefined) return { kind: 'duplicate', message: staged }
-      const head = publishIds.find(log.number, publishId, group.nowMs)
+      const head = publishIds.find(group, log.number, publishId)
       if (head !== undefined) {
         this.#earlier.push({ place: this.#outcomes.length, log, head })
         return undefined

@@ -11,12 +11,17 @@
  */
 
 import { createHash, randomUUID } from 'node:crypto'
-import { link, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises'
+import { link, readFile, readdir, rename, rm, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { BusError } from '../model/errors.ts'
 import { errorCode } from './storage-errors.ts'
 
 export const lockFileName = 'store.lock'
+
+/** `PF_EXITING` of the Linux kernel. */
+const exitingFlag = 0x4
+const endingPauseMs = 10
 
 interface Holder {
   readonly pid: number
@@ -68,6 +73,10 @@ async function take(path: string, draft: string, folder: string): Promise<void> 
     const left = await contentOf(path)
     if (left === undefined) continue
     const pid = await livingHolder(left)
+    if (pid !== undefined && (await isEnding(pid))) {
+      await setTimeout(endingPauseMs)
+      continue
+    }
     if (pid !== undefined) throw alreadyRunning(folder, pid)
     const claim = `${path}.${createHash('sha256').update(left).digest('hex').slice(0, 16)}`
     await take(claim, draft, folder)
@@ -118,11 +127,31 @@ function parseHolder(content: string): Holder | undefined {
   }
 }
 
-/** Field 22 of /proc/<pid>/stat; the second field is a name in brackets that may hold anything. */
+/**
+ * A process that was killed is there until the kernel has taken it apart and its parent has asked for
+ * it; while threads of it are left, one of them may still be writing.
+ */
+async function isEnding(pid: number): Promise<boolean> {
+  const fields = await statOf(pid)
+  if (fields === undefined) return false
+  const isExiting = (Number(fields[6]) & exitingFlag) !== 0
+  return isExiting || fields[0] === 'Z'
+}
+
 async function startOf(pid: number): Promise<string | undefined> {
+  const fields = await statOf(pid)
+  if (fields === undefined) return undefined
+  if (fields[0] !== 'Z') return fields[19]
+  // What is left of a process whose parent does not ask for it does nothing any more.
+  const threads = await readdir(`/proc/${pid}/task`).catch(() => [])
+  return threads.length > 1 ? fields[19] : undefined
+}
+
+/** Fields 3 and on of /proc/<pid>/stat; the second is a name in brackets that may hold anything. */
+async function statOf(pid: number): Promise<string[] | undefined> {
   if (process.platform !== 'linux') return undefined
   const stat = await contentOf(`/proc/${pid}/stat`)
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
 }
 
 async function bootId(): Promise<string | undefined> {

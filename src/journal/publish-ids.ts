@@ -25,9 +25,11 @@ export interface KnownPublish {
 }
 
 interface Known extends KnownPublish {
+  /** How many ids came before it. */
+  readonly ordinal: number
   /** The row it is in; undefined before its checkpoint. */
   row: IdRow | undefined
-  isForgotten?: boolean
+  isForgotten: boolean
 }
 
 interface IdRow {
@@ -38,7 +40,8 @@ interface IdRow {
 
 interface Staged {
   readonly group: Group
-  readonly messages: Map<string, StoredMessage>
+  /** By key: the message, and how many ids came before it in the group. */
+  readonly messages: Map<string, { readonly message: StoredMessage; readonly place: number }>
   readonly publishes: KnownPublish[]
 }
 
@@ -49,6 +52,7 @@ export class PublishIds {
   readonly #options: PublishIdsOptions
   readonly #known = new Map<string, Known>()
   #order: Known[] = []
+  #nextOrdinal = 0
   /** Places of `#order` before this one are forgotten, and the ones before `#unwritten` are in rows. */
   #front = 0
   #unwritten = 0
@@ -62,13 +66,21 @@ export class PublishIds {
 
   /** The message with this id in the group itself. */
   findStaged(group: Group, log: number, id: string): StoredMessage | undefined {
-    return this.#staged?.group === group ? this.#staged.messages.get(keyOf(log, id)) : undefined
+    if (this.#staged?.group !== group) return undefined
+    const { messages, publishes } = this.#staged
+    const staged = messages.get(keyOf(log, id))
+    const isRecent = staged !== undefined && staged.place >= publishes.length - this.#options.count
+    return isRecent ? staged.message : undefined
   }
 
-  /** The head of an earlier message with this id, if it was stored within the window. */
-  find(log: number, id: string, nowMs: number): number | undefined {
+  /** The head of an earlier message with this id, if it is still remembered. */
+  find(group: Group, log: number, id: string): number | undefined {
     const known = this.#known.get(keyOf(log, id))
-    return known !== undefined && this.#isInside(known, nowMs) ? known.head : undefined
+    if (known === undefined || !this.#isInside(known, group.nowMs)) return undefined
+    // The ids of the group itself push out older ones, as if they were committed one by one.
+    const staged = this.#staged?.group === group ? this.#staged.publishes.length : 0
+    const isRecent = known.ordinal >= this.#nextOrdinal + staged - this.#options.count
+    return isRecent ? known.head : undefined
   }
 
   /** Remembers a message of the group once that is committed. */
@@ -77,20 +89,21 @@ export class PublishIds {
       const publishes: KnownPublish[] = []
       this.#staged = { group, messages: new Map(), publishes }
       group.onApplied(() => {
-        for (const publish of publishes) this.#remember({ ...publish, row: undefined })
+        for (const publish of publishes) this.#remember(publish, undefined)
         this.forgetOutdated(group.nowMs)
       })
     }
-    this.#staged.messages.set(keyOf(log, id), message)
+    const { messages, publishes } = this.#staged
+    messages.set(keyOf(log, id), { message, place: publishes.length })
     const { headId: head, sequence } = message
-    this.#staged.publishes.push({ log, id, head, sequence, storedAtMs: group.nowMs })
+    publishes.push({ log, id, head, sequence, storedAtMs: group.nowMs })
   }
 
   /** Takes in what a record after the checkpoint says; records come in commit order. */
   add(publish: KnownPublish): void {
     // A checkpoint that was cut short has written some of them down already.
     if (this.#known.get(keyOf(publish.log, publish.id))?.head === publish.head) return
-    this.#remember({ ...publish, row: undefined })
+    this.#remember(publish, undefined)
   }
 
   /** Takes in a stored row; rows come in their order. Answers false when it is damaged. */
@@ -101,8 +114,10 @@ export class PublishIds {
     while (!reader.isAtEnd) {
       const log = reader.number()
       const head = reader.number()
-      const known = { log, head, sequence: reader.number(), storedAtMs: reader.number() }
-      this.#remember({ ...known, id: reader.text(), row })
+      const sequenceOfId = reader.number()
+      const storedAtMs = reader.number()
+      const publish = { log, head, sequence: sequenceOfId, storedAtMs, id: reader.text() }
+      this.#remember(publish, row)
       row.live += 1
     }
     this.#unwritten = this.#order.length
@@ -173,8 +188,12 @@ export class PublishIds {
     if (row.live === 0) this.#emptyRows.push(row.sequence)
   }
 
-  #remember(known: Known): void {
-    this.#known.set(keyOf(known.log, known.id), known)
+  #remember(publish: KnownPublish, row: IdRow | undefined): void {
+    const { log, id, head, sequence, storedAtMs } = publish
+    const ordinal = this.#nextOrdinal
+    this.#nextOrdinal += 1
+    const known = { log, id, head, sequence, storedAtMs, ordinal, row, isForgotten: false }
+    this.#known.set(keyOf(log, id), known)
     this.#order.push(known)
   }
 

@@ -91,9 +91,9 @@ class SqliteStorage implements BlockStorage {
   async reopen(): Promise<void> {
     await this.close()
     this.#writer = this.#connect('writer')
+    this.#reader = new SqliteReader(this.#connect('reader'))
     // The writer makes the tables; the reader can prepare its statements only then.
     await this.#writer.ask({ op: 'getBlocks', keys: [] })
-    this.#reader = new SqliteReader(this.#connect('reader'))
     await this.#reader.getBlocks([])
   }
 

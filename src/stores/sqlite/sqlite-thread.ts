@@ -140,8 +140,12 @@ function rowsResult(rows: unknown[][]): SqliteResult {
   return { keys: [], packed: pack(rows.flat() as Buffer[]) }
 }
 
+const library = import('libsql')
+// Reported with the first request.
+library.catch(() => undefined)
+
 async function open(data: SqliteThreadData): Promise<SqliteThread> {
-  const { default: Database } = await import('libsql')
+  const { default: Database } = await library
   return new SqliteThread(new Database(data.path), data)
 }
 
@@ -154,11 +158,11 @@ function toFailure(error: unknown): SqliteFailure {
   return { kind: code === 'SQLITE_NOTADB' ? 'foreign' : 'failed', message: `${code} ${message}` }
 }
 
-const thread = open(workerData as SqliteThreadData)
-// Reported with the first request.
-thread.catch(() => undefined)
+/** Opened with the first request, so that threads can be started before the file may be touched. */
+let thread: Promise<SqliteThread> | undefined
 
 parentPort?.on('message', ({ id, request }: SqliteRequestMessage) => {
+  thread ??= open(workerData as SqliteThreadData)
   thread
     .then((opened) => {
       const result = opened.handle(request)
