@@ -3,6 +3,7 @@
 const benches: Readonly<Record<string, () => Promise<{ run(args: string[]): unknown }>>> = {
   durable: async () => import('./durable.ts'),
   codec: async () => import('./codec.ts'),
+  unary: async () => import('./http2-load.ts'),
 }
 
 const [name = '', ...args] = process.argv.slice(2)
