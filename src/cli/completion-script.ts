@@ -4,6 +4,7 @@
  */
 
 import type { Command } from 'commander'
+import { visibleCommands } from './visible-commands.ts'
 
 interface Words {
   /** Commands that lead here, without the program: `` or `queue` or `queue peek`. */
@@ -27,12 +28,12 @@ function* collectWords(
   const own = path === '' ? [] : optionsOf(command)
   yield {
     path,
-    commands: command.commands.flatMap((each) =>
+    commands: visibleCommands(command).flatMap((each) =>
       [each.name(), ...each.aliases()].map((name) => ({ name, summary: each.summary() })),
     ),
     options: [...own, ...inherited],
   }
-  for (const each of command.commands) {
+  for (const each of visibleCommands(command)) {
     for (const name of [each.name(), ...each.aliases()]) {
       yield* collectWords(each, path === '' ? name : `${path} ${name}`, inherited)
     }

@@ -1,11 +1,17 @@
 /** The command tree without a daemon: usage errors, help, completion. */
 
 import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { Colours } from './colours.ts'
 import { createProgram } from './program.ts'
 import { runProgram } from './run-program.ts'
 import type { Terminal } from './terminal.ts'
+
+function findRoot(folder: string): string {
+  return existsSync(join(folder, 'package.json')) ? folder : findRoot(dirname(folder))
+}
 
 /** Runs a command line in this process. */
 async function run(line: readonly string[], env: Terminal['env'] = {}) {
@@ -76,6 +82,12 @@ test('completion knows every command and option, in three shells', async () => {
       assert.ok(stdout.includes(word), `${shell}: ${word}`)
     }
   }
+})
+
+test('the reference page is up to date', async () => {
+  const { stdout } = await run(['reference'])
+  const page = readFileSync(join(findRoot(import.meta.dirname), 'docs/reference/msgbus.md'), 'utf8')
+  assert.equal(page, stdout, 'run: msgbus reference > docs/reference/msgbus.md')
 })
 
 test('causes and stacks only when asked for', async () => {

@@ -7,7 +7,7 @@
 import { Command, Option } from 'commander'
 import { addBackupCommands } from './commands/backup.ts'
 import { addBenchCommands } from './commands/bench.ts'
-import { addCompletionCommand } from './commands/completion.ts'
+import { addTreeCommands } from './commands/completion.ts'
 import { addDaemonCommands } from './commands/daemon.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addLogCommands } from './commands/log.ts'
@@ -65,6 +65,6 @@ export function createProgram(terminal: Terminal): Command {
   addDoctorCommand(program, terminal)
   addBackupCommands(program, terminal)
   addBenchCommands(program, terminal)
-  addCompletionCommand(program, terminal)
+  addTreeCommands(program, terminal)
   return program
 }

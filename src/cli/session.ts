@@ -1,7 +1,7 @@
 /** From the options every command has to a client of the daemon they name. */
 
 import type { Command } from 'commander'
-import type { MsgbusClient } from '../client/core.ts'
+import type { ConnectOptions, MsgbusClient } from '../client/index.ts'
 import { UsageError } from './exit-codes.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -23,7 +23,7 @@ export async function withClient<R>(
   command: Command,
   terminal: Terminal,
   work: (client: MsgbusClient) => Promise<R>,
-  options: { readonly waitForDaemon?: boolean } = {},
+  options: Pick<ConnectOptions, 'waitForDaemon' | 'publishRetry'> = {},
 ): Promise<R> {
   const global = command.optsWithGlobals<GlobalOptions>()
   const { connect } = await import('../client/index.ts')
@@ -31,7 +31,7 @@ export async function withClient<R>(
     tls: await readTls(global),
     timeoutMs: global.timeout,
     signal: terminal.signal,
-    waitForDaemon: options.waitForDaemon,
+    ...options,
     hooks: {
       reconnecting: ({ attempt, error }) => {
         if (attempt === 1) terminal.writeError(`${error.message}; trying again\n`)

@@ -36,6 +36,12 @@ export interface PublisherOptions extends Partial<BacklogLimits> {
   readonly maxBatchMessages?: number
   /** Bytes in one frame, at most; default 256 KiB. A larger message goes alone. */
   readonly maxBatchBytes?: number
+  /**
+   * Give every message a publish id, so that what is unanswered when the connection breaks can be sent
+   * again and is stored once; default true. False spares the daemon remembering the ids, which with
+   * small messages is most of its work: then what is unanswered fails, for it may have been stored.
+   */
+  readonly idempotent?: boolean | undefined
   /** `false`: what is unanswered when the connection breaks fails. */
   readonly reconnect?: ReconnectOptions | false | undefined
   /** Without any answer for so long, everything waiting fails, milliseconds; default 120,000. */
@@ -160,6 +166,11 @@ export class Publisher {
     await this.close()
   }
 
+  /** Empty: none. */
+  #makeId(): string {
+    return this.#options.idempotent === false ? '' : this.#ids.next()
+  }
+
   #end(): void {
     this.#closed = true
     this.#unlisten()
@@ -179,7 +190,7 @@ export class Publisher {
     const payload = encodeValue(value, fields.codec)
     const headers = toHeaders(fields.headers)
     const publishId =
-      fields.publishId === undefined ? this.#ids.next() : checkPublishId(fields.publishId)
+      fields.publishId === undefined ? this.#makeId() : checkPublishId(fields.publishId)
     let bytes = payload.length
     if (headers.size > 0) {
       for (const [key, text] of headers) bytes += utf8Length(key) + utf8Length(text)
@@ -210,8 +221,7 @@ export class Publisher {
       this.#sentAt = []
       if (this.#stop.signal.aborted) break
       if (isUnimplemented(error)) this.#v1Only = true
-      else if (isRetryable(error)) await this.#pause(error)
-      else this.#blame(error, unanswered)
+      else await this.#recover(error, unanswered)
     }
     this.#fail(
       Number.POSITIVE_INFINITY,
@@ -322,6 +332,13 @@ export class Publisher {
         this.#refuse(entry, toBusError(error))
       }
     }
+  }
+
+  async #recover(error: BusError, unanswered: number): Promise<void> {
+    const isPassing = isRetryable(error)
+    if (this.#options.idempotent === false && unanswered > 0) this.#fail(unanswered, error)
+    else if (!isPassing) this.#blame(error, unanswered)
+    if (isPassing) await this.#pause(error)
   }
 
   async #pause(error: BusError): Promise<void> {

@@ -22,7 +22,7 @@ export async function publishOnce(
 ): Promise<MessageEnvelope> {
   const { topic, payload, headers, publishId } = message
   const request = { topic, origin: context.defaultOrigin, payload, headers }
-  const metadata = publishId === undefined ? {} : { 'msgbus-publish-id': publishId }
+  const metadata = publishId ? { 'msgbus-publish-id': publishId } : {}
   const response = await callOnce(context, msgbusService.publish, request, { ...options, metadata })
   return requireMessage(response.message)
 }

@@ -125,6 +125,24 @@ test('unanswered when the connection breaks: sent again, stored once, in order',
   assert.equal(timing.delaysMs.length, 1)
 })
 
+test('without publish ids nothing is sent twice: what is unanswered fails', async (t) => {
+  const ids: string[] = []
+  const log = new Log()
+  const { publisher } = await serve(
+    t,
+    (request, call, n) => {
+      ids.push(...request.messages.map(({ publishId }) => publishId))
+      if (n === 1) call.emit('error', new Failure(status.UNAVAILABLE, 'gone'))
+      else answer(log, request, call)
+    },
+    { idempotent: false },
+  )
+  await assert.rejects(publisher.publish('t', 'perhaps stored'), { code: 'unavailable' })
+  await publisher.publish('t', 'stored')
+  assert.deepEqual(log.stored, ['stored'])
+  assert.deepEqual(ids, ['', ''])
+})
+
 test('a daemon that is killed and comes back: no loss, no repetition', async (t) => {
   const log = new Log()
   const { publisher, daemon } = await serve(

@@ -14,6 +14,8 @@ export interface BenchOptions {
   readonly inFlight: number
   /** Single calls instead of the stream. */
   readonly unary: boolean
+  /** False: repetitions are not recognised, which costs the daemon less. */
+  readonly publishIds: boolean
   readonly signal: AbortSignal
   /** Called now and then with how many messages are done. */
   readonly progress: (done: number) => void
@@ -36,13 +38,13 @@ export async function benchPublish(
   client: MsgbusClient,
   options: BenchOptions,
 ): Promise<BenchResult> {
-  const { topic, messages, size, publishers, inFlight, unary, signal } = options
+  const { topic, messages, size, publishers, inFlight, unary, publishIds, signal } = options
   const payload = new Uint8Array(size).fill(0x78)
   const latency = new LatencyRecorder()
   const meter = new Meter(options)
   let next = 0
   const runs = Array.from({ length: publishers }, async () => {
-    const publisher = client.publisher({ maxInFlightMessages: inFlight })
+    const publisher = client.publisher({ maxInFlightMessages: inFlight, idempotent: publishIds })
     const publishOne = unary
       ? () => client.publish(topic, payload, { signal })
       : () => publisher.publish(topic, payload)

@@ -1,6 +1,7 @@
 /** `msgbus bench pub|sub|fetch`: how fast this daemon is, seen from this machine. */
 
 import type { Command } from 'commander'
+import type { MsgbusClient } from '../../client/core.ts'
 import type { BenchOptions, BenchResult } from '../bench/bench-runs.ts'
 import { formatBytes, formatCount, formatDuration, parseCount } from '../duration.ts'
 import { withClient } from '../session.ts'
@@ -10,7 +11,10 @@ import type { Terminal } from '../terminal.ts'
 type BenchCommandOptions = GlobalOptions &
   Pick<BenchOptions, 'topic' | 'messages' | 'size' | 'publishers' | 'inFlight'> & {
     readonly unary?: boolean
+    readonly publishIds?: boolean
   }
+
+type BenchKind = 'pub' | 'sub' | 'fetch'
 
 const defaultTopic = 'bench/messages'
 /** The progress line changes no more often, milliseconds. */
@@ -35,24 +39,26 @@ export function addBenchCommands(program: Command, terminal: Terminal): void {
         .option('--publishers <n>', 'side by side', parseCount(1), 1)
         .option('--in-flight <n>', 'unanswered messages per publisher', parseCount(1), 100)
         .option('--unary', 'one call per message instead of the stream')
+        .option('--no-publish-ids', 'do not have the daemon recognise repetitions')
     }
-    command.action((_, self: Command) =>
-      withClient(self, terminal, async (client) => {
-        const { benchFetch, benchPublish, benchSubscribe } = await import('../bench/bench-runs.ts')
-        const runs = { pub: benchPublish, sub: benchSubscribe, fetch: benchFetch }
-        const given = self.optsWithGlobals<BenchCommandOptions>()
-        const { signal } = terminal
-        const progress = progressLine(given.messages, terminal)
-        const options = { ...given, unary: given.unary ?? false, signal, progress }
-        const result = await runs[kind](client, options)
-        if (terminal.stderrIsTerminal) terminal.writeError('\r\u001b[K')
-        const report = given.json
-          ? toJson(kind, given, result)
-          : format(kind, given, result, terminal)
-        await terminal.write(report)
-      }),
-    )
+    command.action((_, self: Command) => runBench(kind, self, terminal))
   }
+}
+
+function runBench(kind: BenchKind, command: Command, terminal: Terminal): Promise<void> {
+  const given = command.optsWithGlobals<BenchCommandOptions>()
+  const { unary = false, publishIds = true } = given
+  const work = async (client: MsgbusClient) => {
+    const { benchFetch, benchPublish, benchSubscribe } = await import('../bench/bench-runs.ts')
+    const runs = { pub: benchPublish, sub: benchSubscribe, fetch: benchFetch }
+    const { signal } = terminal
+    const progress = progressLine(given.messages, terminal)
+    const result = await runs[kind](client, { ...given, unary, publishIds, signal, progress })
+    if (terminal.stderrIsTerminal) terminal.writeError('\r\u001b[K')
+    const report = given.json ? toJson(kind, given, result) : format(kind, given, result, terminal)
+    await terminal.write(report)
+  }
+  return withClient(command, terminal, work, { publishRetry: publishIds })
 }
 
 function progressLine(total: number, terminal: Terminal): (done: number) => void {
@@ -79,10 +85,7 @@ function format(
   { colours }: Terminal,
 ): string {
   const { messages, bytes, elapsedMs, cpuMs, latency } = result
-  const how =
-    kind === 'pub'
-      ? `publishers: ${options.publishers}, in flight each: ${options.inFlight}, ${options.unary ? 'unary' : 'stream'}`
-      : 'from the beginning'
+  const how = kind === 'pub' ? describe(options) : 'from the beginning'
   const rate = formatCount(Math.round((messages / elapsedMs) * 1_000))
   const volume = formatBytes((bytes / elapsedMs) * 1_000)
   const cpu = ((cpuMs * 1_000) / messages).toFixed(1)
@@ -106,13 +109,20 @@ function format(
   return `${lines.join('\n')}\n`
 }
 
+function describe(options: BenchCommandOptions): string {
+  const parts = [`publishers: ${options.publishers}`, `in flight each: ${options.inFlight}`]
+  parts.push(options.unary === true ? 'unary' : 'stream')
+  if (options.publishIds === false) parts.push('no publish ids')
+  return parts.join(', ')
+}
+
 function toJson(kind: string, options: BenchCommandOptions, result: BenchResult): string {
   const { messages, bytes, elapsedMs, cpuMs, latency } = result
-  const { topic, size, publishers, inFlight, unary = false } = options
+  const { topic, size, publishers, inFlight, unary = false, publishIds } = options
   const value = {
     kind,
     topic,
-    ...(kind === 'pub' ? { size, publishers, inFlight, unary } : {}),
+    ...(kind === 'pub' ? { size, publishers, inFlight, unary, publishIds } : {}),
     messages,
     bytes,
     elapsedMs,

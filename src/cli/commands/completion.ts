@@ -1,4 +1,4 @@
-/** `msgbus completion`: scripts for shells, made from the command tree. */
+/** `msgbus completion` and the hidden `msgbus reference`: what is made from the command tree. */
 
 import { Argument } from 'commander'
 import type { Command } from 'commander'
@@ -8,7 +8,7 @@ const shells = ['bash', 'zsh', 'fish'] as const
 
 type Shell = (typeof shells)[number]
 
-export function addCompletionCommand(program: Command, terminal: Terminal): void {
+export function addTreeCommands(program: Command, terminal: Terminal): void {
   program
     .command('completion')
     .summary('print a completion script for your shell')
@@ -25,4 +25,8 @@ Examples:
       const { completionScript } = await import('../completion-script.ts')
       await terminal.write(completionScript(shell, program))
     })
+  program.command('reference', { hidden: true }).action(async () => {
+    const { referencePage } = await import('../reference-page.ts')
+    await terminal.write(referencePage(program))
+  })
 }
