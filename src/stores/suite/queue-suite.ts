@@ -124,7 +124,7 @@ export function queueSuite(context: SuiteContext): void {
 
   storeTest(context, 'of many consumers one gets each message', async (f) => {
     const { store } = f
-    const ids = await enqueue(store, numbers(200))
+    const ids = await enqueue(store, numbers(80))
     const taken: string[] = []
     const consume = async () => {
       for (;;) {
