@@ -15,6 +15,7 @@ export async function runProgram(
 ): Promise<ExitCode> {
   try {
     await program.parseAsync(args, { from: 'user' })
+    if (terminal.signal.reason instanceof Error) throw unwritable(terminal.signal.reason)
     return exitCodes.ok
   } catch (error) {
     // The reader of the output has gone: nothing to say, and nobody to say it to.
@@ -29,6 +30,10 @@ export async function runProgram(
     report(error, terminal)
     return exitCodeOf(error)
   }
+}
+
+function unwritable(cause: Error): Error {
+  return new Error(`the output cannot be written: ${cause.message}`, { cause })
 }
 
 function report(error: unknown, terminal: Terminal): void {

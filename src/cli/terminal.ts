@@ -15,7 +15,10 @@ export interface Terminal {
   readonly colours: Colours
   /** For what goes to standard error. */
   readonly errorColours: Colours
-  /** Raised by Ctrl-C, SIGTERM, or when nobody reads the output any more. */
+  /**
+   * Raised by Ctrl-C and SIGTERM (reason: the name), when nobody reads the output any more (`EPIPE`), or
+   * when the output cannot be written (the error).
+   */
   readonly signal: AbortSignal
   /** Writes to standard output; a promise when the reader is slow. */
   write(output: string | Uint8Array): Promise<void> | undefined
@@ -37,15 +40,11 @@ export function openTerminal(from: Process): Terminal {
     from.once(name, () => stop.abort(name))
   }
   stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-    stop.abort('EPIPE')
+    stop.abort(error.code === 'EPIPE' ? 'EPIPE' : error)
   })
   return {
     env,
-    // A getter: touching stdin opens it.
-    get stdin() {
-      return stdin
-    },
+    stdin: readUntil(() => stdin, stop.signal),
     get stdinIsTerminal() {
       return stdin.isTTY
     },
@@ -55,7 +54,7 @@ export function openTerminal(from: Process): Terminal {
     errorColours: new Colours(wantsColour(env, stderr.isTTY)),
     signal: stop.signal,
     write(output) {
-      if (stop.signal.reason === 'EPIPE') return undefined
+      if (stdout.destroyed) return undefined
       if (stdout.write(output)) return undefined
       return new Promise((resolve) => {
         const done = () => {
@@ -70,6 +69,23 @@ export function openTerminal(from: Process): Terminal {
     writeError(text) {
       stderr.write(text)
     },
+  }
+}
+
+/** Ends quietly when the signal fires. `open` is called by the first read: touching stdin opens it. */
+async function* readUntil(
+  open: () => NodeJS.ReadStream,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const input = open()
+  const stop = () => input.destroy()
+  signal.addEventListener('abort', stop)
+  try {
+    if (!signal.aborted) yield* input as AsyncIterable<Uint8Array>
+  } catch (error) {
+    if (!signal.aborted) throw error
+  } finally {
+    signal.removeEventListener('abort', stop)
   }
 }
 

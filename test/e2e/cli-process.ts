@@ -13,11 +13,14 @@ export interface CliResult {
 export interface CliOptions {
   /** What it reads from standard input; default: nothing, closed at once. */
   readonly input?: string | Uint8Array
+  /** More input might come, as from a terminal or `tail -f`. */
+  readonly keepInputOpen?: boolean
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
 }
 
-const main = join(dirname(fileURLToPath(import.meta.url)), '../../src/cli/main.js')
+/** The compiled entry. */
+export const cliMain = join(dirname(fileURLToPath(import.meta.url)), '../../src/cli/main.js')
 
 export interface CliProcess {
   /** Resolves when something more was written to standard output. */
@@ -32,14 +35,15 @@ export function startMsgbus(args: readonly string[], options: CliOptions = {}): 
   const own = Object.entries(process.env).filter(
     ([name]) => !/^(MSGBUS_|NO_COLOR$|FORCE_COLOR$)/.test(name),
   )
-  const child = spawn(process.execPath, [main, ...args], {
+  const child = spawn(process.execPath, [cliMain, ...args], {
     cwd: options.cwd,
     env: { ...Object.fromEntries(own), ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   // A command may end without reading its input.
   child.stdin.on('error', () => undefined)
-  child.stdin.end(options.input ?? '')
+  child.stdin.write(options.input ?? '')
+  if (options.keepInputOpen !== true) child.stdin.end()
   let stdout = ''
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))

@@ -1,11 +1,12 @@
 /** The command line against a real daemon: what people and scripts see, and exit codes. */
 
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { runMsgbus, startMsgbus } from './cli-process.ts'
+import { cliMain, runMsgbus, startMsgbus } from './cli-process.ts'
 import type { CliOptions, CliResult } from './cli-process.ts'
 import { startDaemon, temporaryFolder } from './daemon-process.ts'
 import type { DaemonProcess } from './daemon-process.ts'
@@ -224,6 +225,33 @@ test('a reader that goes away ends it quietly, Ctrl-C ends it cleanly', async ()
   interrupted.kill('SIGINT')
   const { code, signal, stderr } = await interrupted.ended
   assert.deepEqual([code, signal, stderr], [0, null, ''])
+})
+
+test('told to stop while it waits for input, it ends with what it has stored', async () => {
+  const { run, env } = await shell()
+  const input = 'a\nb\nunfinished'
+  const line = ['pub', '--lines', 'waiting']
+  const waiting = startMsgbus(line, { env, input, keepInputOpen: true })
+  await waiting.printed()
+  waiting.kill('SIGTERM')
+  const { code, stdout } = await waiting.ended
+  assert.deepEqual([code, stdout], [130, '1\n2\n'])
+  assert.equal((await run(['head', 'waiting'])).stdout, '2\n')
+})
+
+test('output that cannot be written is an error', async (t) => {
+  if (!existsSync('/dev/full')) return t.skip('there is no /dev/full here')
+  const { run, env } = await shell()
+  await run(['pub', 'full', 'x'])
+  const full = openSync('/dev/full', 'w')
+  const { status: code, stderr } = spawnSync(process.execPath, [cliMain, 'fetch', 'full'], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', full, 'pipe'],
+    encoding: 'utf8',
+  })
+  closeSync(full)
+  assert.equal(code, 1)
+  assert.match(stderr, /^error: the output cannot be written: .*ENOSPC/)
 })
 
 test('backup while running, restore into a new folder, same messages', async (t) => {

@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander'
 import type { MsgbusClient, Publisher, Receipt } from '../../client/core.ts'
+import { BusError } from '../../model/errors.ts'
 import { UsageError } from '../exit-codes.ts'
 import { formatCount } from '../duration.ts'
 import { collect, collectHeader, readPayloads } from '../payload-input.ts'
@@ -72,6 +73,7 @@ async function publish(
     count += 1
   }
   await pending.finish()
+  if (terminal.signal.aborted) throw new BusError('cancelled', 'cancelled', 'interrupted')
   if (lines && terminal.stderrIsTerminal) {
     terminal.writeError(`${formatCount(count)} messages stored\n`)
   }
