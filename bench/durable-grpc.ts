@@ -26,7 +26,7 @@ export async function runGrpc({ rounds, seconds }: DurableOptions): Promise<void
         }
       }
     const load =
-      (mode: GrpcLoadOptions['mode'], publishers: number, inFlight = 1) =>
+      (mode: GrpcLoadOptions['mode'], publishers: number, inFlight = 1, idleSubscriptions = 0) =>
       async ({ address, pid }: DaemonUnderTest) =>
         inChild<GrpcLoadResult>('grpc-load', {
           address,
@@ -36,9 +36,11 @@ export async function runGrpc({ rounds, seconds }: DurableOptions): Promise<void
           inFlight,
           seconds,
           messages: replayed,
+          idleSubscriptions,
         } satisfies GrpcLoadOptions)
     const results = await inTurn(rounds, {
       'unary, 1 in flight': withDaemon(load('unary', 1)),
+      'unary, 1 in flight, 1,000 idle subscriptions': withDaemon(load('unary', 1, 1, 1_000)),
       'unary, 64 in flight': withDaemon(load('unary', 64)),
       'unary, 64 in flight, load by h2load': withDaemon(async (daemon) => h2load(daemon, 64)),
       'stream, 1 publisher, 100 in flight': withDaemon(load('stream', 1, 100)),

@@ -24,6 +24,8 @@ export interface GrpcLoadOptions {
   readonly seconds: number
   /** fill, replay: how many. */
   readonly messages: number
+  /** Subscriptions to other topics that are open meanwhile. */
+  readonly idleSubscriptions?: number
 }
 
 export interface GrpcLoadResult {
@@ -47,6 +49,7 @@ const modes: Record<GrpcLoadOptions['mode'], (seconds: number) => Promise<number
 }
 
 const work = modes[options.mode]
+await openIdleSubscriptions(options.idleSubscriptions ?? 0)
 if (options.mode === 'unary' || options.mode === 'stream') await work(options.seconds / 4)
 latency.reset()
 const before = usageOf(options.pid)
@@ -92,6 +95,15 @@ async function unary(seconds: number): Promise<number> {
   })
   client.close()
   return done
+}
+
+/** Subscriptions that never get anything, on a connection of their own. */
+async function openIdleSubscriptions(count: number): Promise<void> {
+  if (count === 0) return
+  const bus = await connect(options.address)
+  await Promise.all(
+    Array.from({ length: count }, async (_, i) => bus.subscribe(`idle/${i}`).ready()),
+  )
 }
 
 /** Publishers that keep their window full. */
