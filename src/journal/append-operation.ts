@@ -67,11 +67,10 @@ export class AppendOperation implements WriteOperation {
       log = logs.open({ topic, origin: node })
     }
     if (publishId !== undefined) {
-      const staged = publishIds.findStaged(group, log.number, publishId)
-      if (staged !== undefined) return { kind: 'duplicate', message: staged }
-      const head = publishIds.find(group, log.number, publishId)
-      if (head !== undefined) {
-        this.#earlier.push({ place: this.#outcomes.length, log, head })
+      const known = publishIds.find(group, log.number, publishId)
+      if (typeof known === 'object') return { kind: 'duplicate', message: known }
+      if (known !== undefined) {
+        this.#earlier.push({ place: this.#outcomes.length, log, head: known })
         return undefined
       }
     }

@@ -98,6 +98,8 @@ export class Deletion {
   stage(group: Group, measured: Measured): number {
     const { keepsDeletedPayloads, onDeleted } = this.#options
     const { log, from, to } = measured
+    // A range of 0..0 is legal, and empty.
+    if (from > to) return 0
     const staged = group.log(log)
     const first = Math.max(from, staged.trimmedTo + 1)
     const last = Math.min(to, staged.head)

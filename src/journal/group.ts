@@ -164,8 +164,9 @@ export class Group {
     return stored
   }
 
-  /** Remembers heads as deleted. Counting them and marking the log to be stored is the caller's. */
+  /** Remembers heads as deleted; an empty range is none. Counting them and marking the log to be stored is the caller's. */
   deleteHeads(staged: StagedLog, from: number, to: number): void {
+    if (from > to || from === Infinity) return
     const { log } = staged
     const touching = staged.deleted.touching(from, to)
     const first = Math.min(from, touching[0]?.[0] ?? from)

@@ -94,10 +94,9 @@ export class JournalLogStore implements LogStore {
   /** Loads what is stored. The parts belong to the store once this resolves. */
   static async open(parts: JournalParts): Promise<JournalLogStore> {
     const logs = new LogTable(parts.meta.node)
-    const { publishIdWindowMs, publishIdCount, clock } = parts.options
+    const { publishIdWindowMs, publishIdCount } = parts.options
     const publishIds = new PublishIds({ windowMs: publishIdWindowMs, count: publishIdCount })
     const recovered = await recoverLogs(parts.storage, logs, publishIds, parts.damage)
-    publishIds.forgetOutdated(clock.now())
     const store = new JournalLogStore(parts, logs, publishIds, recovered)
     await store.#load()
     return store

@@ -1,8 +1,13 @@
 /**
  * The publish ids of the recent past, bounded in time and number (defect L16). They are looked up in
  * memory and stored in the records of their messages, so they cost no write of their own. What a
- * checkpoint puts behind us is written down then, many ids a row; an open reads these rows and the records
- * after the checkpoint.
+ * checkpoint puts behind us is written down then, many ids a row; an open reads these rows and the
+ * records after the checkpoint.
+ *
+ * In memory are two generations, each a map and parallel arrays: new ids go into the young one, and
+ * when that is as large as the window it takes the place of the old one. So nothing is ever removed
+ * one by one, and an id costs the garbage collector one string; an object per id and a map that
+ * shrinks as it grows took half of the time of an append.
  */
 
 import type { StoredMessage } from '../model/message.ts'
@@ -24,25 +29,11 @@ export interface KnownPublish {
   readonly storedAtMs: number
 }
 
-interface Known extends KnownPublish {
-  /** How many ids came before it. */
-  readonly ordinal: number
-  /** The row it is in; undefined before its checkpoint. */
-  row: IdRow | undefined
-  isForgotten: boolean
-}
-
+/** A row written by a checkpoint, by its newest id. */
 interface IdRow {
   readonly sequence: number
-  /** Ids of this row that are not forgotten. */
-  live: number
-}
-
-interface Staged {
-  readonly group: Group
-  /** By key: the message, and how many ids came before it in the group. */
-  readonly messages: Map<string, { readonly message: StoredMessage; readonly place: number }>
-  readonly publishes: KnownPublish[]
+  readonly lastOrdinal: number
+  readonly lastStoredAtMs: number
 }
 
 const version = 1
@@ -50,77 +41,76 @@ const idsPerRow = 1_000
 
 export class PublishIds {
   readonly #options: PublishIdsOptions
-  readonly #known = new Map<string, Known>()
-  #order: Known[] = []
-  #nextOrdinal = 0
-  /** Places of `#order` before this one are forgotten, and the ones before `#unwritten` are in rows. */
-  #front = 0
+  #young = new Generation(0)
+  #old = new Generation(0)
+  /** Messages of the group being formed, which are the last ones of the young generation. */
+  #staged: { readonly group: Group; readonly messages: StoredMessage[] } | undefined
+  /** Ids before this one are in rows, or need not be. An ordinal tells how many came before. */
   #unwritten = 0
-  /** Messages of the group being formed. */
-  #staged: Staged | undefined
-  #emptyRows: number[] = []
+  #rows: IdRow[] = []
 
   constructor(options: PublishIdsOptions) {
     this.#options = options
   }
 
-  /** The message with this id in the group itself. */
-  findStaged(group: Group, log: number, id: string): StoredMessage | undefined {
-    if (this.#staged?.group !== group) return undefined
-    const { messages, publishes } = this.#staged
-    const staged = messages.get(keyOf(log, id))
-    const isRecent = staged !== undefined && staged.place >= publishes.length - this.#options.count
-    return isRecent ? staged.message : undefined
-  }
-
-  /** The head of an earlier message with this id, if it is still remembered. */
-  find(group: Group, log: number, id: string): number | undefined {
-    const known = this.#known.get(keyOf(log, id))
-    if (known === undefined || !this.#isInside(known, group.nowMs)) return undefined
-    // The ids of the group itself push out older ones, as if they were committed one by one.
-    const staged = this.#staged?.group === group ? this.#staged.publishes.length : 0
-    const isRecent = known.ordinal >= this.#nextOrdinal + staged - this.#options.count
-    return isRecent ? known.head : undefined
-  }
-
-  /** Remembers a message of the group once that is committed. */
-  stage(group: Group, log: number, id: string, message: StoredMessage): void {
-    if (this.#staged?.group !== group) {
-      const publishes: KnownPublish[] = []
-      this.#staged = { group, messages: new Map(), publishes }
-      group.onApplied(() => {
-        for (const publish of publishes) this.#remember(publish, undefined)
-        this.forgetOutdated(group.nowMs)
-      })
+  /**
+   * The message with this id, if it is still remembered: itself while it is in the same group, else
+   * its head.
+   */
+  find(group: Group, log: number, id: string): StoredMessage | number | undefined {
+    this.#begin(group)
+    const key = keyOf(log, id)
+    let generation = this.#young
+    let place = generation.places.get(key)
+    if (place === undefined) {
+      generation = this.#old
+      place = generation.places.get(key)
+      if (place === undefined) return undefined
     }
-    const { messages, publishes } = this.#staged
-    messages.set(keyOf(log, id), { message, place: publishes.length })
+    // As if the ids of the group were committed one by one: each pushes out an older one.
+    const ordinal = generation.base + place
+    const isRecent = ordinal >= this.#young.end - this.#options.count
+    const storedAtMs = generation.times[place] as number
+    if (!isRecent || !this.#isInside(storedAtMs, group.nowMs)) return undefined
+    const messages = this.#staged?.messages ?? []
+    const staged = messages[ordinal - (this.#young.end - messages.length)]
+    return staged ?? generation.heads[place]
+  }
+
+  /** Remembers a message of the group, for good when that is committed; after `find`. */
+  stage(group: Group, log: number, id: string, message: StoredMessage): void {
+    this.#begin(group)
     const { headId: head, sequence } = message
-    publishes.push({ log, id, head, sequence, storedAtMs: group.nowMs })
+    this.#young.add({ log, id, head, sequence, storedAtMs: group.nowMs })
+    const messages = this.#staged?.messages
+    if (messages?.length === 0) group.onApplied(() => this.#commit())
+    messages?.push(message)
   }
 
   /** Takes in what a record after the checkpoint says; records come in commit order. */
   add(publish: KnownPublish): void {
     // A checkpoint that was cut short has written some of them down already.
-    if (this.#known.get(keyOf(publish.log, publish.id))?.head === publish.head) return
-    this.#remember(publish, undefined)
+    const known = this.#young.length > 0 ? this.#young : this.#old
+    if (publish.sequence <= known.lastSequence) return
+    this.#young.add(publish)
+    this.#turnOver()
   }
 
   /** Takes in a stored row; rows come in their order. Answers false when it is damaged. */
   load(sequence: number, value: Uint8Array): boolean {
-    const reader = RowReader.open(value, version)
-    if (reader === undefined) return false
-    const row = { sequence, live: 0 }
-    while (!reader.isAtEnd) {
-      const log = reader.number()
-      const head = reader.number()
-      const sequenceOfId = reader.number()
-      const storedAtMs = reader.number()
-      const publish = { log, head, sequence: sequenceOfId, storedAtMs, id: reader.text() }
-      this.#remember(publish, row)
-      row.live += 1
+    const row = RowReader.open(value, version)
+    if (row === undefined) return false
+    let storedAtMs = 0
+    while (!row.isAtEnd) {
+      const log = row.number()
+      const head = row.number()
+      const sequenceOfId = row.number()
+      storedAtMs = row.number()
+      this.#young.add({ log, head, sequence: sequenceOfId, storedAtMs, id: row.text() })
     }
-    this.#unwritten = this.#order.length
+    this.#unwritten = this.#young.end
+    this.#rows.push({ sequence, lastOrdinal: this.#unwritten - 1, lastStoredAtMs: storedAtMs })
+    this.#turnOver()
     return true
   }
 
@@ -129,76 +119,118 @@ export class PublishIds {
    * of. Answers whether there is more.
    */
   checkpoint(group: Group, coveredTo: number): boolean {
-    const empty = this.#emptyRows
-    for (const sequence of empty) group.row(sequenceKey(rowKinds.publishIds, sequence), undefined)
-    const ids: Known[] = []
-    for (let i = this.#unwritten; i < this.#order.length && ids.length < idsPerRow; i++) {
-      const known = this.#order[i] as Known
-      if (known.sequence > coveredTo) break
-      ids.push(known)
+    const rows = this.#rows.filter((row) => this.#isNeeded(row, group.nowMs))
+    for (const row of this.#rows) {
+      if (rows.includes(row)) continue
+      group.row(sequenceKey(rowKinds.publishIds, row.sequence), undefined)
     }
-    const [first] = ids
-    if (first !== undefined) {
-      group.row(sequenceKey(rowKinds.publishIds, first.sequence), encodeIds(ids))
+    const first = Math.max(this.#unwritten, this.#old.base)
+    const ids: KnownPublish[] = []
+    for (let ordinal = first; ordinal < this.#young.end && ids.length < idsPerRow; ordinal++) {
+      const isOld = ordinal < this.#young.base
+      const publish = isOld ? this.#old.at(ordinal) : this.#young.at(ordinal)
+      if (publish.sequence > coveredTo) break
+      ids.push(publish)
+    }
+    const last = ids[ids.length - 1]
+    if (last !== undefined) {
+      const { sequence } = ids[0] as KnownPublish
+      group.row(sequenceKey(rowKinds.publishIds, sequence), encodeIds(ids))
+      const lastOrdinal = first + ids.length - 1
+      rows.push({ sequence, lastOrdinal, lastStoredAtMs: last.storedAtMs })
     }
     group.onApplied(() => {
-      this.#emptyRows = this.#emptyRows.slice(empty.length)
-      if (first !== undefined) this.#setRow(ids, { sequence: first.sequence, live: 0 })
+      this.#rows = rows
+      this.#unwritten = first + ids.length
     })
     return ids.length === idsPerRow
   }
 
-  /** Drops what is outside of the window, in time or number. */
-  forgetOutdated(nowMs: number): void {
-    for (;;) {
-      const oldest = this.#order[this.#front]
-      if (oldest === undefined) break
-      const isTooMany = this.#known.size > this.#options.count
-      if (!isTooMany && this.#isInside(oldest, nowMs)) break
-      this.#forget(oldest)
-      this.#front += 1
+  /** Takes back what was staged into a group that was not committed. */
+  #begin(group: Group): void {
+    if (this.#staged?.group === group) return
+    if (this.#staged !== undefined) this.#young.takeBack(this.#staged.messages.length)
+    this.#staged = { group, messages: [] }
+  }
+
+  #commit(): void {
+    this.#staged = undefined
+    this.#turnOver()
+  }
+
+  #turnOver(): void {
+    if (this.#young.length < this.#options.count) return
+    this.#old = this.#young
+    this.#young = new Generation(this.#old.end)
+  }
+
+  #isNeeded(row: IdRow, nowMs: number): boolean {
+    const isRecent = row.lastOrdinal >= this.#young.end - this.#options.count
+    return isRecent && this.#isInside(row.lastStoredAtMs, nowMs)
+  }
+
+  #isInside(storedAtMs: number, nowMs: number): boolean {
+    return nowMs - storedAtMs < this.#options.windowMs
+  }
+}
+
+/** Consecutive ids in the order of storing. */
+class Generation {
+  /** How many ids came before the first one. */
+  readonly base: number
+  readonly places = new Map<string, number>()
+  readonly heads: number[] = []
+  readonly times: number[] = []
+  readonly #keys: string[] = []
+  readonly #sequences: number[] = []
+
+  constructor(base: number) {
+    this.base = base
+  }
+
+  get length(): number {
+    return this.heads.length
+  }
+
+  get end(): number {
+    return this.base + this.heads.length
+  }
+
+  get lastSequence(): number {
+    return this.#sequences[this.#sequences.length - 1] ?? -1
+  }
+
+  add({ log, id, head, sequence, storedAtMs }: KnownPublish): void {
+    const key = keyOf(log, id)
+    this.places.set(key, this.heads.length)
+    this.heads.push(head)
+    this.times.push(storedAtMs)
+    this.#keys.push(key)
+    this.#sequences.push(sequence)
+  }
+
+  at(ordinal: number): KnownPublish {
+    const place = ordinal - this.base
+    const key = this.#keys[place] as string
+    const colon = key.indexOf(':')
+    return {
+      log: Number(key.slice(0, colon)),
+      id: key.slice(colon + 1),
+      head: this.heads[place] as number,
+      sequence: this.#sequences[place] as number,
+      storedAtMs: this.times[place] as number,
     }
-    this.#unwritten = Math.max(this.#unwritten, this.#front)
-    if (this.#front > 1_024 && this.#front * 2 > this.#order.length) {
-      this.#order = this.#order.slice(this.#front)
-      this.#unwritten -= this.#front
-      this.#front = 0
+  }
+
+  /** Forgets the newest ones. */
+  takeBack(count: number): void {
+    for (let i = 0; i < count; i++) {
+      const key = this.#keys.pop() as string
+      this.heads.pop()
+      this.times.pop()
+      this.#sequences.pop()
+      if (this.places.get(key) === this.heads.length) this.places.delete(key)
     }
-  }
-
-  #forget(known: Known): void {
-    const key = keyOf(known.log, known.id)
-    // The id may have been stored anew since; then this is only its old place.
-    if (this.#known.get(key) === known) this.#known.delete(key)
-    known.isForgotten = true
-    const { row } = known
-    if (row === undefined) return
-    row.live -= 1
-    if (row.live === 0) this.#emptyRows.push(row.sequence)
-  }
-
-  /** These ids are in this row now; some may have been forgotten while it was written. */
-  #setRow(ids: readonly Known[], row: IdRow): void {
-    for (const known of ids) {
-      if (known.isForgotten) continue
-      known.row = row
-      row.live += 1
-      this.#unwritten += 1
-    }
-    if (row.live === 0) this.#emptyRows.push(row.sequence)
-  }
-
-  #remember(publish: KnownPublish, row: IdRow | undefined): void {
-    const { log, id, head, sequence, storedAtMs } = publish
-    const ordinal = this.#nextOrdinal
-    this.#nextOrdinal += 1
-    const known = { log, id, head, sequence, storedAtMs, ordinal, row, isForgotten: false }
-    this.#known.set(keyOf(log, id), known)
-    this.#order.push(known)
-  }
-
-  #isInside(known: KnownPublish, nowMs: number): boolean {
-    return nowMs - known.storedAtMs < this.#options.windowMs
   }
 }
 
