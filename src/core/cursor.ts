@@ -36,7 +36,7 @@ export class LogCursor implements Cursor {
     this.#store = store
     this.#log = log
     this.#nextHead = nextHead
-    this.#position = store.lastSequence
+    this.#position = this.isCurrent() ? store.lastSequence : 0
   }
 
   get position(): number {
@@ -51,7 +51,8 @@ export class LogCursor implements Cursor {
     const page = await this.#store.read(this.#log, this.#nextHead, limit)
     this.#nextHead = page.nextHead
     const last = page.messages[page.messages.length - 1]
-    if (last !== undefined) this.#position = last.sequence
+    // Stubs of trimmed messages have no sequence; they come before everything that has one.
+    if (last !== undefined) this.#position = Math.max(this.#position, last.sequence)
     return page
   }
 

@@ -179,6 +179,18 @@ describe('subscriptions', () => {
     assert.deepEqual(second.seen, ['a:3:3', 'a:4:4'])
   })
 
+  test('stubs of trimmed messages do not move a position back', async () => {
+    const { client, store } = await openBus()
+    await publish(client, 'a', '1', '2', '3', '4')
+    await store.trim({ topic: 'a', origin: node }, 2)
+    const reader = new Reader(client, { ...logFrom('a', 1), pageMessages: 1 })
+    await reader.caughtUp()
+    assert.equal(reader.seen.length, 4)
+    const positions = reader.deliveries.map(({ position }) => position ?? Number.NaN)
+    assert.deepEqual(positions, positions.toSorted((a, b) => a - b))
+    assert.equal(positions.at(-1), store.lastSequence)
+  })
+
   test('a slow reader falls back to the store and loses nothing', async () => {
     const { client, bus } = await openBus()
     const reader = new Reader(client, fromEarliest('a'), 2)

@@ -6,6 +6,7 @@
 
 import { toBusError } from '../model/errors.ts'
 import type { LogKey } from '../model/message.ts'
+import { utf8Length } from '../model/name.ts'
 import { nodeKey } from '../model/node-id.ts'
 import type { Retention } from '../model/topic-rule.ts'
 import type { Clock, Timer } from './clock.ts'
@@ -124,6 +125,6 @@ function messageBytes(message: {
   readonly headers: ReadonlyMap<string, string>
 }): number {
   let bytes = message.payload.length
-  for (const [key, value] of message.headers) bytes += key.length + value.length
+  for (const [key, value] of message.headers) bytes += utf8Length(key) + utf8Length(value)
   return bytes
 }
