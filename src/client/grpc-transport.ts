@@ -105,6 +105,7 @@ class GrpcTransport implements Transport {
 
   unary<Q, R>(rpc: Rpc<Q, R>, request: Q, options: CallOptions): Promise<R> {
     return new Promise((resolve, reject) => {
+      const bytes = encodeRequest(rpc, request)
       let response: R | undefined
       const call = this.#start<R>(rpc, options, {
         onMessage: (message) => {
@@ -118,14 +119,15 @@ class GrpcTransport implements Transport {
       })
       if (call === undefined) return
       call.pull()
-      call.send(rpc.requestSerialize(request), () => call.halfClose())
+      call.send(bytes, () => call.halfClose())
     })
   }
 
   stream<Q, R>(rpc: Rpc<Q, R>, request: Q, options: CallOptions): ResponseStream<R> {
+    const bytes = encodeRequest(rpc, request)
     const stream = new PulledStream<Q, R>(rpc)
     stream.call = this.#start<R>(rpc, options, stream)
-    stream.call?.send(rpc.requestSerialize(request), () => stream.call?.halfClose())
+    stream.call?.send(bytes, () => stream.call?.halfClose())
     return stream
   }
 
@@ -304,7 +306,7 @@ class PulledStream<Q, R> implements DuplexStream<Q, R>, Receiver<R> {
       if (this.#ended !== undefined || this.call === undefined) return resolve()
       // A stream that ends answers no write any more.
       this.#writer = resolve
-      this.call.send(this.#rpc.requestSerialize(request), resolve)
+      this.call.send(encodeRequest(this.#rpc, request), resolve)
     })
   }
 
@@ -355,6 +357,16 @@ function pem(material: string | Uint8Array | undefined): Buffer | null {
 
 function abortedError(signal: AbortSignal): BusError {
   return new BusError('cancelled', 'cancelled', 'the call was aborted', { cause: signal.reason })
+}
+
+/** @throws BusError `invalid_argument/bad_argument`: a field has a value that its type does not allow */
+function encodeRequest<Q>(rpc: Rpc<Q, unknown>, request: Q): Uint8Array {
+  try {
+    return rpc.requestSerialize(request)
+  } catch (cause) {
+    const text = `the request of ${rpc.path} cannot be encoded: ${(cause as Error).message}`
+    throw new BusError('invalid_argument', 'bad_argument', text, { cause })
+  }
 }
 
 function missingResponse(path: string): BusError {

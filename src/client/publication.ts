@@ -34,9 +34,16 @@ export interface Receipt {
   readonly duplicate: boolean
 }
 
-export function toHeaders(headers: HeadersInput | undefined): Headers {
-  if (headers === undefined) return noHeaders
-  return headers instanceof Map ? headers : new Map(Object.entries(headers))
+/** @throws BusError `invalid_argument/bad_argument` for values that are not text, as programs in JavaScript give */
+export function toHeaders(input: HeadersInput | undefined): Headers {
+  if (input === undefined) return noHeaders
+  const headers: Headers = input instanceof Map ? input : new Map(Object.entries(input))
+  for (const [key, value] of headers) {
+    if (typeof key === 'string' && typeof value === 'string') continue
+    const text = `the value of the header ${String(key)} is not text`
+    throw new BusError('invalid_argument', 'bad_argument', text)
+  }
+  return headers
 }
 
 /** @throws BusError `invalid_argument/bad_argument` for values that need a codec and have none */

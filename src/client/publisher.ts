@@ -152,7 +152,10 @@ export class Publisher {
     if (refusal !== undefined) throw refusal
   }
 
-  /** Flushes, then frees the stream. Nothing is accepted any more. May be called twice. */
+  /**
+   * Flushes, then frees the stream; without a daemon that takes as long as `giveUpAfterMs`. Nothing is
+   * accepted any more. May be called twice. @throws as `flush`
+   */
   async close(): Promise<void> {
     this.#closed = true
     try {
@@ -243,16 +246,19 @@ export class Publisher {
     })
     // Awaited below; until then a failure must not count as unhandled.
     answers.catch(() => undefined)
-    while (!this.#streamEnded && !signal.aborted) {
-      const batch = this.#backlog.nextBatch()
-      if (batch === undefined) {
-        await this.#somethingNew()
-      } else {
-        this.#sentAt.push(timing.monotonic())
-        await stream.write({ batchId: batch.batchId, messages: toWire(batch.entries) })
+    try {
+      while (!this.#streamEnded && !signal.aborted) {
+        const batch = this.#backlog.nextBatch()
+        if (batch === undefined) {
+          await this.#somethingNew()
+        } else {
+          this.#sentAt.push(timing.monotonic())
+          await stream.write({ batchId: batch.batchId, messages: toWire(batch.entries) })
+        }
       }
+    } finally {
+      stream.cancel()
     }
-    stream.cancel()
     await answers
   }
 
@@ -289,11 +295,7 @@ export class Publisher {
         entry.receipt?.resolve({ headId: BigInt(headId), id, createdAtMs, duplicate })
       } else {
         refused += 1
-        const code = toErrorCode(refusal.code)
-        this.#refuse(
-          entry,
-          new BusError(code, toErrorReason(code, refusal.reason), refusal.message),
-        )
+        this.#refuse(entry, toRefusalError(refusal))
       }
     }
     const durationMs = this.#context.timing.monotonic() - (this.#sentAt.shift() ?? 0)

@@ -33,32 +33,43 @@ export async function publishPersistently(
   message: OutgoingMessage,
   options: RequestOptions,
 ): Promise<MessageEnvelope> {
-  const { timing, timeoutMs: usualTimeoutMs } = context
-  const until = timing.monotonic() + (options.timeoutMs ?? usualTimeoutMs)
+  const { timing } = context
+  const until = timing.monotonic() + (options.timeoutMs ?? context.timeoutMs)
   const delay = new ReconnectDelay(timing)
   const signal = options.signal ?? new AbortController().signal
-  let repeatable = false
+  let failure: unknown
+  let isRepeatable = false
   for (;;) {
+    const timeoutMs = Math.max(1, until - timing.monotonic())
     try {
-      const timeoutMs = Math.max(1, until - timing.monotonic())
+      if (failure !== undefined && !isRepeatable) {
+        isRepeatable = await honoursPublishIds(context, { signal, timeoutMs })
+        if (!isRepeatable) throw failure
+      }
       return await publishOnce(context, message, { signal, timeoutMs })
     } catch (error) {
-      const delayMs = delay.next() ?? 0
-      const isOver = signal.aborted || timing.monotonic() + delayMs >= until
-      if (!isRetryable(error) || isOver) throw error
-      await delay.wait(delayMs, signal)
-      repeatable ||= await honoursPublishIds(context, signal)
-      if (!repeatable) throw error
+      if (error === failure || !isRetryable(error) || signal.aborted) throw error
+      failure = error
     }
+    const delayMs = delay.next() ?? 0
+    if (timing.monotonic() + delayMs >= until) throw failure
+    await delay.wait(delayMs, signal)
   }
 }
 
-/** False for a daemon that only speaks v1. An answer of any other kind, even a refusal, is a yes. */
-async function honoursPublishIds(context: ClientContext, signal: AbortSignal): Promise<boolean> {
+/**
+ * False for a daemon that only speaks v1. An answer of any other kind, even a refusal, is a yes.
+ * @throws BusError when there is no answer
+ */
+async function honoursPublishIds(
+  context: ClientContext,
+  options: RequestOptions,
+): Promise<boolean> {
   try {
-    await callOnce(context, adminService.getStatus, {}, { signal })
-    return true
+    await callOnce(context, adminService.getStatus, {}, options)
   } catch (error) {
-    return !isUnimplemented(error) && !isRetryable(error)
+    if (isUnimplemented(error)) return false
+    if (isRetryable(error)) throw error
   }
+  return true
 }

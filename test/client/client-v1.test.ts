@@ -285,6 +285,39 @@ test('a daemon that honours publish ids gets the same one again', async (t) => {
   assert.equal(ids.at(-1), undefined)
 })
 
+test('a publication waits for a daemon that is away, and asks it before it repeats', async (t) => {
+  const asked: string[] = []
+  const daemon = await startDaemon(t, {
+    v1: {
+      publish: ({ topic }) => {
+        asked.push('publish')
+        if (asked.length === 1) throw new Failure(status.UNAVAILABLE, 'stopping')
+        return { message: envelope(topic, 1) }
+      },
+    },
+    admin: {
+      getStatus: () => {
+        asked.push('status')
+        // It is still starting.
+        if (asked.length < 4) throw new Failure(status.UNAVAILABLE, 'starting')
+        throw new Failure(status.PERMISSION_DENIED, 'admins only')
+      },
+    },
+  })
+  const client = await connectTo(t, daemon.address, { timing: fastTiming() })
+  await client.publish('t', 'x')
+  assert.deepEqual(asked, ['publish', 'status', 'status', 'status', 'publish'])
+})
+
+test('a request that cannot be encoded fails alone and at once', async (t) => {
+  const daemon = await startDaemon(t, {})
+  const client = await connectTo(t, daemon.address)
+  const [topic, headers] = [7 as unknown as string, { k: 7 } as unknown as Record<string, string>]
+  await assert.rejects(client.publish(topic, 'x'), { reason: 'bad_argument' })
+  await assert.rejects(client.publish('t', 'x', { headers }), { reason: 'bad_argument' })
+  assert.equal((await client.health()).status, 'SERVING')
+})
+
 test('a publisher falls back to single calls, in order within a topic', async (t) => {
   const seen: string[] = []
   const daemon = await startDaemon(t, {

@@ -254,6 +254,21 @@ test('one message that ends the stream is found and fails alone', async (t) => {
   )
 })
 
+test('one message that cannot be encoded is found and fails alone', async (t) => {
+  const log = new Log()
+  const { publisher } = await serve(t, (request, call) => answer(log, request, call))
+  const settled = await Promise.allSettled([
+    publisher.publish('t', 'a'),
+    publisher.publish(7 as unknown as string, 'b'),
+    publisher.publish('t', 'c'),
+  ])
+  assert.deepEqual(
+    settled.map(({ status: how }) => how),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  )
+  assert.deepEqual(log.stored, ['a', 'c'])
+})
+
 test('a refusal that only holds for now is no refusal', async (t) => {
   const log = new Log()
   const { publisher } = await serve(t, (request, call, n) => {
