@@ -40,7 +40,7 @@ export function toHeaders(input: HeadersInput | undefined): Headers {
   const headers: Headers = input instanceof Map ? input : new Map(Object.entries(input))
   for (const [key, value] of headers) {
     if (typeof key === 'string' && typeof value === 'string') continue
-    const text = `the value of the header ${String(key)} is not text`
+    const text = `the value of the header ${key} is not text`
     throw new BusError('invalid_argument', 'bad_argument', text)
   }
   return headers

@@ -312,7 +312,8 @@ test('a publication waits for a daemon that is away, and asks it before it repea
 test('a request that cannot be encoded fails alone and at once', async (t) => {
   const daemon = await startDaemon(t, {})
   const client = await connectTo(t, daemon.address)
-  const [topic, headers] = [7 as unknown as string, { k: 7 } as unknown as Record<string, string>]
+  const topic = 7 as unknown as string
+  const headers = { k: 7 } as unknown as Record<string, string>
   await assert.rejects(client.publish(topic, 'x'), { reason: 'bad_argument' })
   await assert.rejects(client.publish('t', 'x', { headers }), { reason: 'bad_argument' })
   assert.equal((await client.health()).status, 'SERVING')
