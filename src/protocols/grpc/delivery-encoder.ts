@@ -85,7 +85,10 @@ export class DeliveryEncoder {
       damaged: damaged.map(toWireDamage),
     })
     responses.push(writer.finish())
+    // Messages are borrowed, so none may stay here.
     writer.reset()
+    entry.payload = noPayload
+    entry.headers = noHeaders
     return responses
   }
 

@@ -6,6 +6,7 @@
 
 import type { BusClient } from '../../core/bus-client.ts'
 import type { AppendOutcome } from '../../core/log-store.ts'
+import { BusError } from '../../model/errors.ts'
 import type { OutgoingMessage } from '../../model/message.ts'
 import {
   encodePublishStreamResponse,
@@ -19,6 +20,8 @@ import { stoppingError, toRefusal } from './translate.ts'
 /** What may be at the bus and not answered yet. */
 const inFlightBatches = 256
 const inFlightBytes = 4_194_304
+/** Empty messages take two bytes each; without a bound one request could become millions of them. */
+const batchMessages = 10_000
 
 interface Batch {
   readonly bytes: number
@@ -57,6 +60,12 @@ export class PublishStream {
   #accept(request: PublishStreamRequest): void {
     // What comes after the daemon began to stop is neither stored nor answered.
     if (this.#ending === 'stopped') return
+    const { length } = request.messages
+    if (length > batchMessages) {
+      const text = `a batch of ${length} messages, limit ${batchMessages}`
+      this.#responses.fail(new BusError('resource_exhausted', 'quota_exceeded', text))
+      return
+    }
     const { messages, bytes } = toOutgoing(request)
     const batch: Batch = { bytes, answer: undefined }
     this.#inFlight.push(batch)

@@ -18,6 +18,8 @@ export class ResponseStream {
   #unsentBytes = 0
   /** Sends whose completion has not been reported. */
   #unsentBlocks = 0
+  /** We have ended the call; its last responses may still wait for the client. */
+  #isEnding = false
   #isEnded = false
   #onRoom: (() => void) | undefined
   #onStop = (): void => this.fail(stoppingError())
@@ -29,9 +31,9 @@ export class ResponseStream {
     call.once('cancelled', () => this.#end())
   }
 
-  /** True once nobody listens any more; what is sent then is dropped. */
+  /** True once the call is over or its status is on its way; what is sent then is dropped. */
   get isEnded(): boolean {
-    return this.#isEnded
+    return this.#isEnded || this.#isEnding
   }
 
   get hasRoom(): boolean {
@@ -51,7 +53,7 @@ export class ResponseStream {
 
   /** Sends encoded responses in order; takes them over. Answers whether there is room for more. */
   send(responses: readonly Uint8Array[]): boolean {
-    if (this.#isEnded) return false
+    if (this.isEnded) return false
     const last = responses.length - 1
     for (const [i, response] of responses.entries()) {
       this.#unsentBytes += response.length
@@ -66,7 +68,7 @@ export class ResponseStream {
 
   /** Resolves when there is room, or when the call has ended. */
   async room(): Promise<void> {
-    if (this.#isEnded || this.hasRoom) return
+    if (this.isEnded || this.hasRoom) return
     await new Promise<void>((resolve) => {
       this.#onRoom = resolve
     })
@@ -74,12 +76,17 @@ export class ResponseStream {
 
   /** Ends the call with OK, after everything sent. */
   finish(): void {
-    if (!this.#isEnded) this.#call.end()
+    if (this.isEnded) return
+    this.#isEnding = true
+    this.#call.end()
   }
 
   /** Ends the call with an error status, after everything sent. */
   fail(error: unknown): void {
-    if (!this.#isEnded) this.#call.emit('error', toStatus(error))
+    if (this.isEnded) return
+    this.#isEnding = true
+    // What grpc-js's streams take for the end of a call with a status.
+    this.#call.emit('error', toStatus(error))
   }
 
   /** What `stop` does instead of ending the call at once: for calls with work to finish. */

@@ -183,6 +183,16 @@ suite('PublishStream', () => {
     assert.equal(answered, total)
   })
 
+  test('an empty batch is answered, one with too many messages ends the call', async (t) => {
+    const { daemon, client } = await start(t)
+    assert.deepEqual(await send(client, [{ batchId: 7 }]), [{ batchId: 7, results: [] }])
+    const call = client.duplex('PublishStream')
+    call.write({ batchId: 1, messages: Array.from({ length: 10_001 }, () => ({ topic: 'a' })) })
+    const [error] = await once(call, 'error')
+    assert.equal(error.code, status.RESOURCE_EXHAUSTED)
+    assert.equal(daemon.bus.counters.messagesPublished, 0)
+  })
+
   test('at shutdown what was accepted is answered, then the call is UNAVAILABLE', async (t) => {
     const { daemon, client } = await start(t)
     const call = client.duplex('PublishStream')

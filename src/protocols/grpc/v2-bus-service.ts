@@ -51,7 +51,7 @@ function subscribe(
 ): void {
   const options = subscribeOptions(bus, request)
   const encoder = new DeliveryEncoder({
-    epoch: bus.status().epoch,
+    epoch: bus.store?.epoch ?? '',
     maxMessages: options.pageMessages,
     headsOnly: request.headsOnly,
   })
@@ -94,7 +94,7 @@ function feedStart(bus: Bus, at: WireStart): FeedStart {
       return { at: at.case }
     case 'after': {
       const { epoch, sequence } = at.value
-      const here = bus.status().epoch
+      const here = bus.store?.epoch ?? ''
       // Before the store is open there is no epoch, and subscribing says so better.
       if (epoch === here || here === '') return { at: 'after', sequence }
       const text = `the position is of store ${JSON.stringify(epoch)}, this is ${JSON.stringify(here)}`

@@ -48,6 +48,7 @@ export interface OutgoingMessage {
 export interface PublishStreamRequest {
   /** Chosen by the client, returned with the answer. */
   readonly batchId: number
+  /** At most 10,000. */
   readonly messages: readonly OutgoingMessage[]
 }
 
