@@ -5,19 +5,14 @@
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
-
-function packageRoot(folder: string): string {
-  return existsSync(join(folder, 'package.json')) ? folder : packageRoot(dirname(folder))
-}
-
-const root = packageRoot(import.meta.dirname)
+import { packageRoot } from './package-root.ts'
 
 function runNode(script: string, ...args: string[]) {
-  const done = spawnSync(process.execPath, [join(root, script), ...args], {
-    cwd: root,
+  const done = spawnSync(process.execPath, [join(packageRoot, script), ...args], {
+    cwd: packageRoot,
     encoding: 'utf8',
   })
   return { status: done.status, output: done.stdout + done.stderr }
@@ -32,7 +27,7 @@ test('both contracts pass buf lint', () => {
 test('version 1 is what it was frozen at, to the last field', () => {
   const path = ['--path', 'proto/msgbus/v1', '--exclude-source-info']
   const { output } = buf('build', ...path, '-o', '-#format=json')
-  const frozen = readFileSync(join(root, 'proto/frozen/msgbus-v1.json'), 'utf8')
+  const frozen = readFileSync(join(packageRoot, 'proto/frozen/msgbus-v1.json'), 'utf8')
   assert.deepEqual(JSON.parse(output), JSON.parse(frozen))
 })
 

@@ -118,10 +118,10 @@ for (const [engine, open] of Object.entries(engines)) {
       assert.deepEqual([message.headId, message.deleted], [4, true])
     })
 
-    test('72 thousands of deletes do not make publishing slower', async (t) => {
+    test('72 many deletes do not make publishing slower', async (t) => {
       const daemon = await daemonOf(t, { open })
       const client = daemon.connect('msgbus.v1.MsgbusService')
-      const deletes = 2_000
+      const deletes = 500
       await fill(daemon, 'a', 2 * deletes)
       // The quickest of many, which neighbours on this machine disturb least.
       const quickest = async () => {

@@ -108,19 +108,19 @@ for (const [engine, open] of Object.entries(engines)) {
         const message = { payload: new Uint8Array(1), headers: new Map<string, string>() }
         await bus.publish(topics.map((n) => ({ topic: `many/${n}`, ...message })))
       }
-      await client.call('Ready')
-      const times: number[] = []
-      for (let i = 0; i < 5; i++) {
-        const startedAt = performance.now()
-        await client.call('Ready')
-        times.push(performance.now() - startedAt)
-      }
       // The best of a few: the machine is not ours alone.
-      assert.ok(Math.min(...times) < 10, `Ready took ${Math.min(...times)} ms`)
-      const startedAt = performance.now()
-      const { heads } = await client.call('ListHeads')
-      assert.equal(heads.length, 50_000)
-      assert.ok(performance.now() - startedAt < 2_000)
+      const quickest = async (times: number, method: string) => {
+        let best = Infinity
+        for (let i = 0; i < times; i++) {
+          const startedAt = performance.now()
+          await client.call(method)
+          best = Math.min(best, performance.now() - startedAt)
+        }
+        return best
+      }
+      assert.ok((await quickest(5, 'Ready')) < 10)
+      assert.ok((await quickest(2, 'ListHeads')) < 2_000)
+      assert.equal((await client.call('ListHeads')).heads.length, 50_000)
     })
   })
 }

@@ -254,7 +254,6 @@ export class TestStream {
     return responses
   }
 
-  /** Resolves once the server has accepted the call, also when there is nothing to send yet. */
   cancel(): void {
     this.call.cancel()
   }
