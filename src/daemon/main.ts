@@ -75,11 +75,20 @@ async function readConfig(name: string): Promise<ConfigFile> {
   }
 }
 
-try {
-  process.exitCode = await main()
-} catch (error) {
-  if (error instanceof ConfigError) process.exitCode = exitCodes.usage.code
-  else if (error instanceof StartError) process.exitCode = exitCodes.startFailed.code
-  else throw error
-  output.err(`msgbusd: ${error.message}\n`)
+/** Runs what was asked for; what people typed or configured wrong ends in a message and a code. */
+async function run(): Promise<number> {
+  try {
+    return await main()
+  } catch (error) {
+    if (!(error instanceof ConfigError) && !(error instanceof StartError)) throw error
+    output.err(`msgbusd: ${error.message}\n`)
+    return error instanceof ConfigError ? exitCodes.usage.code : exitCodes.startFailed.code
+  }
 }
+
+const code = await run()
+// Handles of engines and libraries that did not close must not keep a finished program alive.
+for (const stream of [process.stdout, process.stderr]) {
+  await new Promise((resolve) => stream.write('', resolve))
+}
+process.exit(code)
