@@ -29,6 +29,7 @@ async function run(line: readonly string[], env: Terminal['env'] = {}) {
       output.stdout += String(text)
       return undefined
     },
+    finish: () => Promise.resolve(),
     writeError(text) {
       output.stderr += text
     },

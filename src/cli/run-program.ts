@@ -15,6 +15,7 @@ export async function runProgram(
 ): Promise<ExitCode> {
   try {
     await program.parseAsync(args, { from: 'user' })
+    await terminal.finish()
     if (terminal.signal.reason instanceof Error) throw unwritable(terminal.signal.reason)
     return exitCodes.ok
   } catch (error) {

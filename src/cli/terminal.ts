@@ -4,6 +4,7 @@
  */
 
 import { Colours } from './colours.ts'
+import { PacedOutput } from './paced-output.ts'
 
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -22,6 +23,8 @@ export interface Terminal {
   readonly signal: AbortSignal
   /** Writes to standard output; a promise when the reader is slow. */
   write(output: string | Uint8Array): Promise<void> | undefined
+  /** Resolves when everything is written to standard output, or cannot be. */
+  finish(): Promise<void>
   /** Writes to standard error. */
   writeError(text: string): void
 }
@@ -42,6 +45,7 @@ export function openTerminal(from: Process): Terminal {
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     stop.abort(error.code === 'EPIPE' ? 'EPIPE' : error)
   })
+  const paced = new PacedOutput(stdout, stop.signal)
   return {
     env,
     stdin: readUntil(() => stdin, stop.signal),
@@ -53,20 +57,11 @@ export function openTerminal(from: Process): Terminal {
     colours: new Colours(wantsColour(env, stdout.isTTY)),
     errorColours: new Colours(wantsColour(env, stderr.isTTY)),
     signal: stop.signal,
-    write(output) {
-      if (stdout.destroyed) return undefined
-      if (stdout.write(output)) return undefined
-      return new Promise((resolve) => {
-        const done = () => {
-          stdout.removeListener('drain', done)
-          stop.signal.removeEventListener('abort', done)
-          resolve()
-        }
-        stdout.once('drain', done)
-        stop.signal.addEventListener('abort', done)
-      })
-    },
+    write: (output) => paced.write(output),
+    finish: () => paced.finish(),
     writeError(text) {
+      // In the order in which it happened.
+      paced.flush()
       stderr.write(text)
     },
   }
