@@ -119,7 +119,7 @@ export class GroupWriter {
 
   async #run(): Promise<void> {
     // What is submitted in the same turn belongs together.
-    await undefined
+    await Promise.resolve()
     while (this.#waiting.length > 0) {
       await this.#commitGroup()
       // Those whose writes are done now mostly have the next one: let them come.

@@ -13,6 +13,7 @@ const node = { tenantId: 'tenant', blName: 'bl', deviceId: 'device' }
 const options = { node, clock: systemClock, publishIdWindowMs: 600_000, publishIdCount: 1_000 }
 const everything = { messages: 1_000_000 }
 const wanted = () => true
+const short = (key: LogKey) => key.topic === 'short 2'
 
 const keyOf = (topic: string): LogKey => ({ topic, origin: node })
 const message = (topic: string, text: string, publishId?: string): OutgoingMessage => ({
@@ -101,7 +102,6 @@ test('index rows fill up, and a log is found through many of them', async () => 
     )
   }
   // A quiet log among much else is read by its index, wherever one begins.
-  const short = (key: LogKey) => key.topic === 'short 2'
   for (const after of [0, 1_000, 1_700, 1_999, 2_400, 3_200]) {
     const page = await store.readFeed(after, short, everything)
     assert.deepEqual(
@@ -240,10 +240,10 @@ test('deleted content leaves the disk, also when the process ends in between', a
     await store.append([message('a', `very secret ${i}`), message('b', `public ${i}`)])
   }
   const commits = disk.commits
-  let crashed: SimulatedDisk | undefined
+  const crashes: SimulatedDisk[] = []
   disk.onCommitted = () => {
     // The commit of the marker, then the first step of the sweeper.
-    if (disk.commits === commits + 2) crashed = disk.copy()
+    if (disk.commits === commits + 2) crashes.push(disk.copy())
   }
   await store.deleteRange({ topic: 'a', fromHead: 1, toHead: Infinity, beyondHead: 'clip' })
   await disk.until(() => rowsOf(disk, rowKinds.erase).length === 0)
@@ -251,8 +251,8 @@ test('deleted content leaves the disk, also when the process ends in between', a
   assert.ok(disk.holds(Buffer.from('public 99')))
   const expected = await contentOf(store)
   await store.close()
-  const left = crashed as SimulatedDisk | undefined
-  assert.ok(left?.holds(secret), 'the crash came in between')
+  const left = crashes[0] as SimulatedDisk
+  assert.ok(left.holds(secret), 'the crash came in between')
   const again = await openSimulated(left, options)
   await left.until(() => rowsOf(left, rowKinds.erase).length === 0)
   assert.equal(left.holds(secret), false)

@@ -134,19 +134,17 @@ export class JournalLogStore implements LogStore {
     this.#reader = new LogReader(reading)
     this.#feed = new FeedReader({ ...reading, storage, logs })
     const measure = new LogMeasure(reading)
-    this.#sweeper = new Sweeper({
-      ...{ storage, writer, index, blocks, logs, clock, logger, keepsDeletedPayloads },
-    })
+    const writing = { logs, writer, lane: this.#lane, logger, keepsDeletedPayloads }
+    this.#sweeper = new Sweeper({ ...writing, storage, index, blocks, clock })
     this.#deletion = new Deletion({
-      ...{ node, logs, writer, measure, lane: this.#lane, keepsDeletedPayloads },
+      ...writing,
+      node,
+      measure,
       onDeleted: (log, from, to) => this.#sweeper.erase(log, from, to),
       onTrimmed: (log) => this.#sweeper.reclaim(log),
     })
     const readOne = (log: LogState, head: number) => this.#readOne(log, head)
-    this.#replication = new Replication({
-      ...{ logs, writer, lane: this.#lane, deletion: this.#deletion, logger },
-      ...{ keepsDeletedPayloads, readOne },
-    })
+    this.#replication = new Replication({ ...writing, deletion: this.#deletion, readOne })
     this.#appending = { node, logs, writer, publishIds, readOne }
     this.#queues = new QueueTable({ storage, writer, damage })
     const tail = { runs: recovered.tailRuns, bytes: recovered.tailBytes }

@@ -47,7 +47,7 @@ export class LogIndex {
     const inTail = tailFrom(log, head)
     if (inTail !== undefined) return inTail
     const row = await this.rowBefore(log, head)
-    if (row !== undefined && head < row.endHead) return from(row, head)
+    if (row !== undefined && head < row.endHead) return startingAt(row, head)
     // Between the rows and the tail nothing is missing unless a row is damaged.
     return tailFrom(log, log.tailHeads[0] ?? Infinity)
   }
@@ -85,7 +85,7 @@ export class LogIndex {
     }
     if (best === undefined) return this.find(log, log.trimmedTo + 1)
     const i = Math.max(0, lastAtMost(best.keys, sequence + 1))
-    return from(best, Math.max(best.heads[i] as number, log.trimmedTo + 1))
+    return startingAt(best, Math.max(best.heads[i] as number, log.trimmedTo + 1))
   }
 
   /** A row has been written anew: what was decoded before is outdated. */
@@ -208,7 +208,7 @@ function tailFrom(log: LogState, head: number): RunList | undefined {
   }
 }
 
-function from(runs: RunList, head: number): RunList {
+function startingAt(runs: RunList, head: number): RunList {
   const i = Math.max(0, lastAtMost(runs.heads, head))
   return i === 0
     ? runs

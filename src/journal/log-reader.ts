@@ -97,10 +97,11 @@ export class LogReader {
     endHead: number,
   ): number {
     const { keepsDeletedPayloads } = this.#options
-    const count = view?.count ?? 0
+    if (view === undefined) return this.#skipLost(page, log, head, endHead)
+    const { count } = view
     const copies = Math.min(endHead - head, page.room) * 4 < count
     let expected = head
-    for (let i = 0; view !== undefined && i < count; i++) {
+    for (let i = 0; i < count; i++) {
       if (view.logAt(i) !== log.number) continue
       const found = view.headAt(i)
       if (found < expected || found >= endHead || !view.isSound(i)) continue
@@ -117,8 +118,13 @@ export class LogReader {
       expected += 1
       if (expected === endHead) return endHead
     }
-    if (expected <= log.trimmedTo) return expected
-    this.#addDamaged(page, log, expected, endHead - 1)
+    return this.#skipLost(page, log, expected, endHead)
+  }
+
+  /** Heads that are not where they ought to be are trimmed, then the caller goes on with stubs, or damaged. */
+  #skipLost(page: Page, log: LogState, head: number, endHead: number): number {
+    if (head <= log.trimmedTo) return head
+    this.#addDamaged(page, log, head, endHead - 1)
     return endHead
   }
 

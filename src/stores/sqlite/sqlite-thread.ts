@@ -23,7 +23,7 @@ import {
 
 class SqliteThread {
   readonly #db: Connection
-  readonly #statements: Record<string, Statement<unknown[]>>
+  readonly #statements: Record<string, Statement>
 
   constructor(db: Connection, { role, synchronous }: SqliteThreadData) {
     this.#db = db
@@ -35,7 +35,7 @@ class SqliteThread {
       db.exec('CREATE TABLE IF NOT EXISTS blocks (k INTEGER PRIMARY KEY, v BLOB NOT NULL)')
       db.exec('CREATE TABLE IF NOT EXISTS rows (k BLOB PRIMARY KEY, v BLOB NOT NULL) WITHOUT ROWID')
     }
-    const prepare = (sql: string) => db.prepare(sql) as Statement<unknown[]>
+    const prepare = (sql: string) => db.prepare(sql)
     this.#statements = {
       putBlock: prepare('INSERT OR REPLACE INTO blocks VALUES (?, ?)'),
       removeBlock: prepare('DELETE FROM blocks WHERE k = ?'),
@@ -171,6 +171,6 @@ parentPort?.on('message', ({ id, request }: SqliteRequestMessage) => {
     })
     .catch((error: unknown) => {
       const reply: SqliteReplyMessage = { id, failure: toFailure(error) }
-      parentPort?.postMessage(reply)
+      parentPort?.postMessage(reply, [])
     })
 })
