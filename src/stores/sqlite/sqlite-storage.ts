@@ -39,8 +39,13 @@ export const sqliteEngine: StorageEngine = {
   files: [fileName, `${fileName}-wal`, `${fileName}-shm`],
   async open(options) {
     const storage = new SqliteStorage(options)
-    await storage.reopen()
-    return storage
+    try {
+      await storage.reopen()
+      return storage
+    } catch (error) {
+      await storage.close()
+      throw error
+    }
   },
 }
 
