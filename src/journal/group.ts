@@ -205,10 +205,10 @@ export class Group {
     this.#finishBlock()
     for (const complete of this.#sealing) complete()
     for (const staged of this.#logs.values()) {
-      const { log, ...counters } = staged
+      const { log } = staged
       staged.mustStore ||= !log.isStored && staged.head > 0
       if (!staged.mustStore) continue
-      const value = encodeLog(log, { ...counters, storedTo: this.#lastSequence })
+      const value = encodeLog(log, staged, this.#lastSequence)
       this.#rows.push([numberKey(rowKinds.log, log.number), value])
       this.#rows.push([numberKey(rowKinds.logCopy, log.number), value])
     }

@@ -288,7 +288,7 @@ export class JournalLogStore implements LogStore {
   /** The rest of what is in memory, and of what was left to do. */
   async #load(): Promise<void> {
     const { storage, damage } = this.#parts
-    await forEachRow(storage, rowKinds.queue, ([key, value]) => this.#queues.load(key, value))
+    await this.#queues.load()
     await forEachRow(storage, rowKinds.sync, ([key, value]) => {
       if (!this.#syncStates.load(value)) {
         damage.reportOther('sync_state', Buffer.from(key).toString('hex'))

@@ -69,10 +69,10 @@ const logVersion = 1
 /** What is stored about a log beside its name. */
 export type LogCounters = Pick<
   LogState,
-  'head' | 'lastSequence' | 'trimmedTo' | 'trimmedAtMs' | 'sweptTo' | 'bytes' | 'storedTo'
+  'head' | 'lastSequence' | 'trimmedTo' | 'trimmedAtMs' | 'sweptTo' | 'bytes'
 >
 
-export function encodeLog(log: LogKey, counters: LogCounters): Uint8Array {
+export function encodeLog(log: LogKey, counters: LogCounters, storedTo: number): Uint8Array {
   const { tenantId, blName, deviceId } = log.origin
   return new RowWriter(logVersion, 64 + log.topic.length)
     .text(log.topic)
@@ -85,11 +85,13 @@ export function encodeLog(log: LogKey, counters: LogCounters): Uint8Array {
     .number(counters.trimmedAtMs)
     .number(counters.sweptTo)
     .number(counters.bytes)
-    .number(counters.storedTo)
+    .number(storedTo)
     .finish()
 }
 
-export function decodeLog(value: Uint8Array): (LogKey & LogCounters) | undefined {
+export function decodeLog(
+  value: Uint8Array,
+): (LogKey & LogCounters & Pick<LogState, 'storedTo'>) | undefined {
   const row = RowReader.open(value, logVersion)
   if (row === undefined) return undefined
   return {

@@ -19,6 +19,7 @@ import {
   encodeQueueMessage,
   sequenceOfId,
 } from './queue-codec.ts'
+import { forEachRow } from './recovery.ts'
 import { keyNumber, keyPosition, numberKey, positionKey, rowKinds } from './row-keys.ts'
 
 const pageRows = 64
@@ -63,13 +64,27 @@ export class QueueTable {
     this.#options = options
   }
 
-  /** Takes in a stored row about a queue. */
-  load(key: Uint8Array, value: Uint8Array): void {
-    const number = keyNumber(key)
-    this.#nextNumber = Math.max(this.#nextNumber, number + 1)
-    const row = decodeQueue(value)
-    if (row === undefined) this.#options.damage.reportOther('queue', String(number))
-    else this.#queues.set(row.name, { ...row, number, front: 1 })
+  /** Loads what is stored. Queues stand twice; one sound row is enough. */
+  async load(): Promise<void> {
+    const { storage, damage } = this.#options
+    const damaged = new Set<number>()
+    const loaded = new Set<number>()
+    for (const kind of [rowKinds.queue, rowKinds.queueCopy]) {
+      await forEachRow(storage, kind, ([key, value]) => {
+        const number = keyNumber(key)
+        this.#nextNumber = Math.max(this.#nextNumber, number + 1)
+        if (loaded.has(number)) return
+        const row = decodeQueue(value)
+        if (row === undefined) {
+          damaged.add(number)
+          return
+        }
+        this.#queues.set(row.name, { ...row, number, front: 1 })
+        loaded.add(number)
+        damaged.delete(number)
+      })
+    }
+    for (const number of damaged) damage.reportOther('queue', String(number))
   }
 
   *states(): Iterable<QueueState> {
@@ -248,8 +263,10 @@ export class QueueTable {
       const queues = new Map<Queue, StagedQueue>()
       this.#staged = { group, queues }
       group.onSeal(() => {
-        for (const [{ number, name }, state] of queues) {
-          group.row(numberKey(rowKinds.queue, number), encodeQueue({ name, ...state }))
+        for (const [{ number, name }, { lastSequence, depth }] of queues) {
+          const value = encodeQueue({ name, lastSequence, depth })
+          group.row(numberKey(rowKinds.queue, number), value)
+          group.row(numberKey(rowKinds.queueCopy, number), value)
         }
       })
       group.onApplied(() => {

@@ -10,6 +10,8 @@ export const rowKinds = {
   log: 0x10,
   /** The same as `log`, far enough away that one damaged page does not take both. */
   logCopy: 0x70,
+  /** The same as `queue`. */
+  queueCopy: 0x71,
   index: 0x20,
   deleted: 0x30,
   erase: 0x31,
