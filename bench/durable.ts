@@ -63,7 +63,6 @@ async function runEngines({ rounds, seconds }: DurableOptions): Promise<void> {
       '8 streams of 100 messages in flight': load({ publishers: 8, batch: 100 }),
     })
     heading(`${engine}: acknowledged durable messages of 100 bytes, in process`)
-    const rates = (list: readonly StoreLoadResult[]) => list.map((r) => r.messagesPerSecond)
     const single = rates(results['one transaction per message'])
     for (const [name, list] of Object.entries(results)) {
       row(name, `${showFigure(figureOf(rates(list)))} messages/s`)
@@ -76,4 +75,8 @@ async function runEngines({ rounds, seconds }: DurableOptions): Promise<void> {
       row('', `${showFigure(figureOf(list.map((r) => r.loopDelayP99Ms)))} ms loop delay p99`)
     }
   }
+}
+
+function rates(list: readonly StoreLoadResult[]): number[] {
+  return list.map((result) => result.messagesPerSecond)
 }

@@ -1,7 +1,7 @@
 /**
  * Child of the bench `durable`: one load on a running daemon, with the client that programs use
- * (`stream`, `replay`) or with bare calls of the gRPC library (`unary`), so that the daemon and not
- * the load is what is measured.
+ * (`stream`, `replay`), with bare calls of the gRPC library (`unary`), or with frames written by hand
+ * (`frames`), which cost so little that the daemon and not the load is what is measured.
  */
 
 import { createHistogram } from 'node:perf_hooks'
@@ -9,15 +9,16 @@ import { createHistogram } from 'node:perf_hooks'
 import { Client, credentials } from '@grpc/grpc-js'
 
 import { connect } from '../src/client/index.ts'
-import { encodePublishRequest } from '../src/wire/gen/msgbus-v1.ts'
+import { encodePublishRequest, msgbusService } from '../src/wire/gen/msgbus-v1.ts'
 import { answer, childOptions } from './child.ts'
+import { runUnaryLoad } from './http2-load.ts'
 import { usageOf } from './process-usage.ts'
 
 export interface GrpcLoadOptions {
   readonly address: string
   readonly pid: number
-  readonly mode: 'unary' | 'stream' | 'fill' | 'replay'
-  /** unary: calls in flight. stream: publishers. */
+  readonly mode: 'unary' | 'frames' | 'stream' | 'fill' | 'replay'
+  /** unary, frames: calls in flight. stream: publishers. */
   readonly publishers: number
   /** stream: messages in flight per publisher. */
   readonly inFlight: number
@@ -36,13 +37,15 @@ export interface GrpcLoadResult {
   readonly p99Ms: number
 }
 
-const options = childOptions<GrpcLoadOptions>()
+const options = childOptions() as GrpcLoadOptions
 const payload = Buffer.alloc(100, 7)
 const latency = createHistogram()
+const same = (bytes: Buffer) => bytes
 
 /** Runs until the time is over; returns the number of messages done. */
 const modes: Record<GrpcLoadOptions['mode'], (seconds: number) => Promise<number>> = {
   unary,
+  frames,
   stream: async (seconds) => publish(seconds, Infinity),
   fill: async () => publish(Infinity, options.messages),
   replay,
@@ -50,15 +53,15 @@ const modes: Record<GrpcLoadOptions['mode'], (seconds: number) => Promise<number
 
 const work = modes[options.mode]
 await openIdleSubscriptions(options.idleSubscriptions ?? 0)
-if (options.mode === 'unary' || options.mode === 'stream') await work(options.seconds / 4)
+if (options.mode !== 'fill' && options.mode !== 'replay') await work(options.seconds / 4)
 latency.reset()
 const before = usageOf(options.pid)
 const startedAt = performance.now()
 const messages = await work(options.seconds)
-const seconds = (performance.now() - startedAt) / 1_000
+const elapsedSeconds = (performance.now() - startedAt) / 1_000
 const after = usageOf(options.pid)
 answer({
-  messagesPerSecond: messages / seconds,
+  messagesPerSecond: messages / elapsedSeconds,
   cpuMicrosPerMessage: ((after.cpuSeconds - before.cpuSeconds) * 1e6) / messages,
   p50Ms: latency.percentile(50) / 1e6,
   p99Ms: latency.percentile(99) / 1e6,
@@ -68,7 +71,6 @@ process.exit(0)
 async function unary(seconds: number): Promise<number> {
   const client = new Client(options.address, credentials.createInsecure())
   const request = Buffer.from(encodePublishRequest({ topic: 'bench/unary', payload }))
-  const same = (bytes: Buffer) => bytes
   const endAt = performance.now() + seconds * 1_000
   let done = 0
   await new Promise<void>((resolve, reject) => {
@@ -97,6 +99,17 @@ async function unary(seconds: number): Promise<number> {
   return done
 }
 
+/** As many calls as the daemon takes in about that time, which a first run of some tells. */
+async function frames(seconds: number): Promise<number> {
+  const { address, publishers: inFlight } = options
+  const request = encodePublishRequest({ topic: 'bench/unary', payload })
+  const load = { address, path: msgbusService.publish.path, request, inFlight }
+  const few = 2_000
+  const calls = Math.ceil((few / (await runUnaryLoad({ ...load, calls: few }))) * seconds)
+  await runUnaryLoad({ ...load, calls })
+  return calls + few
+}
+
 /** Subscriptions that never get anything, on a connection of their own. */
 async function openIdleSubscriptions(count: number): Promise<void> {
   if (count === 0) return
@@ -123,7 +136,7 @@ async function publish(seconds: number, count: number): Promise<number> {
     await publisher.close()
   }
   await Promise.all(Array.from({ length: options.publishers }, (_, index) => run(index)))
-  await bus.close()
+  bus.close()
   return sent
 }
 
@@ -134,6 +147,6 @@ async function replay(): Promise<number> {
     received += batch.length
     if (received >= options.messages) break
   }
-  await bus.close()
+  bus.close()
   return received
 }

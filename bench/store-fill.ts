@@ -16,7 +16,7 @@ export interface StoreFillOptions {
   readonly logs: number
 }
 
-const { engine, folder, messages, logs } = childOptions<StoreFillOptions>()
+const { engine, folder, messages, logs } = childOptions() as StoreFillOptions
 const store = await { lmdb: openLmdbLogStore, sqlite: openSqliteLogStore }[engine]({
   folder,
   node: { tenantId: 'tenant', blName: 'default', deviceId: 'bench' },

@@ -48,7 +48,7 @@ const openers = {
   memory: openMemoryLogStore,
 }
 
-const options = childOptions<StoreLoadOptions>()
+const options = childOptions() as StoreLoadOptions
 const folder = mkdtempSync(join(tmpdir(), 'msgbus-bench-'))
 const payload = Buffer.alloc(options.payloadBytes, 7)
 try {

@@ -58,7 +58,18 @@ export async function startDaemon(
   })
   const opening = open(config, data, logger)
   const metrics = createMetrics(bus)
-  const context: AdapterContext = { bus, logger, version, tls, metricsText: metrics.text }
+  const startedAtMs = systemClock.now()
+  const context: AdapterContext = {
+    bus,
+    logger,
+    version,
+    tls,
+    metricsText: metrics.text,
+    // Asked for by clients, who come when the adapters listen.
+    describe: () => {
+      return { storage: storage.engine, dataFolder: data, startedAtMs, listeners }
+    },
+  }
   const adapters = await startAdapters(context, loaded).catch(async (error: unknown) => {
     metrics.close()
     // A store that is taken explains a port that is taken, so its error goes first.

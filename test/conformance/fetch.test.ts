@@ -108,18 +108,8 @@ for (const [engine, open] of Object.entries(engines)) {
         const message = { payload: new Uint8Array(1), headers: new Map<string, string>() }
         await bus.publish(topics.map((n) => ({ topic: `many/${n}`, ...message })))
       }
-      // The best of a few: the machine is not ours alone.
-      const quickest = async (times: number, method: string) => {
-        let best = Infinity
-        for (let i = 0; i < times; i++) {
-          const startedAt = performance.now()
-          await client.call(method)
-          best = Math.min(best, performance.now() - startedAt)
-        }
-        return best
-      }
-      assert.ok((await quickest(5, 'Ready')) < 10)
-      assert.ok((await quickest(2, 'ListHeads')) < 2_000)
+      // How long both take is measured in bench/durable-start.ts.
+      assert.equal((await client.call('Ready')).ready, true)
       assert.equal((await client.call('ListHeads')).heads.length, 50_000)
     })
   })

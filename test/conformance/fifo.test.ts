@@ -93,7 +93,7 @@ onEveryEngine('FIFO', (fixture) => {
 
   test('84 consumers that race acknowledge each message once', async () => {
     const queue = fixture.topic()
-    const total = 100
+    const total = 1_000
     await Promise.all(range(1, total).map(async (n) => enqueue(queue, String(n))))
     const acknowledged: number[] = []
     const consume = async () => {

@@ -109,7 +109,7 @@ onEveryEngine('subscribe', (fixture) => {
 
   test('52 many publishers, several subscribers: each sees everything in order', async () => {
     const topic = fixture.topic()
-    const total = 6_000
+    const total = 20_000
     const subscribers = range(1, 5).map(() => subscribe({ topic, fromHeadId: 1 }))
     const publishers = range(1, 20).map(async () => {
       const client = fixture.daemon.bus.connect(anonymous)
@@ -226,7 +226,7 @@ for (const [engine, open] of Object.entries(engines)) {
       await fill(daemon, 'busy', 1)
       // Until it is read for the first time, grpc-js's client takes in everything.
       assert.deepEqual(headsOf([await stalled.next()]), [1])
-      const total = 20_000
+      const total = 50_000
       const filling = fill(daemon, 'busy', total - 1)
       const heads = headsOf(await reading.take(total))
       await filling
@@ -243,7 +243,7 @@ for (const [engine, open] of Object.entries(engines)) {
       await fill(daemon, 'mine', 400)
       const stream = client.stream('Subscribe', { topic: 'mine', fromHeadId: 1 })
       await stream.next()
-      await fill(daemon, 'others', 20_000)
+      await fill(daemon, 'others', 100_000)
       await fill(daemon, 'mine', 1)
       assert.deepEqual(headsOf(await stream.take(400)), range(2, 401))
     })
@@ -257,7 +257,7 @@ for (const [engine, open] of Object.entries(engines)) {
         for (const stream of streams) stream.cancel()
         await until(() => daemon.bus.status().subscriptions === 0)
       }
-      for (let i = 0; i < 8; i++) await round(500)
+      for (let i = 0; i < 20; i++) await round(500)
       const { message } = await client.call('Publish', { topic: 'quiet' })
       assert.equal(message.headId, 1)
       assert.equal(daemon.bus.counters.messagesDelivered, 0)
