@@ -40,6 +40,8 @@ export async function startDaemonUnderTest(
     [main, '--data', data, '--storage', storage, '--device-id', 'bench'].concat([
       '--listen',
       '127.0.0.1:0',
+      '--log-level',
+      'warn',
       '--http',
       '127.0.0.1:0',
     ]),
