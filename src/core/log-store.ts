@@ -220,7 +220,7 @@ export interface LogStore {
 
   /** A consistent copy, as pieces of one file, while writes go on. */
   backup(): AsyncIterable<Uint8Array>
-  /** Reads everything and checks every checksum; yields progress. */
+  /** Reads everything and checks every checksum; each step tells all that was found so far. */
   verify(): AsyncIterable<{ recordsChecked: number; damaged: DamagedRange[] }>
 
   status(): StoreStatus
