@@ -117,9 +117,9 @@ export class BlockBuilder {
     this.#words[at] = ~(this.#words[at] as number)
   }
 
-  /** Where the payload of record `i` is in the bytes `finish` gives. Valid until then. */
-  payloadStart(i: number): number {
-    return blockHeaderBytes + this.#count * entryBytes + (this.#payloads[i] as number)
+  /** Where the payload of record `i` begins in the block of `count` records that was just finished. */
+  payloadStart(i: number, count: number): number {
+    return blockHeaderBytes + count * entryBytes + (this.#payloads[i] as number)
   }
 
   /** The bytes of the block; they belong to the caller. The builder is empty afterwards. */

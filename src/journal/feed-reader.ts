@@ -185,8 +185,9 @@ class FeedWalk {
   /** What a block does not tell any more is told by the index: which heads ought to be in it. */
   async #takeLost(key: number, view?: BlockView): Promise<void> {
     const found = new Map<number, Set<number>>()
-    for (let i = 0; view !== undefined && i < view.count; i++) {
-      if (!view.isSound(i)) continue
+    const count = view?.count ?? 0
+    for (let i = 0; i < count; i++) {
+      if (view?.isSound(i) !== true) continue
       const heads = found.get(view.logAt(i)) ?? new Set()
       found.set(view.logAt(i), heads.add(view.headAt(i)))
       this.#passed(view.sequenceAt(i))

@@ -254,12 +254,10 @@ export class Group {
     const builder = this.#builder
     const { count, key } = builder
     if (count === 0) return
-    const starts = new Array<number>(count)
-    for (let i = 0; i < count; i++) starts[i] = builder.payloadStart(i)
     const bytes = builder.finish()
     for (let i = 0; i < count; i++) {
       const message = this.messages[this.#blockStart + i] as Mutable<StoredMessage>
-      const start = starts[i] as number
+      const start = builder.payloadStart(i, count)
       const { length } = message.payload
       message.payload = length === 0 ? noPayload : bytes.subarray(start, start + length)
     }

@@ -156,6 +156,7 @@ export class JournalLogStore implements LogStore {
   }
 
   append(items: readonly OutgoingMessage[]): Promise<AppendOutcome[]> {
+    if (this.#closed !== undefined) return Promise.reject(shuttingDown())
     const operation = new AppendOperation(this.#appending, items)
     this.#writer.submit(operation)
     return operation.promise

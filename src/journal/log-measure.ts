@@ -27,7 +27,8 @@ export class LogMeasure {
       let i = 0
       while (i < runs.keys.length && (runs.heads[i] as number) < end) {
         for (const view of await blocks.get(runs.keys.slice(i, i + batch))) {
-          for (let r = 0; view !== undefined && r < view.count; r++) {
+          if (view === undefined) continue
+          for (let r = 0; r < view.count; r++) {
             if (view.logAt(r) !== log.number) continue
             const found = view.headAt(r)
             const isCounted = found >= head && found < end && !log.isDead(found)

@@ -17,7 +17,7 @@ import { BlockBuilder } from './block-builder.ts'
 import { BlockView } from './block.ts'
 import type { BlockStorage } from './block-storage.ts'
 import type { GroupWriter } from './group-writer.ts'
-import type { LogIndex } from './log-index.ts'
+import type { LogIndex, RunList } from './log-index.ts'
 import type { LogState } from './log-state.ts'
 import { encodeRangeEnd } from './row-codec.ts'
 import { keyPosition, numberKey, positionKey, rowKinds } from './row-keys.ts'
@@ -32,6 +32,8 @@ const retryMs = 10_000
 const blocksPerStep = 64
 const bytesPerStep = 524_288
 const trimmedBlocksPerPass = 4_096
+
+const noRuns: RunList = { keys: [], heads: [], endHead: 0 }
 
 export interface SweeperOptions extends RewriteOptions {
   readonly storage: BlockStorage
@@ -119,10 +121,10 @@ export class Sweeper {
     const { index } = this.#options
     const { log, to } = work
     while (work.from <= to && !this.#isStopped) {
-      const runs = await index.find(log, work.from)
+      const runs = (await index.find(log, work.from)) ?? noRuns
       const keys: number[] = []
       let next = to + 1
-      for (let i = 0; runs !== undefined && i < runs.keys.length; i++) {
+      for (let i = 0; i < runs.keys.length; i++) {
         const head = runs.heads[i] as number
         if (head > to) break
         if (keys.length === blocksPerStep) {

@@ -131,14 +131,10 @@ export function durableEngineSuite(engine: DurableEngine): void {
         const trace = join(folder, 'trace')
         const program = fileURLToPath(new URL('./suite/sync-child.js', import.meta.url))
         const calls = 'trace=write,fsync,fdatasync,msync'
-        const child = spawn(
-          'strace',
-          [
-            ...['-f', '-e', calls, '-s', '32', '-o', trace, process.execPath],
-            ...[program, engine.module, engine.exportName, join(folder, 'store')],
-          ],
-          { stdio: ['ignore', 'ignore', 'inherit'] },
-        )
+        const tracing = ['-f', '-e', calls, '-s', '32', '-o', trace, process.execPath]
+        const tracee = [program, engine.module, engine.exportName, join(folder, 'store')]
+        const stdio = ['ignore', 'ignore', 'inherit'] as const
+        const child = spawn('strace', [...tracing, ...tracee], { stdio: [...stdio] })
         assert.deepEqual(await once(child, 'exit'), [0, null])
         // Per acknowledgement, what the kernel has finished since the one before.
         const parts = (await readFile(trace, 'utf8')).split('"acknowledged')
