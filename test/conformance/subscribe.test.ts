@@ -250,14 +250,17 @@ for (const [engine, open] of Object.entries(engines)) {
 
     test('58 opened and cancelled subscriptions leave nothing behind', async (t) => {
       const daemon = await daemonOf(t, { open })
-      const client = daemon.connect('msgbus.v1.MsgbusService')
       const round = async (count: number) => {
+        // The HTTP/2 library drops a connection that cancels over 1,000 streams in a burst.
+        const client = daemon.connect('msgbus.v1.MsgbusService')
         const streams = range(1, count).map(() => client.stream('Subscribe', { topic: 'quiet' }))
         await until(() => daemon.bus.status().subscriptions === count)
         for (const stream of streams) stream.cancel()
         await until(() => daemon.bus.status().subscriptions === 0)
+        client.close()
       }
       for (let i = 0; i < 20; i++) await round(500)
+      const client = daemon.connect('msgbus.v1.MsgbusService')
       const { message } = await client.call('Publish', { topic: 'quiet' })
       assert.equal(message.headId, 1)
       assert.equal(daemon.bus.counters.messagesDelivered, 0)
