@@ -104,10 +104,16 @@ function spawnMsgbusd(
     if ((t as { passed?: boolean }).passed === false)
       t.diagnostic(`msgbusd ${child.pid} ended with ${code ?? signal}: ${stderr}`)
   })
+  // A test process that leaves early takes its daemons along.
+  const killWithUs = () => void child.kill('SIGKILL')
+  process.once('exit', killWithUs)
   const output = collect(child)
   const exited = new Promise<ExitInfo>((resolve, reject) => {
     child.once('error', reject)
-    child.once('close', (code, signal) => resolve({ code, signal, ...output.text() }))
+    child.once('close', (code, signal) => {
+      process.off('exit', killWithUs)
+      resolve({ code, signal, ...output.text() })
+    })
   })
   return {
     pid: child.pid ?? 0,
