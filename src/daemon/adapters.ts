@@ -32,15 +32,12 @@ export async function startAdapters(
   const running = new Map<ProtocolName, ProtocolAdapter>()
   const skipped: string[] = []
   try {
-    for (const [name, start] of Object.entries(adapters) as [
-      ProtocolName,
-      typeof adapters.grpc,
-    ][]) {
+    for (const name of Object.keys(adapters) as ProtocolName[]) {
       const { listen } = config.protocols[name]
       if (listen.length === 0) continue
       const origin = originOf(`protocols.${name}.listen`)
       try {
-        running.set(name, await start(context, config.protocols, listen))
+        running.set(name, await adapters[name](context, config.protocols))
       } catch (error) {
         const where = listen.map(formatListenAddress).join(', ')
         const isTaken = isAddressInUse(error)
@@ -69,8 +66,9 @@ export async function startAdapters(
 }
 
 function noWayIn(skipped: readonly string[]): StartError {
-  if (skipped.length === 0)
-    return new StartError('every listener is off; nobody could use this daemon')
+  if (skipped.length === 0) {
+    return new StartError('no listener takes messages; give --listen an address')
+  }
   return new StartError(
     `another program, perhaps another msgbusd, listens already: ${skipped.join(', ')}; choose other addresses with --listen and --http`,
   )

@@ -57,6 +57,8 @@ export async function startDaemon(
     deleteBeyondHead: storage.deleteBeyondHead,
   })
   const opening = open(config, data, logger)
+  // It may fail before anybody waits for it; whoever does hears of it all the same.
+  opening.catch(() => undefined)
   const metrics = createMetrics(bus)
   const startedAtMs = systemClock.now()
   const context: AdapterContext = {

@@ -4,7 +4,6 @@
  */
 
 import { z } from 'zod'
-import type { ListenAddress } from '../net/address.ts'
 import { listenSetting } from '../net/listen-setting.ts'
 import type { AdapterContext, ProtocolAdapter } from '../protocols/adapter.ts'
 import { grpcSettings, startGrpcAdapter } from '../protocols/grpc/index.ts'
@@ -24,17 +23,12 @@ type ProtocolsConfig = z.output<typeof protocolsSchema>
 /** Protocols with an adapter. */
 export type ProtocolName = 'grpc' | 'http'
 
-/** Starts one adapter on the addresses given, which may be fewer than configured. */
-export type StartAdapter = (
-  context: AdapterContext,
-  config: ProtocolsConfig,
-  listen: readonly ListenAddress[],
-) => Promise<ProtocolAdapter>
+type StartAdapter = (context: AdapterContext, config: ProtocolsConfig) => Promise<ProtocolAdapter>
 
 /** In the order in which they start. */
 export const adapters: Readonly<Record<ProtocolName, StartAdapter>> = {
-  grpc: (context, config, listen) => startGrpcAdapter(context, { ...config.grpc, listen }),
-  http: (context, config, listen) => startHttpAdapter(context, { ...config.http, listen }),
+  grpc: (context, config) => startGrpcAdapter(context, config.grpc),
+  http: (context, config) => startHttpAdapter(context, config.http),
 }
 
 /** A daemon that serves nothing else is of no use to anybody. */

@@ -101,3 +101,21 @@ test('told to stop while it opens, it waits for the store only to close it', asy
   assert.equal(existsSync(join(data, 'ready.json')), false)
   await assert.rejects(opened[0]?.append([]) ?? assert.fail(), { reason: 'shutting_down' })
 })
+
+test('a store that is refused at once is no loose end, whether the adapters start or not', async (t) => {
+  const env = { MSGBUS_HTTP: 'off', MSGBUS_DATA: temporaryFolder(t) }
+  const start = (listen: string) => {
+    const loaded = loadConfig({ flags: new Map(), env: { ...env, MSGBUS_LISTEN: listen } })
+    return startDaemon(loaded, silentLogger, refuseAtOnce)
+  }
+  const daemon = await start('127.0.0.1:0')
+  cleanUp(t, () => daemon.stop())
+  await assert.rejects(daemon.ready, /in use by process 1/)
+  // The port is taken now, too; what explains both goes first.
+  await assert.rejects(start(daemon.listeners[0]?.address ?? ''), /in use by process 1/)
+  await assert.rejects(start('off'), /in use by process 1/)
+})
+
+function refuseAtOnce(): Promise<LogStore> {
+  return Promise.reject(new StartError('in use by process 1'))
+}
