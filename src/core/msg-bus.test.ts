@@ -187,7 +187,10 @@ describe('subscriptions', () => {
     await reader.caughtUp()
     assert.equal(reader.seen.length, 4)
     const positions = reader.deliveries.map(({ position }) => position ?? Number.NaN)
-    assert.deepEqual(positions, positions.toSorted((a, b) => a - b))
+    assert.deepEqual(
+      positions,
+      positions.toSorted((a, b) => a - b),
+    )
     assert.equal(positions.at(-1), store.lastSequence)
   })
 
