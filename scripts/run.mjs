@@ -136,6 +136,8 @@ const testArgs = (words) => [
   '--enable-source-maps',
   '--test',
   '--test-concurrency=2',
+  // A test that hangs fails instead of holding up the run.
+  '--test-timeout=300000',
   ...testFiles(words),
 ]
 
