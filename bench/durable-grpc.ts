@@ -8,13 +8,21 @@ import type { GrpcLoadOptions, GrpcLoadResult } from './grpc-load.ts'
 
 const replayed = 500_000
 
+interface GrpcResult extends GrpcLoadResult {
+  /** How late the loop of the daemon was, at the 99th percentile. */
+  readonly loopDelayP99Ms: number
+}
+
 export async function runGrpc({ rounds, seconds }: DurableOptions): Promise<void> {
   for (const engine of ['lmdb', 'sqlite'] as const) {
     const withDaemon =
-      (measure: (daemon: DaemonUnderTest) => Promise<GrpcLoadResult>) => async () => {
+      (measure: (daemon: DaemonUnderTest) => Promise<GrpcLoadResult>) =>
+      async (): Promise<GrpcResult> => {
         const daemon = await startDaemonUnderTest(engine)
         try {
-          return await measure(daemon)
+          await loopDelayP99Ms(daemon)
+          const result = await measure(daemon)
+          return { ...result, loopDelayP99Ms: await loopDelayP99Ms(daemon) }
         } finally {
           await daemon.stop()
         }
@@ -49,10 +57,17 @@ export async function runGrpc({ rounds, seconds }: DurableOptions): Promise<void
     for (const [name, list] of Object.entries(results)) {
       row(name, `${showFigure(figureOf(list.map((r) => r.messagesPerSecond)))} messages/s`)
       row('', `${showFigure(figureOf(list.map((r) => r.cpuMicrosPerMessage)))} CPU µs/message`)
+      row('', `${showFigure(figureOf(list.map((r) => r.loopDelayP99Ms)))} ms loop delay p99`)
       if (list.some(({ p50Ms }) => p50Ms > 0)) {
         row('', `${showFigure(figureOf(list.map((r) => r.p50Ms)))} ms p50`)
         row('', `${showFigure(figureOf(list.map((r) => r.p99Ms)))} ms p99`)
       }
     }
   }
+}
+
+/** Since the last call. */
+async function loopDelayP99Ms({ http }: DaemonUnderTest): Promise<number> {
+  const text = await (await fetch(`${http}/metrics`)).text()
+  return 1_000 * Number(/^nodejs_eventloop_lag_p99_seconds (.*)$/m.exec(text)?.[1])
 }
