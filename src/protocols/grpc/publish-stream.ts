@@ -6,7 +6,7 @@
 
 import type { BusClient } from '../../core/bus-client.ts'
 import type { AppendOutcome } from '../../core/log-store.ts'
-import { BusError } from '../../model/errors.ts'
+import { BusError, toBusError } from '../../model/errors.ts'
 import type { OutgoingMessage } from '../../model/message.ts'
 import {
   encodePublishStreamResponse,
@@ -39,6 +39,8 @@ export class PublishStream {
   #isPaused = false
   /** No more batches come: the client is done, or the daemon stops. */
   #ending: 'no' | 'done' | 'stopped' = 'no'
+  /** Why it stopped, if that is not that the daemon stops. */
+  #failure: BusError | undefined
 
   constructor(
     client: BusClient,
@@ -72,19 +74,30 @@ export class PublishStream {
     this.#inFlightBytes += bytes
     this.#client.publish(messages).then(
       (outcomes) => this.#answer(batch, request, outcomes.map(toResult)),
-      (error: unknown) => {
-        const refusal = toRefusal(error)
-        this.#answer(
-          batch,
-          request,
-          messages.map(() => ({ refusal })),
-        )
-      },
+      (error: unknown) => this.#refuse(batch, request, error),
     )
     if (this.#hasEnough()) {
       this.#isPaused = true
       this.#requests.pause()
     }
+  }
+
+  #refuse(batch: Batch, request: PublishStreamRequest, error: unknown): void {
+    const failure = toBusError(error)
+    if (failure.code !== 'unavailable') {
+      const refusal = toRefusal(failure)
+      this.#answer(
+        batch,
+        request,
+        request.messages.map(() => ({ refusal })),
+      )
+      return
+    }
+    // The client will send it again. Were the batches behind it taken, should the store open at this
+    // very moment, they would stand before it.
+    this.#inFlight.splice(this.#inFlight.indexOf(batch), 1)
+    this.#failure ??= failure
+    this.#endAfterAnswers('stopped')
   }
 
   #answer(
@@ -119,14 +132,13 @@ export class PublishStream {
   }
 
   #endAfterAnswers(how: 'done' | 'stopped'): void {
-    if (this.#ending === 'stopped') return
-    this.#ending = how
+    if (this.#ending !== 'stopped') this.#ending = how
     this.#endWhenAnswered()
   }
 
   #endWhenAnswered(): void {
     if (this.#inFlight.length > 0) return
-    if (this.#ending === 'stopped') this.#responses.fail(stoppingError())
+    if (this.#ending === 'stopped') this.#responses.fail(this.#failure ?? stoppingError())
     else this.#responses.finish()
   }
 }
