@@ -5,7 +5,6 @@ import { test } from 'node:test'
 import type { BusClient } from '../../core/bus-client.ts'
 import { BusError } from '../../model/errors.ts'
 import type { PublishStreamRequest } from '../../wire/gen/msgbus-v2.ts'
-import type { RequestStream } from './calls.ts'
 import { PublishStream } from './publish-stream.ts'
 import type { ResponseStream } from './response-stream.ts'
 
@@ -38,7 +37,7 @@ test('what comes behind a batch that came too early is not stored before it', as
   // Each has what the stream uses of it.
   new PublishStream(
     client as BusClient,
-    requests as unknown as RequestStream<PublishStreamRequest>,
+    requests,
     responses as unknown as ResponseStream,
   ).start()
   const send = (topic: string) => {
