@@ -35,11 +35,7 @@ test('what comes behind a batch that came too early is not stored before it', as
     finish: () => undefined,
   }
   // Each has what the stream uses of it.
-  new PublishStream(
-    client as BusClient,
-    requests,
-    responses as unknown as ResponseStream,
-  ).start()
+  new PublishStream(client as BusClient, requests, responses as unknown as ResponseStream).start()
   const send = (topic: string) => {
     const message = { topic, payload: new Uint8Array(0), headers: new Map(), publishId: '' }
     onData?.({ batchId: 1, messages: [message] })
