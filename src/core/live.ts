@@ -1,0 +1,240 @@
+/**
+ * What passes through the bus without being stored: direct messages, broadcasts to names, live
+ * publications, calls. The shapes are those of the fast path (architecture 6): bytes are handed on as
+ * `bytes, start, end` and are borrowed for the call, nothing is allocated per message, and whoever
+ * keeps bytes copies them. That is why arguments stand in a row here instead of in objects.
+ */
+
+import type { BusError } from '../model/errors.ts'
+import type { Headers, StoredMessage } from '../model/message.ts'
+import type { LevelFilter } from '../model/level-filter.ts'
+import type { TextFilter } from '../model/text-filter.ts'
+
+/**
+ * What became of a direct message. `sent`: handed to the client. `unknown`: nobody has that name.
+ * `denied`: a rule forbids it. `full`: the receiver has no room and does not make senders wait.
+ */
+export type SendOutcome = 'sent' | 'unknown' | 'denied' | 'full'
+
+/** Whoever a frame comes from, as receivers are told. */
+export interface Sender {
+  /** Full name; empty for a client without one. */
+  readonly name: string
+  /** The name in UTF-8. */
+  readonly nameBytes: Uint8Array
+}
+
+/** A topic somebody published on or subscribed to, in both of its forms. */
+export interface TopicText {
+  readonly name: string
+  /** The name in UTF-8. */
+  readonly bytes: Uint8Array
+}
+
+/**
+ * A publication on its way to receivers. One object is reused for many of them: it and its bytes are
+ * valid during the call only.
+ */
+export interface Publication {
+  readonly topic: TopicText
+  readonly sender: Sender
+  /** The payload is `bytes[start..end)`. */
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly end: number
+  readonly headers: Headers
+  /** The publisher asked for delivery without delay. */
+  readonly realtime: boolean
+  /** Place in the commit order; 0 when the publication is not stored. */
+  readonly sequence: number
+  /** The publication as a message of its own that may be kept; made once, however many ask. */
+  toMessage(): StoredMessage
+}
+
+/**
+ * Where the bus puts what is for a client. An adapter's session implements it. It takes everything it
+ * is given; when that becomes too much it says so with `LiveOperations.congested`, and the bus stops
+ * those who feed it.
+ */
+export interface Inbox {
+  /** A direct message to this client alone. */
+  message(sender: Sender, bytes: Uint8Array, start: number, end: number, realtime: boolean): void
+  /** A message to all whose name matches a mask; this client is one of them. */
+  broadcast(sender: Sender, bytes: Uint8Array, start: number, end: number, realtime: boolean): void
+  /** A publication that a filter of this client matches; once, however many match. */
+  publication(publication: Publication): void
+  /** Stop reading from this client: somebody it feeds has no room. */
+  pause(): void
+  /** Go on reading. */
+  resume(): void
+  /** The bus ends this client (replaced, primary gone, shutdown, too slow); nothing follows. */
+  end(error: BusError): void
+}
+
+/** How a client joins the bus. */
+export interface JoinOptions {
+  /**
+   * Unique over all protocols, compared byte for byte; 1 to `limits.clientNameBytes` bytes. Absent or
+   * empty: the client can send but not be addressed. A name `a%%x` is a secondary of `a`, which must
+   * be there, and ends with it.
+   */
+  readonly name?: string | undefined
+  /** Takes the name over: the client that has it is ended. Never for a secondary. */
+  readonly replace?: boolean | undefined
+  readonly inbox?: Inbox | undefined
+  /** `grpc`, `busrt`, `in-process` … */
+  readonly protocol: string
+  /** Finer than the protocol where people are shown it: `local_ipc`, `tcp`, `websocket`, `internal`. */
+  readonly transport?: string | undefined
+  /** `ip:port` of the other side; undefined where there is none. */
+  readonly source?: string | undefined
+  /** Address text of the listener it came by. */
+  readonly listener?: string | undefined
+}
+
+/** The part of a client handle that moves what is not stored. */
+export interface LiveOperations extends Sender {
+  /** Frames and bytes this client gave to the bus and got from it; adapters count, the bus shows. */
+  receivedFrames: number
+  receivedBytes: number
+  sentFrames: number
+  sentBytes: number
+
+  /**
+   * Sends to the client whose full name is the UTF-8 in `bytes[nameStart..nameEnd)`; the payload is
+   * `bytes[start..end)`. The sender may be its own target.
+   */
+  send(
+    bytes: Uint8Array,
+    nameStart: number,
+    nameEnd: number,
+    start: number,
+    end: number,
+    realtime: boolean,
+  ): SendOutcome
+
+  /**
+   * To every client whose full name matches, the sender included. Returns how many took it.
+   * @param mask chunks separated by `.`; `?` is one chunk, a `*` the rest, at least one
+   * @throws BusError `permission_denied`
+   */
+  broadcast(mask: string, bytes: Uint8Array, start: number, end: number, realtime: boolean): number
+
+  /**
+   * Publishes without acknowledgement on the topic whose name is the UTF-8 in
+   * `bytes[topicStart..topicEnd)`. Not stored, unless a topic rule says `always`: then it is handed to
+   * the store, and reaches subscribers after its commit. Refusals are counted, not told.
+   * @param only deliver to the client of this name and to its secondaries, and never store; absent: to all
+   */
+  publish(
+    bytes: Uint8Array,
+    topicStart: number,
+    topicEnd: number,
+    start: number,
+    end: number,
+    realtime: boolean,
+    only?: string,
+  ): void
+
+  /** @throws BusError `permission_denied`, `resource_exhausted` (subscriptions per client) */
+  subscribe(filter: LiveFilter): void
+  /** By the same kind and text; false when there was none. */
+  unsubscribe(filter: LiveFilter): boolean
+  /** No publication whose topic matches is delivered to this client, whatever its subscriptions. */
+  exclude(filter: LevelFilter): void
+  unexclude(filter: LevelFilter): boolean
+
+  /** The inbox has no room (true), or has room again (false). While true, senders to it are paused. */
+  congested(isCongested: boolean): void
+}
+
+/** What a live subscription matches by; each protocol keeps its own kind (architecture 5). */
+export type LiveFilter = LevelFilter | TextFilter
+
+/** A client as listings show it. */
+export interface ClientInfo {
+  /** Unique in the life of the daemon. */
+  readonly id: number
+  /** Empty: it has none. */
+  readonly name: string
+  readonly user: string
+  readonly protocol: string
+  readonly transport: string
+  readonly source: string | undefined
+  readonly listener: string | undefined
+  readonly connectedAtMs: number
+  readonly receivedFrames: number
+  readonly receivedBytes: number
+  readonly sentFrames: number
+  readonly sentBytes: number
+  /** Live filters and log subscriptions. */
+  readonly subscriptions: number
+  /** 1 and its secondaries; secondaries themselves have 1. */
+  readonly instances: number
+  /** Waiting for it to read. */
+  readonly queuedBytes: number
+  /** It makes those who feed it wait. */
+  readonly congested: boolean
+}
+
+/** Somebody with a name came or went. Told after the fact, in order. */
+export interface PresenceEvent {
+  readonly kind: 'joined' | 'left' | 'replaced'
+  readonly name: string
+  /** It is the secondary of another. */
+  readonly secondary: boolean
+  readonly protocol: string
+  /** Why it left; undefined when it simply closed. */
+  readonly reason: BusError | undefined
+}
+
+/** One call of a procedure, as its callee sees it. */
+export interface Invocation {
+  readonly procedure: string
+  /** Belongs to the callee. */
+  readonly payload: Uint8Array
+  readonly headers: Headers
+  /** Name of the caller; empty when it has none. */
+  readonly caller: string
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal: AbortSignal
+}
+
+export interface CallResult {
+  readonly payload: Uint8Array
+  readonly headers: Headers
+}
+
+export type CallHandler = (invocation: Invocation) => Promise<CallResult>
+
+export interface CallOptions {
+  readonly procedure: string
+  readonly payload: Uint8Array
+  readonly headers: Headers
+  /** Default and most: `limits.callTimeoutMs`. */
+  readonly timeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Procedures of all protocols, in one registry keyed by the procedure's name (spec/wamp 13.7). */
+export interface CallOperations {
+  /**
+   * @throws BusError `already_exists/procedure_taken`, `permission_denied`, `invalid_argument`
+   */
+  register(procedure: string, handler: CallHandler): { close(): void }
+  /**
+   * Rejects with `unimplemented/no_such_procedure`, `deadline_exceeded/timed_out`, `cancelled`,
+   * `unavailable/callee_gone`, `resource_exhausted` (calls in flight), or what the callee failed with;
+   * an error of the application itself is `unknown/application_error`, a `CallError`.
+   */
+  call(options: CallOptions): Promise<CallResult>
+}
+
+/**
+ * Serves all procedures that begin with `prefix` and that nobody registered: how an adapter lets its
+ * own kind of callee be called from everywhere.
+ */
+export interface CallBridge {
+  readonly prefix: string
+  call(invocation: Invocation): Promise<CallResult>
+}
