@@ -40,6 +40,8 @@ export interface NewMessage {
   readonly createdAtMs: number
   readonly deleted: boolean
   readonly publishId?: string | undefined
+  /** For those who are told of the commit; not stored. */
+  readonly realtime?: boolean | undefined
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
@@ -157,7 +159,18 @@ export class Group {
       staged.runHeads.push(headId)
     }
     const { topic, origin } = log
-    const stored = { topic, origin, id, headId, sequence, payload, headers, createdAtMs, deleted }
+    const stored: Mutable<StoredMessage> = {
+      topic,
+      origin,
+      id,
+      headId,
+      sequence,
+      payload,
+      headers,
+      createdAtMs,
+      deleted,
+    }
+    if (message.realtime === true) stored.realtime = true
     // The headers are the caller's, and a map can be changed.
     if (headers.size > 0) stored.headers = new Map(headers)
     this.messages.push(stored)

@@ -31,6 +31,11 @@ export interface StoredMessage extends LogKey {
   readonly headers: Headers
   readonly createdAtMs: number
   readonly deleted: boolean
+  /**
+   * As its publisher asked (`OutgoingMessage.realtime`). It is not stored: only what `onCommit` and the
+   * outcome of an append report has it.
+   */
+  readonly realtime?: boolean | undefined
 }
 
 /** What a publisher gives; the rest is stamped by the bus. */
@@ -43,6 +48,13 @@ export interface OutgoingMessage {
    * stored, stores nothing and returns the first message.
    */
   readonly publishId?: string | undefined
+  /**
+   * It came by a protocol whose acknowledged publications are history: kept as long as
+   * `storage.history` says, not until somebody deletes it (architecture 4).
+   */
+  readonly history?: boolean | undefined
+  /** A hint for live delivery: without delay, rather than in larger writes. */
+  readonly realtime?: boolean | undefined
 }
 
 /** Delete markers of a node are the messages of this topic (spec/msgbus-v1 3.3). */

@@ -276,18 +276,12 @@ class MemoryLogStore implements LogStore {
   /** Stores a message of our own. */
   #addNew(
     log: MemoryLog,
-    { payload, headers }: Pick<OutgoingMessage, 'payload' | 'headers'>,
+    { payload, headers, realtime }: Pick<OutgoingMessage, 'payload' | 'headers' | 'realtime'>,
     createdAtMs: number,
   ): StoredMessage {
     const headId = log.head + 1
-    return this.#add(log, {
-      id: randomUUID(),
-      headId,
-      payload,
-      headers,
-      createdAtMs,
-      deleted: false,
-    })
+    const content = { id: randomUUID(), headId, payload, headers, createdAtMs, deleted: false }
+    return this.#add(log, content, realtime)
   }
 
   #replicate(item: Omit<StoredMessage, 'sequence'>): ReplicateOutcome {
@@ -348,7 +342,11 @@ class MemoryLogStore implements LogStore {
   }
 
   /** Stores the next message of a log, as a copy: the caller's buffers stay the caller's. */
-  #add(log: MemoryLog, item: Omit<StoredMessage, 'sequence' | keyof LogKey>): StoredMessage {
+  #add(
+    log: MemoryLog,
+    item: Omit<StoredMessage, 'sequence' | 'realtime' | keyof LogKey>,
+    realtime?: boolean,
+  ): StoredMessage {
     this.#lastSequence += 1
     const { id, headId, createdAtMs, deleted } = item
     const { topic, origin } = log.key
@@ -365,8 +363,9 @@ class MemoryLogStore implements LogStore {
       createdAtMs,
       deleted,
     })
-    this.#batch.push(message)
-    return message
+    const reported = realtime === true ? { ...message, realtime } : message
+    this.#batch.push(reported)
+    return reported
   }
 
   #find(log: LogKey): MemoryLog | undefined {

@@ -12,6 +12,7 @@ import {
   publish,
   readFeed,
   readLog,
+  replica,
   storedIn,
   textOf,
 } from './messages.ts'
@@ -283,6 +284,32 @@ export function appendSuite(context: SuiteContext): void {
       for (const topic of ['t0', 't1', 't2']) {
         const expected = all.filter((message) => message.topic === topic)
         assert.deepEqual((await readLog(open, own(topic))).map(plain), expected.map(plain))
+      }
+    })
+  })
+
+  storeTest(context, 'a wish for real time is told with the commit, and not stored', async (f) => {
+    const realtime = true
+    const [first, second] = await f.store.append([
+      outgoing('t', 'soon', { realtime, publishId: 'p' }),
+      outgoing('t', 'whenever'),
+    ])
+    assert.equal(storedIn(first).realtime, true)
+    assert.equal(storedIn(second).realtime, undefined)
+    assert.deepEqual(
+      f.committed.map((message) => message.realtime),
+      [true, undefined],
+    )
+    // Whoever repeats a publish has nothing delivered, and gets what was stored.
+    const [repeated] = await f.store.append([outgoing('t', 'soon', { realtime, publishId: 'p' })])
+    assert.ok(repeated?.kind === 'duplicate')
+    assert.equal(repeated.message.realtime, undefined)
+    const replicated = { ...replica('t', 1), realtime }
+    await f.store.replicate([replicated])
+    assert.equal(f.committed.at(-1)?.realtime, undefined)
+    await f.holds(async (store) => {
+      for (const message of [...(await readLog(store, own('t'))), ...(await readFeed(store))]) {
+        assert.equal(message.realtime, undefined)
       }
     })
   })
