@@ -1,24 +1,19 @@
 /**
  * Looks at a file before LMDB does: the library maps whatever it is given, and reading something
- * else, or a file that was cut short, ends the process instead of the open. What is checked is at the begin
- * of the two meta pages (`MDB_meta` of LMDB 1.0, data version 2, behind a page header of 24 bytes).
+ * else, or a file that was cut short, ends the process instead of the open.
+ *
+ * A file that reaches to the last page its snapshot knows is long enough, which is nearly always so
+ * and costs a few small reads. A shorter one can be whole: pages that a transaction took at the end
+ * and gave back before its commit are counted, but were never written. So it is refused only when a
+ * page in use is behind its end.
  */
 
 import { open } from 'node:fs/promises'
 import type { Durability } from '../../core/log-store.ts'
 import { errorCode } from '../../journal/storage-errors.ts'
 import { BusError } from '../../model/errors.ts'
-
-const magic = 0xbeefc0de
-const offsets = { magic: 24, pageBytes: 48, lastPage: 144, transaction: 152 } as const
-const metaBytes = 160
-const maxPageBytes = 65_536
-
-interface Meta {
-  readonly pageBytes: number
-  readonly lastPage: number
-  readonly transaction: bigint
-}
+import { pickMeta, readBootId, readFirstMeta, readMetas } from './lmdb-meta.ts'
+import { damaged, hasPagesInUse, type LmdbFile } from './lmdb-pages.ts'
 
 /**
  * A missing or empty file is fine.
@@ -36,37 +31,35 @@ export async function checkLmdbFile(path: string, durability: Durability): Promi
   }
   try {
     const { size } = await file.stat()
-    if (size === 0) return
-    const first = Buffer.alloc(metaBytes)
-    await file.read(first, 0, metaBytes, 0)
-    const meta = parseMeta(first)
-    const second = Buffer.alloc(metaBytes)
-    if (meta !== undefined) await file.read(second, 0, metaBytes, meta.pageBytes)
-    const other = parseMeta(second)
-    if (meta === undefined || other === undefined) {
-      const text = `${path} is not a database of the engine lmdb`
-      throw new BusError('failed_precondition', 'foreign_data', text)
-    }
-    // Without syncs the newest page may tell of bytes that a power cut took; LMDB knows then.
-    const isNewest = meta.transaction > other.transaction === (durability === 'disk')
-    const expected = ((isNewest ? meta : other).lastPage + 1) * meta.pageBytes
-    if (size >= expected) return
-    const text =
-      `${path} was cut short: it has ${size} bytes and should have ${expected}; ` +
-      'restore a backup, or move it away to begin anew'
-    throw new BusError('data_loss', 'damaged_store', text)
+    if (size > 0) await checkPages({ file, path, bytes: size }, durability)
   } finally {
     await file.close()
   }
 }
 
-function parseMeta(page: Buffer): Meta | undefined {
-  const pageBytes = page.readUInt32LE(offsets.pageBytes)
-  const isPageSize = pageBytes >= 512 && pageBytes <= maxPageBytes
-  if (page.readUInt32LE(offsets.magic) !== magic || !isPageSize) return undefined
-  return {
-    pageBytes,
-    lastPage: Number(page.readBigUInt64LE(offsets.lastPage)),
-    transaction: page.readBigUInt64LE(offsets.transaction),
-  }
+async function checkPages(opened: LmdbFile, durability: Durability): Promise<void> {
+  const { file, path, bytes } = opened
+  const first = await readFirstMeta(file)
+  if (first === undefined) throw foreign(path)
+  const metaPagesBytes = 2 * first.pageBytes
+  if (bytes < metaPagesBytes) throw cutShort(opened, metaPagesBytes)
+  const metas = await readMetas(file, first)
+  if (metas === undefined) throw foreign(path)
+  const meta = pickMeta(metas, durability, await readBootId())
+  if (meta.pageBytes !== first.pageBytes) throw damaged(path, 'its meta pages do not agree')
+  const bytesToLastPage = (meta.lastPage + 1) * meta.pageBytes
+  if (bytes >= bytesToLastPage || (await hasPagesInUse(opened, meta))) return
+  throw cutShort(opened, bytesToLastPage)
+}
+
+function foreign(path: string): BusError {
+  const text = `${path} is not a database of the engine lmdb`
+  return new BusError('failed_precondition', 'foreign_data', text)
+}
+
+function cutShort({ path, bytes }: LmdbFile, expected: number): BusError {
+  const text =
+    `${path} was cut short: it has ${bytes} bytes and should have ${expected}; ` +
+    'restore a backup, or move it away to begin anew'
+  return new BusError('data_loss', 'damaged_store', text)
 }

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { LogStore, QueueSettlement } from '../../core/log-store.ts'
 import { noHeaders } from '../../model/message.ts'
 import type { OutgoingQueueMessage } from '../../model/queue-message.ts'
-import { bytesOf, contentOf, numbers, own, plainQueueMessage, textOf } from './messages.ts'
+import { bytesOf, contentOf, numbers, own, plainQueueMessage, publish, textOf } from './messages.ts'
 import { foreignNode, ownNode, storeTest, type SuiteContext } from './store-fixture.ts'
 
 const nobody = { tenantId: '', blName: '', deviceId: '' }
@@ -107,6 +107,18 @@ export function queueSuite(context: SuiteContext): void {
     const [a, b, c] = await enqueue(f.store, ['a', 'b', 'c'])
     assert.deepEqual(await settle(f.store, 'remove', true, [a, b, a, c]), [true, true, false, true])
     assert.deepEqual(await texts(f.store), [])
+  })
+
+  storeTest(context, 'a large message is counted and removed in one call', async (f) => {
+    const [id] = await enqueue(f.store, ['x'.repeat(100_000)])
+    await publish(f.store, 't', ['after'])
+    // A commit that writes a large value and takes it back leaves unusual files behind.
+    const attempt = { ...settlement('q', id), action: 'attempt' } as const
+    assert.deepEqual(await f.store.settleQueue([attempt, settlement('q', id)]), [true, true])
+    await f.holds(async (store) => {
+      assert.deepEqual(await texts(store), [])
+      assert.equal(store.head(own('t')), 1)
+    })
   })
 
   storeTest(context, 'sequences are never used again', async (f) => {
