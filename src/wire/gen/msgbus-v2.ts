@@ -50,6 +50,15 @@ export interface PublishStreamRequest {
   readonly batchId: number
   /** At most 10,000. */
   readonly messages: readonly OutgoingMessage[]
+  /**
+   * Do not store, and do not answer: subscribers that keep up get the messages at once. What is refused
+   * is counted and not told; publish ids mean nothing. A topic rule `store: always` stores it all the same.
+   */
+  readonly live: boolean
+  /** With `live`: deliver without delay. */
+  readonly realtime: boolean
+  /** See ClientService; empty: a client without a name. */
+  readonly from: string
 }
 
 export interface PublishStreamResponse {
@@ -161,6 +170,236 @@ export interface LogInfo {
   /** Encoded size of what is kept, in bytes. */
   readonly storedBytes: number
   readonly lastSequence: number
+}
+
+export interface SendRequest {
+  /** Full name of the receiver; the sender may be its own. */
+  readonly target: string
+  readonly payload: Uint8Array
+  /** Deliver without delay. */
+  readonly realtime: boolean
+  readonly from: string
+}
+
+export type SendResponse = Readonly<Record<never, never>>
+
+export interface BroadcastRequest {
+  /** Chunks separated by `.`; `?` is one chunk, a `*` the rest, at least one. */
+  readonly mask: string
+  readonly payload: Uint8Array
+  /** Deliver without delay. */
+  readonly realtime: boolean
+  readonly from: string
+}
+
+export interface BroadcastResponse {
+  /** The sender included, when its name matches. */
+  readonly receivers: number
+}
+
+export interface CallRequest {
+  readonly procedure: string
+  readonly payload: Uint8Array
+  readonly headers: ReadonlyMap<string, string>
+  /**
+   * Milliseconds the callee has; 0, and at most: the limit of the daemon. A deadline of the call itself
+   * holds as well.
+   */
+  readonly timeoutMs: number
+  readonly from: string
+}
+
+export interface CallResponse {
+  readonly outcome:
+    | { readonly case: 'result'; readonly value: CallResult }
+    | { readonly case: 'failure'; readonly value: CallFailure }
+    | undefined
+}
+
+export interface CallResult {
+  readonly payload: Uint8Array
+  readonly headers: ReadonlyMap<string, string>
+}
+
+/** An error of the application, in its own words; the bus passes it on as it is. */
+export interface CallFailure {
+  /** What callers branch on. */
+  readonly name: string
+  /** For people; empty: the name says it. */
+  readonly message: string
+  readonly payload: Uint8Array
+  readonly headers: ReadonlyMap<string, string>
+}
+
+export interface RegisterRequest {
+  /** In the first request, and only there. */
+  readonly registration: Registration | undefined
+  readonly answers: readonly CallAnswer[]
+  /** Withdraws the procedures; the stream ends once everything that is in flight is answered. */
+  readonly withdraw: boolean
+}
+
+export interface Registration {
+  /** 1 to 1,000. */
+  readonly procedures: readonly string[]
+}
+
+export interface CallAnswer {
+  /** Of the invocation. An answer to one that was cancelled, or that there never was, is ignored. */
+  readonly id: number
+  readonly outcome:
+    | { readonly case: 'result'; readonly value: CallResult }
+    | { readonly case: 'failure'; readonly value: CallFailure }
+    /** The caller gets this as the status of its call. */
+    | { readonly case: 'refusal'; readonly value: Refusal }
+    | undefined
+}
+
+export interface RegisterResponse {
+  /** In the first response, and only there. */
+  readonly registered: Registered | undefined
+  readonly invocations: readonly Invocation[]
+  readonly cancellations: readonly Cancellation[]
+}
+
+export type Registered = Readonly<Record<never, never>>
+
+export interface Invocation {
+  /** Unique within the stream, from 1. */
+  readonly id: number
+  readonly procedure: string
+  readonly payload: Uint8Array
+  readonly headers: ReadonlyMap<string, string>
+  /** Name of the caller; empty when it has none. */
+  readonly caller: string
+}
+
+/** Nobody waits for the answer any more. */
+export interface Cancellation {
+  readonly id: number
+}
+
+export interface JoinRequest {
+  /** In the first request, and only there. */
+  readonly joining: Joining | undefined
+  /** Sent in this order. At most 10,000. */
+  readonly messages: readonly Dispatch[]
+  /** Chosen by the client and returned with the outcomes; 0: no answer. */
+  readonly batchId: number
+}
+
+export interface Joining {
+  /**
+   * Unique over all protocols. `a%%b` is a secondary of `a`, which must be there, and ends with it.
+   * Empty: nobody can send to it; for presence, and for sending in order.
+   */
+  readonly name: string
+  /** Take the name over: the client that has it is ended. Never for a secondary. */
+  readonly replace: boolean
+  /** Tell who comes and goes, of the names that match this mask; empty: nobody, `*`: all. */
+  readonly presence: string
+}
+
+export interface Dispatch {
+  readonly payload: Uint8Array
+  /** Deliver without delay. */
+  readonly realtime: boolean
+  readonly to:
+    /** Full name of the receiver. */
+    | { readonly case: 'target'; readonly value: string }
+    /** As in BroadcastRequest. */
+    | { readonly case: 'mask'; readonly value: string }
+    | undefined
+}
+
+export interface JoinResponse {
+  /** In the first response, and only there. */
+  readonly joined: Joined | undefined
+  readonly messages: readonly ReceivedMessage[]
+  readonly results: DispatchResults | undefined
+  readonly presence: readonly PresenceChange[]
+}
+
+export type Joined = Readonly<Record<never, never>>
+
+export interface ReceivedMessage {
+  /** Name of the sender; empty when it has none. */
+  readonly sender: string
+  readonly payload: Uint8Array
+  /** It went to everybody whose name matches a mask. */
+  readonly broadcast: boolean
+  readonly realtime: boolean
+}
+
+export interface DispatchResults {
+  readonly batchId: number
+  /** One per message of the batch, in order. */
+  readonly results: readonly DispatchResult[]
+}
+
+export interface DispatchResult {
+  readonly receivers: number
+  /** Set when refused. */
+  readonly refusal: Refusal | undefined
+}
+
+export interface PresenceChange {
+  readonly name: string
+  /** It is the secondary of another. */
+  readonly secondary: boolean
+  readonly protocol: string
+  readonly change:
+    | { readonly case: 'joined'; readonly value: ClientJoined }
+    | { readonly case: 'left'; readonly value: ClientLeft }
+    /** Another client has taken the name over and is there now. */
+    | { readonly case: 'replaced'; readonly value: ClientReplaced }
+    | undefined
+}
+
+export type ClientJoined = Readonly<Record<never, never>>
+
+export interface ClientLeft {
+  /** Why the daemon ended it; empty: it went by itself. */
+  readonly reason: string
+}
+
+export type ClientReplaced = Readonly<Record<never, never>>
+
+export interface ListClientsRequest {
+  /** As in BroadcastRequest; empty: all, also those without a name. */
+  readonly mask: string
+}
+
+export interface ListClientsResponse {
+  readonly clients: readonly ClientInfo[]
+}
+
+export interface ClientInfo {
+  /** Unique in the life of the daemon. */
+  readonly id: number
+  /** Empty: it has none. */
+  readonly name: string
+  readonly user: string
+  readonly protocol: string
+  /** Finer than the protocol: local_ipc, tcp, websocket, internal. */
+  readonly transport: string
+  /** Address of the other side; empty where there is none. */
+  readonly source: string
+  /** Address of the listener it came by. */
+  readonly listener: string
+  readonly connectedAtMs: number
+  /** What it gave to the daemon and got from it. */
+  readonly receivedFrames: number
+  readonly receivedBytes: number
+  readonly sentFrames: number
+  readonly sentBytes: number
+  readonly subscriptions: number
+  /** It and its secondaries. */
+  readonly instances: number
+  /** Waiting for it to read. */
+  readonly queuedBytes: number
+  /** It makes those who feed it wait. */
+  readonly congested: boolean
 }
 
 export interface QueueMessage {
@@ -365,6 +604,98 @@ export const busService = {
   },
 } as const
 
+/**
+ * What passes through without being stored: messages to clients by name, and calls of procedures. It
+ * is a service of its own because it is about who is there and not about logs: it needs no store, it
+ * answers before the store is open, and a daemon may offer it without the other or the other way round.
+ *
+ * Names are shared by all protocols: a client here reaches a BUS/RT client by its name, and is reached.
+ * Where a request has a field `from`, it is a name that a Join of the same connection holds, and what is
+ * sent comes from that client; empty: from a client without a name.
+ */
+export const clientService = {
+  /**
+   * Hands a message to the client of a name. The answer says that this client's outbox has it, no more;
+   * it waits while that outbox has no room. NOT_FOUND (unknown_client) when nobody has the name.
+   */
+  send: {
+    path: '/msgbus.v2.ClientService/Send',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: encodeSendRequest,
+    requestDeserialize: decodeSendRequest,
+    responseSerialize: encodeSendResponse,
+    responseDeserialize: decodeSendResponse,
+  },
+  /** Hands a message to every client whose name matches a mask. */
+  broadcast: {
+    path: '/msgbus.v2.ClientService/Broadcast',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: encodeBroadcastRequest,
+    requestDeserialize: decodeBroadcastRequest,
+    responseSerialize: encodeBroadcastResponse,
+    responseDeserialize: decodeBroadcastResponse,
+  },
+  /**
+   * Calls a procedure and waits for its answer. The status of this call is about the bus and about what
+   * the callee refused: UNIMPLEMENTED (no_such_procedure), UNAVAILABLE (callee_gone), DEADLINE_EXCEEDED.
+   * Errors of the application come as an outcome, since they may be larger than trailers can be.
+   * Cancelling the call, or its deadline, cancels it at the callee.
+   */
+  call: {
+    path: '/msgbus.v2.ClientService/Call',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: encodeCallRequest,
+    requestDeserialize: decodeCallRequest,
+    responseSerialize: encodeCallResponse,
+    responseDeserialize: decodeCallResponse,
+  },
+  /**
+   * Offers procedures. The first request names them, the first response says that they are registered;
+   * then invocations come, as many at a time as callers make, and answers go back in any order. The end
+   * of the stream withdraws the procedures; calls not answered by then fail with UNAVAILABLE
+   * (callee_gone). ALREADY_EXISTS (procedure_taken) when one is registered already: then none is.
+   */
+  register: {
+    path: '/msgbus.v2.ClientService/Register',
+    requestStream: true,
+    responseStream: true,
+    requestSerialize: encodeRegisterRequest,
+    requestDeserialize: decodeRegisterRequest,
+    responseSerialize: encodeRegisterResponse,
+    responseDeserialize: decodeRegisterResponse,
+  },
+  /**
+   * Takes a name, for as long as the stream lives, and receives what is sent to it. The first request
+   * names it, the first response says that it is taken; requests after it send under that name.
+   *
+   * One stream for both directions, instead of a stream of responses beside single calls: what is sent
+   * under a name needs no other proof of it, keeps its order, and is held back by flow control while
+   * receivers have no room. A client that half-closes goes on receiving.
+   */
+  join: {
+    path: '/msgbus.v2.ClientService/Join',
+    requestStream: true,
+    responseStream: true,
+    requestSerialize: encodeJoinRequest,
+    requestDeserialize: decodeJoinRequest,
+    responseSerialize: encodeJoinResponse,
+    responseDeserialize: decodeJoinResponse,
+  },
+  /** Who is connected, by any protocol; by name, then id. */
+  listClients: {
+    path: '/msgbus.v2.ClientService/ListClients',
+    requestStream: false,
+    responseStream: true,
+    requestSerialize: encodeListClientsRequest,
+    requestDeserialize: decodeListClientsRequest,
+    responseSerialize: encodeListClientsResponse,
+    responseDeserialize: decodeListClientsResponse,
+  },
+} as const
+
 /** The methods of msgbus.v2.QueueService. */
 export const queueService = {
   /** Adds messages at the end of queues; all of a request or nothing. */
@@ -524,6 +855,126 @@ export function encodeListLogsResponse(message: ProtoInit<ListLogsResponse>): Ui
 
 export function decodeListLogsResponse(bytes: Uint8Array): ListLogsResponse {
   return readListLogsResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeSendRequest(message: ProtoInit<SendRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeSendRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeSendRequest(bytes: Uint8Array): SendRequest {
+  return readSendRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeSendResponse(message: ProtoInit<SendResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeSendResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeSendResponse(bytes: Uint8Array): SendResponse {
+  return readSendResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeBroadcastRequest(message: ProtoInit<BroadcastRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeBroadcastRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeBroadcastRequest(bytes: Uint8Array): BroadcastRequest {
+  return readBroadcastRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeBroadcastResponse(message: ProtoInit<BroadcastResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeBroadcastResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeBroadcastResponse(bytes: Uint8Array): BroadcastResponse {
+  return readBroadcastResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeCallRequest(message: ProtoInit<CallRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeCallRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeCallRequest(bytes: Uint8Array): CallRequest {
+  return readCallRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeCallResponse(message: ProtoInit<CallResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeCallResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeCallResponse(bytes: Uint8Array): CallResponse {
+  return readCallResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeRegisterRequest(message: ProtoInit<RegisterRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeRegisterRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeRegisterRequest(bytes: Uint8Array): RegisterRequest {
+  return readRegisterRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeRegisterResponse(message: ProtoInit<RegisterResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeRegisterResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeRegisterResponse(bytes: Uint8Array): RegisterResponse {
+  return readRegisterResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeJoinRequest(message: ProtoInit<JoinRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeJoinRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeJoinRequest(bytes: Uint8Array): JoinRequest {
+  return readJoinRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeJoinResponse(message: ProtoInit<JoinResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeJoinResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeJoinResponse(bytes: Uint8Array): JoinResponse {
+  return readJoinResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeListClientsRequest(message: ProtoInit<ListClientsRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeListClientsRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeListClientsRequest(bytes: Uint8Array): ListClientsRequest {
+  return readListClientsRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeListClientsResponse(message: ProtoInit<ListClientsResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeListClientsResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeListClientsResponse(bytes: Uint8Array): ListClientsResponse {
+  return readListClientsResponse(new ProtoReader(bytes), bytes.length, undefined)
 }
 
 export function encodeEnqueueRequest(message: ProtoInit<EnqueueRequest>): Uint8Array {
@@ -745,6 +1196,9 @@ export function writePublishStreamRequest(
   if (message.batchId) writer.uint64(8, message.batchId)
   if (message.messages !== undefined)
     for (const item of message.messages) writeNestedOutgoingMessage(writer, 18, item)
+  if (message.live) writer.bool(24, message.live)
+  if (message.realtime) writer.bool(32, message.realtime)
+  if (message.from) writer.string(42, message.from)
 }
 
 /** Appends the fields of a message, without a length before them. */
@@ -871,6 +1325,279 @@ export function writeLogInfo(writer: ProtoWriter, message: ProtoInit<LogInfo>): 
   if (message.trimmedTo) writer.uint64(32, message.trimmedTo)
   if (message.storedBytes) writer.uint64(40, message.storedBytes)
   if (message.lastSequence) writer.uint64(48, message.lastSequence)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeSendRequest(writer: ProtoWriter, message: ProtoInit<SendRequest>): void {
+  if (message.target) writer.string(10, message.target)
+  if (message.payload !== undefined && message.payload.length > 0) writer.bytes(18, message.payload)
+  if (message.realtime) writer.bool(24, message.realtime)
+  if (message.from) writer.string(34, message.from)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeSendResponse(_writer: ProtoWriter, _message: ProtoInit<SendResponse>): void {}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeBroadcastRequest(
+  writer: ProtoWriter,
+  message: ProtoInit<BroadcastRequest>,
+): void {
+  if (message.mask) writer.string(10, message.mask)
+  if (message.payload !== undefined && message.payload.length > 0) writer.bytes(18, message.payload)
+  if (message.realtime) writer.bool(24, message.realtime)
+  if (message.from) writer.string(34, message.from)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeBroadcastResponse(
+  writer: ProtoWriter,
+  message: ProtoInit<BroadcastResponse>,
+): void {
+  if (message.receivers) writer.uint32(8, message.receivers)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeCallRequest(writer: ProtoWriter, message: ProtoInit<CallRequest>): void {
+  if (message.procedure) writer.string(10, message.procedure)
+  if (message.payload !== undefined && message.payload.length > 0) writer.bytes(18, message.payload)
+  if (message.headers !== undefined) writer.stringMap(26, message.headers)
+  if (message.timeoutMs) writer.uint32(32, message.timeoutMs)
+  if (message.from) writer.string(42, message.from)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeCallResponse(writer: ProtoWriter, message: ProtoInit<CallResponse>): void {
+  switch (message.outcome?.case) {
+    case 'result':
+      writeNestedCallResult(writer, 10, message.outcome.value)
+      break
+    case 'failure':
+      writeNestedCallFailure(writer, 18, message.outcome.value)
+      break
+    case undefined:
+      break
+  }
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeCallResult(writer: ProtoWriter, message: ProtoInit<CallResult>): void {
+  if (message.payload !== undefined && message.payload.length > 0) writer.bytes(10, message.payload)
+  if (message.headers !== undefined) writer.stringMap(18, message.headers)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeCallFailure(writer: ProtoWriter, message: ProtoInit<CallFailure>): void {
+  if (message.name) writer.string(10, message.name)
+  if (message.message) writer.string(18, message.message)
+  if (message.payload !== undefined && message.payload.length > 0) writer.bytes(26, message.payload)
+  if (message.headers !== undefined) writer.stringMap(34, message.headers)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeRegisterRequest(
+  writer: ProtoWriter,
+  message: ProtoInit<RegisterRequest>,
+): void {
+  if (message.registration !== undefined) writeNestedRegistration(writer, 10, message.registration)
+  if (message.answers !== undefined)
+    for (const item of message.answers) writeNestedCallAnswer(writer, 18, item)
+  if (message.withdraw) writer.bool(24, message.withdraw)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeRegistration(writer: ProtoWriter, message: ProtoInit<Registration>): void {
+  if (message.procedures !== undefined)
+    for (const item of message.procedures) writer.string(10, item)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeCallAnswer(writer: ProtoWriter, message: ProtoInit<CallAnswer>): void {
+  if (message.id) writer.uint64(8, message.id)
+  switch (message.outcome?.case) {
+    case 'result':
+      writeNestedCallResult(writer, 18, message.outcome.value)
+      break
+    case 'failure':
+      writeNestedCallFailure(writer, 26, message.outcome.value)
+      break
+    case 'refusal':
+      writeNestedRefusal(writer, 34, message.outcome.value)
+      break
+    case undefined:
+      break
+  }
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeRegisterResponse(
+  writer: ProtoWriter,
+  message: ProtoInit<RegisterResponse>,
+): void {
+  if (message.registered !== undefined) writeNestedRegistered(writer, 10, message.registered)
+  if (message.invocations !== undefined)
+    for (const item of message.invocations) writeNestedInvocation(writer, 18, item)
+  if (message.cancellations !== undefined)
+    for (const item of message.cancellations) writeNestedCancellation(writer, 26, item)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeRegistered(_writer: ProtoWriter, _message: ProtoInit<Registered>): void {}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeInvocation(writer: ProtoWriter, message: ProtoInit<Invocation>): void {
+  if (message.id) writer.uint64(8, message.id)
+  if (message.procedure) writer.string(18, message.procedure)
+  if (message.payload !== undefined && message.payload.length > 0) writer.bytes(26, message.payload)
+  if (message.headers !== undefined) writer.stringMap(34, message.headers)
+  if (message.caller) writer.string(42, message.caller)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeCancellation(writer: ProtoWriter, message: ProtoInit<Cancellation>): void {
+  if (message.id) writer.uint64(8, message.id)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeJoinRequest(writer: ProtoWriter, message: ProtoInit<JoinRequest>): void {
+  if (message.joining !== undefined) writeNestedJoining(writer, 10, message.joining)
+  if (message.messages !== undefined)
+    for (const item of message.messages) writeNestedDispatch(writer, 18, item)
+  if (message.batchId) writer.uint64(24, message.batchId)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeJoining(writer: ProtoWriter, message: ProtoInit<Joining>): void {
+  if (message.name) writer.string(10, message.name)
+  if (message.replace) writer.bool(16, message.replace)
+  if (message.presence) writer.string(26, message.presence)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeDispatch(writer: ProtoWriter, message: ProtoInit<Dispatch>): void {
+  if (message.payload !== undefined && message.payload.length > 0) writer.bytes(26, message.payload)
+  if (message.realtime) writer.bool(32, message.realtime)
+  switch (message.to?.case) {
+    case 'target':
+      writer.string(10, message.to.value ?? '')
+      break
+    case 'mask':
+      writer.string(18, message.to.value ?? '')
+      break
+    case undefined:
+      break
+  }
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeJoinResponse(writer: ProtoWriter, message: ProtoInit<JoinResponse>): void {
+  if (message.joined !== undefined) writeNestedJoined(writer, 10, message.joined)
+  if (message.messages !== undefined)
+    for (const item of message.messages) writeNestedReceivedMessage(writer, 18, item)
+  if (message.results !== undefined) writeNestedDispatchResults(writer, 26, message.results)
+  if (message.presence !== undefined)
+    for (const item of message.presence) writeNestedPresenceChange(writer, 34, item)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeJoined(_writer: ProtoWriter, _message: ProtoInit<Joined>): void {}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeReceivedMessage(
+  writer: ProtoWriter,
+  message: ProtoInit<ReceivedMessage>,
+): void {
+  if (message.sender) writer.string(10, message.sender)
+  if (message.payload !== undefined && message.payload.length > 0) writer.bytes(18, message.payload)
+  if (message.broadcast) writer.bool(24, message.broadcast)
+  if (message.realtime) writer.bool(32, message.realtime)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeDispatchResults(
+  writer: ProtoWriter,
+  message: ProtoInit<DispatchResults>,
+): void {
+  if (message.batchId) writer.uint64(8, message.batchId)
+  if (message.results !== undefined)
+    for (const item of message.results) writeNestedDispatchResult(writer, 18, item)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeDispatchResult(writer: ProtoWriter, message: ProtoInit<DispatchResult>): void {
+  if (message.receivers) writer.uint32(8, message.receivers)
+  if (message.refusal !== undefined) writeNestedRefusal(writer, 18, message.refusal)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writePresenceChange(writer: ProtoWriter, message: ProtoInit<PresenceChange>): void {
+  if (message.name) writer.string(10, message.name)
+  if (message.secondary) writer.bool(16, message.secondary)
+  if (message.protocol) writer.string(26, message.protocol)
+  switch (message.change?.case) {
+    case 'joined':
+      writeNestedClientJoined(writer, 34, message.change.value)
+      break
+    case 'left':
+      writeNestedClientLeft(writer, 42, message.change.value)
+      break
+    case 'replaced':
+      writeNestedClientReplaced(writer, 50, message.change.value)
+      break
+    case undefined:
+      break
+  }
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeClientJoined(_writer: ProtoWriter, _message: ProtoInit<ClientJoined>): void {}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeClientLeft(writer: ProtoWriter, message: ProtoInit<ClientLeft>): void {
+  if (message.reason) writer.string(10, message.reason)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeClientReplaced(
+  _writer: ProtoWriter,
+  _message: ProtoInit<ClientReplaced>,
+): void {}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeListClientsRequest(
+  writer: ProtoWriter,
+  message: ProtoInit<ListClientsRequest>,
+): void {
+  if (message.mask) writer.string(10, message.mask)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeListClientsResponse(
+  writer: ProtoWriter,
+  message: ProtoInit<ListClientsResponse>,
+): void {
+  if (message.clients !== undefined)
+    for (const item of message.clients) writeNestedClientInfo(writer, 10, item)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeClientInfo(writer: ProtoWriter, message: ProtoInit<ClientInfo>): void {
+  if (message.id) writer.uint64(8, message.id)
+  if (message.name) writer.string(18, message.name)
+  if (message.user) writer.string(26, message.user)
+  if (message.protocol) writer.string(34, message.protocol)
+  if (message.transport) writer.string(42, message.transport)
+  if (message.source) writer.string(50, message.source)
+  if (message.listener) writer.string(58, message.listener)
+  if (message.connectedAtMs) writer.uint64(64, message.connectedAtMs)
+  if (message.receivedFrames) writer.uint64(72, message.receivedFrames)
+  if (message.receivedBytes) writer.uint64(80, message.receivedBytes)
+  if (message.sentFrames) writer.uint64(88, message.sentFrames)
+  if (message.sentBytes) writer.uint64(96, message.sentBytes)
+  if (message.subscriptions) writer.uint64(104, message.subscriptions)
+  if (message.instances) writer.uint64(112, message.instances)
+  if (message.queuedBytes) writer.uint64(120, message.queuedBytes)
+  if (message.congested) writer.bool(128, message.congested)
 }
 
 /** Appends the fields of a message, without a length before them. */
@@ -1249,6 +1976,240 @@ export function writeNestedLogInfo(
   widthLogInfo = writer.end(start, widthLogInfo)
 }
 
+let widthCallResult = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedCallResult(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<CallResult>,
+): void {
+  const start = writer.begin(tag, widthCallResult)
+  writeCallResult(writer, message)
+  widthCallResult = writer.end(start, widthCallResult)
+}
+
+let widthCallFailure = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedCallFailure(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<CallFailure>,
+): void {
+  const start = writer.begin(tag, widthCallFailure)
+  writeCallFailure(writer, message)
+  widthCallFailure = writer.end(start, widthCallFailure)
+}
+
+let widthRegistration = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedRegistration(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<Registration>,
+): void {
+  const start = writer.begin(tag, widthRegistration)
+  writeRegistration(writer, message)
+  widthRegistration = writer.end(start, widthRegistration)
+}
+
+let widthCallAnswer = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedCallAnswer(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<CallAnswer>,
+): void {
+  const start = writer.begin(tag, widthCallAnswer)
+  writeCallAnswer(writer, message)
+  widthCallAnswer = writer.end(start, widthCallAnswer)
+}
+
+let widthRegistered = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedRegistered(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<Registered>,
+): void {
+  const start = writer.begin(tag, widthRegistered)
+  writeRegistered(writer, message)
+  widthRegistered = writer.end(start, widthRegistered)
+}
+
+let widthInvocation = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedInvocation(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<Invocation>,
+): void {
+  const start = writer.begin(tag, widthInvocation)
+  writeInvocation(writer, message)
+  widthInvocation = writer.end(start, widthInvocation)
+}
+
+let widthCancellation = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedCancellation(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<Cancellation>,
+): void {
+  const start = writer.begin(tag, widthCancellation)
+  writeCancellation(writer, message)
+  widthCancellation = writer.end(start, widthCancellation)
+}
+
+let widthJoining = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedJoining(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<Joining>,
+): void {
+  const start = writer.begin(tag, widthJoining)
+  writeJoining(writer, message)
+  widthJoining = writer.end(start, widthJoining)
+}
+
+let widthDispatch = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedDispatch(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<Dispatch>,
+): void {
+  const start = writer.begin(tag, widthDispatch)
+  writeDispatch(writer, message)
+  widthDispatch = writer.end(start, widthDispatch)
+}
+
+let widthJoined = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedJoined(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<Joined>,
+): void {
+  const start = writer.begin(tag, widthJoined)
+  writeJoined(writer, message)
+  widthJoined = writer.end(start, widthJoined)
+}
+
+let widthReceivedMessage = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedReceivedMessage(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<ReceivedMessage>,
+): void {
+  const start = writer.begin(tag, widthReceivedMessage)
+  writeReceivedMessage(writer, message)
+  widthReceivedMessage = writer.end(start, widthReceivedMessage)
+}
+
+let widthDispatchResults = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedDispatchResults(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<DispatchResults>,
+): void {
+  const start = writer.begin(tag, widthDispatchResults)
+  writeDispatchResults(writer, message)
+  widthDispatchResults = writer.end(start, widthDispatchResults)
+}
+
+let widthDispatchResult = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedDispatchResult(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<DispatchResult>,
+): void {
+  const start = writer.begin(tag, widthDispatchResult)
+  writeDispatchResult(writer, message)
+  widthDispatchResult = writer.end(start, widthDispatchResult)
+}
+
+let widthPresenceChange = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedPresenceChange(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<PresenceChange>,
+): void {
+  const start = writer.begin(tag, widthPresenceChange)
+  writePresenceChange(writer, message)
+  widthPresenceChange = writer.end(start, widthPresenceChange)
+}
+
+let widthClientJoined = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedClientJoined(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<ClientJoined>,
+): void {
+  const start = writer.begin(tag, widthClientJoined)
+  writeClientJoined(writer, message)
+  widthClientJoined = writer.end(start, widthClientJoined)
+}
+
+let widthClientLeft = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedClientLeft(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<ClientLeft>,
+): void {
+  const start = writer.begin(tag, widthClientLeft)
+  writeClientLeft(writer, message)
+  widthClientLeft = writer.end(start, widthClientLeft)
+}
+
+let widthClientReplaced = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedClientReplaced(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<ClientReplaced>,
+): void {
+  const start = writer.begin(tag, widthClientReplaced)
+  writeClientReplaced(writer, message)
+  widthClientReplaced = writer.end(start, widthClientReplaced)
+}
+
+let widthClientInfo = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedClientInfo(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<ClientInfo>,
+): void {
+  const start = writer.begin(tag, widthClientInfo)
+  writeClientInfo(writer, message)
+  widthClientInfo = writer.end(start, widthClientInfo)
+}
+
 let widthQueueMessage = 1
 
 /** Appends a message as a field of another. */
@@ -1487,6 +2448,9 @@ function readPublishStreamRequest(
 ): PublishStreamRequest {
   let batchId = previous?.batchId ?? 0
   const messages: OutgoingMessage[] = previous === undefined ? [] : [...previous.messages]
+  let live = previous?.live ?? false
+  let realtime = previous?.realtime ?? false
+  let from = previous?.from ?? ''
   while (reader.position < end) {
     const tag = reader.tag()
     switch (tag) {
@@ -1496,12 +2460,21 @@ function readPublishStreamRequest(
       case 18:
         messages.push(readOutgoingMessage(reader, reader.nested(end), undefined))
         break
+      case 24:
+        live = reader.bool()
+        break
+      case 32:
+        realtime = reader.bool()
+        break
+      case 42:
+        from = reader.string(end)
+        break
       default:
         reader.skip(tag, end)
     }
   }
   reader.check(end)
-  return { batchId, messages }
+  return { batchId, messages, live, realtime, from }
 }
 
 function readPublishStreamResponse(
@@ -1862,6 +2835,865 @@ function readLogInfo(reader: ProtoReader, end: number, previous: LogInfo | undef
   }
   reader.check(end)
   return { topic, origin, headId, trimmedTo, storedBytes, lastSequence }
+}
+
+function readSendRequest(
+  reader: ProtoReader,
+  end: number,
+  previous: SendRequest | undefined,
+): SendRequest {
+  let target = previous?.target ?? ''
+  let payload = previous?.payload ?? emptyBytes
+  let realtime = previous?.realtime ?? false
+  let from = previous?.from ?? ''
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        target = reader.string(end)
+        break
+      case 18:
+        payload = reader.bytes(end)
+        break
+      case 24:
+        realtime = reader.bool()
+        break
+      case 34:
+        from = reader.string(end)
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { target, payload, realtime, from }
+}
+
+function readSendResponse(
+  reader: ProtoReader,
+  end: number,
+  _previous: SendResponse | undefined,
+): SendResponse {
+  while (reader.position < end) {
+    reader.skip(reader.tag(), end)
+  }
+  reader.check(end)
+  return {}
+}
+
+function readBroadcastRequest(
+  reader: ProtoReader,
+  end: number,
+  previous: BroadcastRequest | undefined,
+): BroadcastRequest {
+  let mask = previous?.mask ?? ''
+  let payload = previous?.payload ?? emptyBytes
+  let realtime = previous?.realtime ?? false
+  let from = previous?.from ?? ''
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        mask = reader.string(end)
+        break
+      case 18:
+        payload = reader.bytes(end)
+        break
+      case 24:
+        realtime = reader.bool()
+        break
+      case 34:
+        from = reader.string(end)
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { mask, payload, realtime, from }
+}
+
+function readBroadcastResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: BroadcastResponse | undefined,
+): BroadcastResponse {
+  let receivers = previous?.receivers ?? 0
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 8:
+        receivers = reader.uint32()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { receivers }
+}
+
+function readCallRequest(
+  reader: ProtoReader,
+  end: number,
+  previous: CallRequest | undefined,
+): CallRequest {
+  let procedure = previous?.procedure ?? ''
+  let payload = previous?.payload ?? emptyBytes
+  let headers: Map<string, string> | undefined = previous && new Map(previous.headers)
+  let timeoutMs = previous?.timeoutMs ?? 0
+  let from = previous?.from ?? ''
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        procedure = reader.string(end)
+        break
+      case 18:
+        payload = reader.bytes(end)
+        break
+      case 26:
+        reader.mapEntry(end, (headers ??= new Map()))
+        break
+      case 32:
+        timeoutMs = reader.uint32()
+        break
+      case 42:
+        from = reader.string(end)
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { procedure, payload, headers: headers ?? emptyStringMap, timeoutMs, from }
+}
+
+function readCallResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: CallResponse | undefined,
+): CallResponse {
+  let outcome: CallResponse['outcome'] = previous?.outcome
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        outcome = {
+          case: 'result',
+          value: readCallResult(
+            reader,
+            reader.nested(end),
+            outcome?.case === 'result' ? outcome.value : undefined,
+          ),
+        }
+        break
+      case 18:
+        outcome = {
+          case: 'failure',
+          value: readCallFailure(
+            reader,
+            reader.nested(end),
+            outcome?.case === 'failure' ? outcome.value : undefined,
+          ),
+        }
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { outcome }
+}
+
+function readCallResult(
+  reader: ProtoReader,
+  end: number,
+  previous: CallResult | undefined,
+): CallResult {
+  let payload = previous?.payload ?? emptyBytes
+  let headers: Map<string, string> | undefined = previous && new Map(previous.headers)
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        payload = reader.bytes(end)
+        break
+      case 18:
+        reader.mapEntry(end, (headers ??= new Map()))
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { payload, headers: headers ?? emptyStringMap }
+}
+
+function readCallFailure(
+  reader: ProtoReader,
+  end: number,
+  previous: CallFailure | undefined,
+): CallFailure {
+  let name = previous?.name ?? ''
+  let message = previous?.message ?? ''
+  let payload = previous?.payload ?? emptyBytes
+  let headers: Map<string, string> | undefined = previous && new Map(previous.headers)
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        name = reader.string(end)
+        break
+      case 18:
+        message = reader.string(end)
+        break
+      case 26:
+        payload = reader.bytes(end)
+        break
+      case 34:
+        reader.mapEntry(end, (headers ??= new Map()))
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { name, message, payload, headers: headers ?? emptyStringMap }
+}
+
+function readRegisterRequest(
+  reader: ProtoReader,
+  end: number,
+  previous: RegisterRequest | undefined,
+): RegisterRequest {
+  let registration = previous?.registration
+  const answers: CallAnswer[] = previous === undefined ? [] : [...previous.answers]
+  let withdraw = previous?.withdraw ?? false
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        registration = readRegistration(reader, reader.nested(end), registration)
+        break
+      case 18:
+        answers.push(readCallAnswer(reader, reader.nested(end), undefined))
+        break
+      case 24:
+        withdraw = reader.bool()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { registration, answers, withdraw }
+}
+
+function readRegistration(
+  reader: ProtoReader,
+  end: number,
+  previous: Registration | undefined,
+): Registration {
+  const procedures: string[] = previous === undefined ? [] : [...previous.procedures]
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        procedures.push(reader.string(end))
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { procedures }
+}
+
+function readCallAnswer(
+  reader: ProtoReader,
+  end: number,
+  previous: CallAnswer | undefined,
+): CallAnswer {
+  let id = previous?.id ?? 0
+  let outcome: CallAnswer['outcome'] = previous?.outcome
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 8:
+        id = reader.uint64()
+        break
+      case 18:
+        outcome = {
+          case: 'result',
+          value: readCallResult(
+            reader,
+            reader.nested(end),
+            outcome?.case === 'result' ? outcome.value : undefined,
+          ),
+        }
+        break
+      case 26:
+        outcome = {
+          case: 'failure',
+          value: readCallFailure(
+            reader,
+            reader.nested(end),
+            outcome?.case === 'failure' ? outcome.value : undefined,
+          ),
+        }
+        break
+      case 34:
+        outcome = {
+          case: 'refusal',
+          value: readRefusal(
+            reader,
+            reader.nested(end),
+            outcome?.case === 'refusal' ? outcome.value : undefined,
+          ),
+        }
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { id, outcome }
+}
+
+function readRegisterResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: RegisterResponse | undefined,
+): RegisterResponse {
+  let registered = previous?.registered
+  const invocations: Invocation[] = previous === undefined ? [] : [...previous.invocations]
+  const cancellations: Cancellation[] = previous === undefined ? [] : [...previous.cancellations]
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        registered = readRegistered(reader, reader.nested(end), registered)
+        break
+      case 18:
+        invocations.push(readInvocation(reader, reader.nested(end), undefined))
+        break
+      case 26:
+        cancellations.push(readCancellation(reader, reader.nested(end), undefined))
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { registered, invocations, cancellations }
+}
+
+function readRegistered(
+  reader: ProtoReader,
+  end: number,
+  _previous: Registered | undefined,
+): Registered {
+  while (reader.position < end) {
+    reader.skip(reader.tag(), end)
+  }
+  reader.check(end)
+  return {}
+}
+
+function readInvocation(
+  reader: ProtoReader,
+  end: number,
+  previous: Invocation | undefined,
+): Invocation {
+  let id = previous?.id ?? 0
+  let procedure = previous?.procedure ?? ''
+  let payload = previous?.payload ?? emptyBytes
+  let headers: Map<string, string> | undefined = previous && new Map(previous.headers)
+  let caller = previous?.caller ?? ''
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 8:
+        id = reader.uint64()
+        break
+      case 18:
+        procedure = reader.string(end)
+        break
+      case 26:
+        payload = reader.bytes(end)
+        break
+      case 34:
+        reader.mapEntry(end, (headers ??= new Map()))
+        break
+      case 42:
+        caller = reader.string(end)
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { id, procedure, payload, headers: headers ?? emptyStringMap, caller }
+}
+
+function readCancellation(
+  reader: ProtoReader,
+  end: number,
+  previous: Cancellation | undefined,
+): Cancellation {
+  let id = previous?.id ?? 0
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 8:
+        id = reader.uint64()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { id }
+}
+
+function readJoinRequest(
+  reader: ProtoReader,
+  end: number,
+  previous: JoinRequest | undefined,
+): JoinRequest {
+  let joining = previous?.joining
+  const messages: Dispatch[] = previous === undefined ? [] : [...previous.messages]
+  let batchId = previous?.batchId ?? 0
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        joining = readJoining(reader, reader.nested(end), joining)
+        break
+      case 18:
+        messages.push(readDispatch(reader, reader.nested(end), undefined))
+        break
+      case 24:
+        batchId = reader.uint64()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { joining, messages, batchId }
+}
+
+function readJoining(reader: ProtoReader, end: number, previous: Joining | undefined): Joining {
+  let name = previous?.name ?? ''
+  let replace = previous?.replace ?? false
+  let presence = previous?.presence ?? ''
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        name = reader.string(end)
+        break
+      case 16:
+        replace = reader.bool()
+        break
+      case 26:
+        presence = reader.string(end)
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { name, replace, presence }
+}
+
+function readDispatch(reader: ProtoReader, end: number, previous: Dispatch | undefined): Dispatch {
+  let payload = previous?.payload ?? emptyBytes
+  let realtime = previous?.realtime ?? false
+  let to: Dispatch['to'] = previous?.to
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        to = { case: 'target', value: reader.string(end) }
+        break
+      case 18:
+        to = { case: 'mask', value: reader.string(end) }
+        break
+      case 26:
+        payload = reader.bytes(end)
+        break
+      case 32:
+        realtime = reader.bool()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { payload, realtime, to }
+}
+
+function readJoinResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: JoinResponse | undefined,
+): JoinResponse {
+  let joined = previous?.joined
+  const messages: ReceivedMessage[] = previous === undefined ? [] : [...previous.messages]
+  let results = previous?.results
+  const presence: PresenceChange[] = previous === undefined ? [] : [...previous.presence]
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        joined = readJoined(reader, reader.nested(end), joined)
+        break
+      case 18:
+        messages.push(readReceivedMessage(reader, reader.nested(end), undefined))
+        break
+      case 26:
+        results = readDispatchResults(reader, reader.nested(end), results)
+        break
+      case 34:
+        presence.push(readPresenceChange(reader, reader.nested(end), undefined))
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { joined, messages, results, presence }
+}
+
+function readJoined(reader: ProtoReader, end: number, _previous: Joined | undefined): Joined {
+  while (reader.position < end) {
+    reader.skip(reader.tag(), end)
+  }
+  reader.check(end)
+  return {}
+}
+
+function readReceivedMessage(
+  reader: ProtoReader,
+  end: number,
+  previous: ReceivedMessage | undefined,
+): ReceivedMessage {
+  let sender = previous?.sender ?? ''
+  let payload = previous?.payload ?? emptyBytes
+  let broadcast = previous?.broadcast ?? false
+  let realtime = previous?.realtime ?? false
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        sender = reader.string(end)
+        break
+      case 18:
+        payload = reader.bytes(end)
+        break
+      case 24:
+        broadcast = reader.bool()
+        break
+      case 32:
+        realtime = reader.bool()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { sender, payload, broadcast, realtime }
+}
+
+function readDispatchResults(
+  reader: ProtoReader,
+  end: number,
+  previous: DispatchResults | undefined,
+): DispatchResults {
+  let batchId = previous?.batchId ?? 0
+  const results: DispatchResult[] = previous === undefined ? [] : [...previous.results]
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 8:
+        batchId = reader.uint64()
+        break
+      case 18:
+        results.push(readDispatchResult(reader, reader.nested(end), undefined))
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { batchId, results }
+}
+
+function readDispatchResult(
+  reader: ProtoReader,
+  end: number,
+  previous: DispatchResult | undefined,
+): DispatchResult {
+  let receivers = previous?.receivers ?? 0
+  let refusal = previous?.refusal
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 8:
+        receivers = reader.uint32()
+        break
+      case 18:
+        refusal = readRefusal(reader, reader.nested(end), refusal)
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { receivers, refusal }
+}
+
+function readPresenceChange(
+  reader: ProtoReader,
+  end: number,
+  previous: PresenceChange | undefined,
+): PresenceChange {
+  let name = previous?.name ?? ''
+  let secondary = previous?.secondary ?? false
+  let protocol = previous?.protocol ?? ''
+  let change: PresenceChange['change'] = previous?.change
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        name = reader.string(end)
+        break
+      case 16:
+        secondary = reader.bool()
+        break
+      case 26:
+        protocol = reader.string(end)
+        break
+      case 34:
+        change = {
+          case: 'joined',
+          value: readClientJoined(
+            reader,
+            reader.nested(end),
+            change?.case === 'joined' ? change.value : undefined,
+          ),
+        }
+        break
+      case 42:
+        change = {
+          case: 'left',
+          value: readClientLeft(
+            reader,
+            reader.nested(end),
+            change?.case === 'left' ? change.value : undefined,
+          ),
+        }
+        break
+      case 50:
+        change = {
+          case: 'replaced',
+          value: readClientReplaced(
+            reader,
+            reader.nested(end),
+            change?.case === 'replaced' ? change.value : undefined,
+          ),
+        }
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { name, secondary, protocol, change }
+}
+
+function readClientJoined(
+  reader: ProtoReader,
+  end: number,
+  _previous: ClientJoined | undefined,
+): ClientJoined {
+  while (reader.position < end) {
+    reader.skip(reader.tag(), end)
+  }
+  reader.check(end)
+  return {}
+}
+
+function readClientLeft(
+  reader: ProtoReader,
+  end: number,
+  previous: ClientLeft | undefined,
+): ClientLeft {
+  let reason = previous?.reason ?? ''
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        reason = reader.string(end)
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { reason }
+}
+
+function readClientReplaced(
+  reader: ProtoReader,
+  end: number,
+  _previous: ClientReplaced | undefined,
+): ClientReplaced {
+  while (reader.position < end) {
+    reader.skip(reader.tag(), end)
+  }
+  reader.check(end)
+  return {}
+}
+
+function readListClientsRequest(
+  reader: ProtoReader,
+  end: number,
+  previous: ListClientsRequest | undefined,
+): ListClientsRequest {
+  let mask = previous?.mask ?? ''
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        mask = reader.string(end)
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { mask }
+}
+
+function readListClientsResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: ListClientsResponse | undefined,
+): ListClientsResponse {
+  const clients: ClientInfo[] = previous === undefined ? [] : [...previous.clients]
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        clients.push(readClientInfo(reader, reader.nested(end), undefined))
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { clients }
+}
+
+function readClientInfo(
+  reader: ProtoReader,
+  end: number,
+  previous: ClientInfo | undefined,
+): ClientInfo {
+  let id = previous?.id ?? 0
+  let name = previous?.name ?? ''
+  let user = previous?.user ?? ''
+  let protocol = previous?.protocol ?? ''
+  let transport = previous?.transport ?? ''
+  let source = previous?.source ?? ''
+  let listener = previous?.listener ?? ''
+  let connectedAtMs = previous?.connectedAtMs ?? 0
+  let receivedFrames = previous?.receivedFrames ?? 0
+  let receivedBytes = previous?.receivedBytes ?? 0
+  let sentFrames = previous?.sentFrames ?? 0
+  let sentBytes = previous?.sentBytes ?? 0
+  let subscriptions = previous?.subscriptions ?? 0
+  let instances = previous?.instances ?? 0
+  let queuedBytes = previous?.queuedBytes ?? 0
+  let congested = previous?.congested ?? false
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 8:
+        id = reader.uint64()
+        break
+      case 18:
+        name = reader.string(end)
+        break
+      case 26:
+        user = reader.string(end)
+        break
+      case 34:
+        protocol = reader.string(end)
+        break
+      case 42:
+        transport = reader.string(end)
+        break
+      case 50:
+        source = reader.string(end)
+        break
+      case 58:
+        listener = reader.string(end)
+        break
+      case 64:
+        connectedAtMs = reader.uint64()
+        break
+      case 72:
+        receivedFrames = reader.uint64()
+        break
+      case 80:
+        receivedBytes = reader.uint64()
+        break
+      case 88:
+        sentFrames = reader.uint64()
+        break
+      case 96:
+        sentBytes = reader.uint64()
+        break
+      case 104:
+        subscriptions = reader.uint64()
+        break
+      case 112:
+        instances = reader.uint64()
+        break
+      case 120:
+        queuedBytes = reader.uint64()
+        break
+      case 128:
+        congested = reader.bool()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return {
+    id,
+    name,
+    user,
+    protocol,
+    transport,
+    source,
+    listener,
+    connectedAtMs,
+    receivedFrames,
+    receivedBytes,
+    sentFrames,
+    sentBytes,
+    subscriptions,
+    instances,
+    queuedBytes,
+    congested,
+  }
 }
 
 function readQueueMessage(
