@@ -7,6 +7,10 @@ import { BusError } from '../model/errors.ts'
 import type { Action, Identity } from '../model/identity.ts'
 
 export interface AccessCheck {
+  /** Nothing is ever refused: the fast path need not ask. */
+  readonly isOpen: boolean
+  /** Changes whenever an answer may have changed; what was remembered is asked anew then. */
+  readonly version: number
   /**
    * @param resource topic, filter, queue, name or procedure; empty for actions on the daemon itself
    * @returns undefined when allowed, else the rule that refuses, for people to read
@@ -14,7 +18,7 @@ export interface AccessCheck {
   refusal(identity: Identity, action: Action, resource: string): string | undefined
 }
 
-export const allowEverything: AccessCheck = { refusal: () => undefined }
+export const allowEverything: AccessCheck = { isOpen: true, version: 0, refusal: () => undefined }
 
 /** @throws BusError `permission_denied/access_denied` that names the rule */
 export function requireAccess(

@@ -7,8 +7,8 @@
  * forbids the action, `unavailable/starting` before the store is open, `unavailable/shutting_down`
  * after shutdown began, and what the store reports (log-store.ts).
  *
- * Direct messages (`send`, `broadcast`), calls (`call`, `register`) and unacknowledged publications
- * belong to this interface too (architecture 3) and join it with the router for live traffic.
+ * What is not stored (direct messages, broadcasts, calls, live publications and their subscriptions) is in
+ * `live` and `calls`, whose shapes are those of the fast path (live.ts).
  */
 
 import type { BusError } from '../model/errors.ts'
@@ -18,6 +18,7 @@ import type { NodeId } from '../model/node-id.ts'
 import type { PeerSyncState } from '../model/peer-sync-state.ts'
 import type { OutgoingQueueMessage, QueueMessage } from '../model/queue-message.ts'
 import type { TopicFilter } from '../model/topic-filter.ts'
+import type { CallOperations, LiveOperations } from './live.ts'
 import type { AppendOutcome, DamagedRange, LogInfo, LogPage, ReadLimit } from './log-store.ts'
 
 export interface BusClient {
@@ -33,11 +34,17 @@ export interface BusClient {
   /** @throws BusError at once for a bad filter, position or name */
   subscribe(options: SubscribeOptions, sink: SubscriptionSink): Subscription
 
+  readonly live: LiveOperations
+  readonly calls: CallOperations
   readonly log: LogOperations
   readonly queue: QueueOperations
 
-  /** Ends subscriptions and consumers of this client; leases go back. May be called twice. */
-  close(): void
+  /**
+   * Ends subscriptions, consumers, registrations and the name of this client; leases go back. May be called
+   * twice.
+   * @param reason why, when it is not the client's own wish; told to those who watch
+   */
+  close(reason?: BusError): void
 }
 
 export interface LogOperations {

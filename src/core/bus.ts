@@ -6,8 +6,10 @@
 
 import type { Identity } from '../model/identity.ts'
 import type { Limits } from '../model/limits.ts'
+import type { StoredMessage } from '../model/message.ts'
 import type { NodeId } from '../model/node-id.ts'
 import type { BusClient } from './bus-client.ts'
+import type { CallBridge, ClientInfo, JoinOptions, PresenceEvent } from './live.ts'
 import type { LogStore, StoreStatus } from './log-store.ts'
 
 export interface BusStatus {
@@ -23,11 +25,34 @@ export interface BusStatus {
   readonly queues: number
 }
 
+export interface Traffic {
+  readonly receivedFrames: number
+  readonly receivedBytes: number
+  readonly sentFrames: number
+  readonly sentBytes: number
+}
+
 export interface Bus {
   readonly node: NodeId
   readonly limits: Limits
   /** The open store, for administration (backup, verify); undefined while starting. */
   readonly store: LogStore | undefined
-  connect(identity: Identity): BusClient
+  /**
+   * @throws BusError when the name cannot be had: `already_exists/name_taken`, `not_found/primary_missing`,
+   *   `invalid_argument`, `permission_denied`; `resource_exhausted/quota_exceeded` at the limit of clients
+   */
+  connect(identity: Identity, join?: JoinOptions): BusClient
+  /** All clients, in the order in which they came. */
+  clients(): ClientInfo[]
+  /** The client of this name, if there is one. */
+  client(name: string): ClientInfo | undefined
+  /** Frames and bytes of all clients since start, those that left included. */
+  traffic(): Traffic
+  /** Told after the fact, in order. Listeners must not throw. */
+  onPresence(listener: (event: PresenceEvent) => void): () => void
+  /** Serves the procedures that begin with a prefix; ends with the returned function. */
+  addBridge(bridge: CallBridge): () => void
+  /** The newest message of a topic, stored or not, as far as it is remembered. */
+  lastValue(topic: string): StoredMessage | undefined
   status(): BusStatus
 }

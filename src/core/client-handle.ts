@@ -2,12 +2,12 @@
 
 import { BusError, toBusError } from '../model/errors.ts'
 import type { Action, Identity } from '../model/identity.ts'
+import { levelFilter } from '../model/level-filter.ts'
 import type { OutgoingMessage, StoredMessage } from '../model/message.ts'
 import { checkName } from '../model/name.ts'
 import type { OutgoingQueueMessage } from '../model/queue-message.ts'
 import type { TopicFilter } from '../model/topic-filter.ts'
 import { topicMatches } from '../model/topic-filter.ts'
-import { requireAccess } from './access.ts'
 import type {
   BusClient,
   Consumer,
@@ -23,6 +23,9 @@ import type {
 import { type Cursor, FeedCursor, LastCursor, LogCursor } from './cursor.ts'
 import { LogSubscription } from './log-subscription.ts'
 import type { AppendOutcome, LogInfo } from './log-store.ts'
+import type { CallOperations } from './live.ts'
+import { withPublisher } from './live-bus.ts'
+import type { LiveClient } from './live-client.ts'
 import { compareLogs } from './log-order.ts'
 import { checkOutgoing, checkQueueMessage, checkWritableTopic } from './message-checks.ts'
 import type { MsgBus } from './msg-bus.ts'
@@ -33,20 +36,35 @@ const pageBytes = 262_144
 
 export class ClientHandle implements BusClient {
   readonly identity: Identity
+  readonly live: LiveClient
   readonly #bus: MsgBus
   readonly #onClose: () => void
   readonly #subscriptions = new Set<LogSubscription>()
   readonly #consumers = new Set<Consumer>()
 
-  constructor(bus: MsgBus, identity: Identity, onClose: () => void) {
+  constructor(bus: MsgBus, live: LiveClient, onClose: () => void) {
     this.#bus = bus
-    this.identity = identity
+    this.live = live
+    this.identity = live.identity
     this.#onClose = onClose
+  }
+
+  /** Log subscriptions that are open. */
+  get logSubscriptions(): number {
+    return this.#subscriptions.size
   }
 
   async publish(messages: readonly OutgoingMessage[]): Promise<AppendOutcome[]> {
     const store = this.#bus.requireStore()
     const refusals = this.#refusals(messages)
+    const { name } = this.live
+    if (name !== '') {
+      messages = messages.map((message) => {
+        const { topic, payload, publishId, history, realtime } = message
+        const headers = withPublisher(message.headers, name)
+        return { topic, payload, headers, publishId, history, realtime }
+      })
+    }
     if (refusals === undefined) {
       const outcomes = await store.append(messages)
       this.#count(outcomes)
@@ -65,7 +83,8 @@ export class ClientHandle implements BusClient {
   }
 
   subscribe(options: SubscribeOptions, sink: SubscriptionSink): Subscription {
-    const { limits, router, counters } = this.#bus
+    const { limits, counters } = this.#bus
+    const { router } = this.#bus.live
     const topic = options.kind === 'log' ? options.log.topic : options.filter
     this.#require('subscribe', topic)
     if (options.kind === 'log') checkName('topic', topic, limits.topicBytes)
@@ -85,12 +104,12 @@ export class ClientHandle implements BusClient {
       onClose: () => {
         this.#subscriptions.delete(subscription)
         if (options.kind === 'log') router.removeTopic(topic, subscription)
-        else router.removeFilter(options.filter, subscription)
+        else router.removeFilter(levelFilter('mqtt', options.filter), subscription)
       },
     })
     this.#subscriptions.add(subscription)
     if (options.kind === 'log') router.addTopic(topic, subscription)
-    else router.addFilter(options.filter, subscription)
+    else router.addFilter(levelFilter('mqtt', options.filter), subscription)
     return subscription
   }
 
@@ -150,16 +169,27 @@ export class ClientHandle implements BusClient {
     purge: async (queue) => this.#queues('consume', queue).purge(queue),
   }
 
-  close(): void {
+  readonly calls: CallOperations = {
+    register: (procedure, handler) => {
+      return this.#bus.live.procedures.register(this.live, procedure, handler)
+    },
+    call: (options) => this.#bus.live.procedures.call(this.live, options),
+  }
+
+  close(reason?: BusError): void {
     for (const subscription of this.#subscriptions) subscription.close()
     for (const consumer of this.#consumers) consumer.close()
+    const { registry, procedures } = this.#bus.live
+    registry.leave(this.live, reason)
+    procedures.forget(this.live)
     this.#onClose()
   }
 
   /** Ends everything from the side of the bus. */
   end(error: BusError): void {
     for (const subscription of this.#subscriptions) subscription.end(error)
-    this.#onClose()
+    this.live.inbox?.end(error)
+    this.close(error)
   }
 
   /**
@@ -188,18 +218,28 @@ export class ClientHandle implements BusClient {
   }
 
   #routeOnly(message: OutgoingMessage): AppendOutcome {
+    const { topic, payload, headers, realtime } = message
+    this.#bus.live.publishLive(
+      this.live,
+      this.#bus.live.topics.byName(topic),
+      payload,
+      0,
+      payload.length,
+      realtime === true,
+      undefined,
+      headers,
+    )
     const routed: StoredMessage = {
-      topic: message.topic,
+      topic,
       origin: this.#bus.node,
       id: crypto.randomUUID(),
       headId: 0,
       sequence: 0,
-      payload: message.payload,
-      headers: message.headers,
+      payload,
+      headers,
       createdAtMs: this.#bus.clock.now(),
       deleted: false,
     }
-    this.#bus.route([routed])
     return { kind: 'stored', message: routed }
   }
 
@@ -276,12 +316,7 @@ export class ClientHandle implements BusClient {
   }
 
   #require(action: Action, resource: string): void {
-    try {
-      requireAccess(this.#bus.access, this.identity, action, resource)
-    } catch (error) {
-      this.#bus.counters.accessDenied += 1
-      throw error
-    }
+    this.#bus.live.requireAccess(this.identity, action, resource)
   }
 }
 

@@ -14,6 +14,12 @@ export class BusCounters {
   messagesDelivered = 0
   /** Publications that were not stored and that a reader was too slow for. */
   messagesDropped = 0
+  /** Times a client was not read from because somebody it sends to had no room. */
+  clientsPaused = 0
+  /** Clients that were disconnected because they did not read. */
+  slowClientsDisconnected = 0
+  callsMade = 0
+  callsFailed = 0
   messagesDeleted = 0
   messagesTrimmed = 0
   queueEnqueued = 0

@@ -16,6 +16,9 @@ import type { TextFilter } from '../model/text-filter.ts'
  */
 export type SendOutcome = 'sent' | 'unknown' | 'denied' | 'full'
 
+/** What became of a publication that asked for no acknowledgement. */
+export type PublishOutcome = 'published' | 'denied' | 'refused'
+
 /** Whoever a frame comes from, as receivers are told. */
 export interface Sender {
   /** Full name; empty for a client without one. */
@@ -67,6 +70,8 @@ export interface Inbox {
   pause(): void
   /** Go on reading. */
   resume(): void
+  /** Bytes that wait to be read by the other side. */
+  readonly queuedBytes: number
   /** The bus ends this client (replaced, primary gone, shutdown, too slow); nothing follows. */
   end(error: BusError): void
 }
@@ -123,7 +128,7 @@ export interface LiveOperations extends Sender {
   /**
    * Publishes without acknowledgement on the topic whose name is the UTF-8 in
    * `bytes[topicStart..topicEnd)`. Not stored, unless a topic rule says `always`: then it is handed to
-   * the store, and reaches subscribers after its commit. Refusals are counted, not told.
+   * the store, and reaches subscribers after its commit. `refused`: reserved, or too large by rule.
    * @param only deliver to the client of this name and to its secondaries, and never store; absent: to all
    */
   publish(
@@ -134,7 +139,7 @@ export interface LiveOperations extends Sender {
     end: number,
     realtime: boolean,
     only?: string,
-  ): void
+  ): PublishOutcome
 
   /** @throws BusError `permission_denied`, `resource_exhausted` (subscriptions per client) */
   subscribe(filter: LiveFilter): void

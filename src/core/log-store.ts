@@ -100,6 +100,12 @@ export interface LogInfo extends LogKey {
   readonly head: number
   /** Heads 1..trimmedTo were trimmed by retention: only stubs come back. 0: none. */
   readonly trimmedTo: number
+  /**
+   * History ends here: the last head that was not appended as `history`. What follows it, or all of the
+   * log when it is 0, is history and may be trimmed to its bounds; what comes before must stay as it is. Back
+   * to 0 when every head up to it has been trimmed or deleted.
+   */
+  readonly keptTo: number
   /** Payload and header bytes not trimmed or deleted. */
   readonly bytes: number
   readonly lastSequence: number
@@ -155,7 +161,8 @@ export interface LogStore {
   /**
    * Appends to logs of this node, in the order given; items of one call for one log get consecutive
    * heads. An item that cannot be stored (storable.ts) is rejected alone; an I/O failure fails
-   * the whole call. A head inside a remembered deleted range is stored deleted.
+   * the whole call. A head inside a remembered deleted range is stored deleted. An item that is not
+   * `history` moves `LogInfo.keptTo`; so does everything that is not appended by this method.
    */
   append(items: readonly OutgoingMessage[]): Promise<AppendOutcome[]>
 

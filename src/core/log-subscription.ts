@@ -33,10 +33,13 @@ type State = 'reading' | 'live' | 'waiting' | 'closed'
 const nothing: CursorPage = { messages: [], damaged: [] }
 
 export class LogSubscription implements Subscription {
+  /** Tells it from a client among the receivers of a topic. */
+  readonly isClient = false
+  /** Wants publications that are not stored, too. */
+  readonly takesLive: boolean
   readonly #cursor: Cursor
   readonly #sink: SubscriptionSink
   readonly #page: ReadLimit
-  readonly #live: boolean
   readonly #counters: BusCounters
   readonly #onClose: () => void
   readonly #batch: StoredMessage[] = []
@@ -46,7 +49,7 @@ export class LogSubscription implements Subscription {
     this.#cursor = options.cursor
     this.#sink = options.sink
     this.#page = options.page
-    this.#live = options.live
+    this.takesLive = options.live
     this.#counters = options.counters
     this.#onClose = options.onClose
     // The first delivery never comes before the caller holds the subscription.
@@ -59,7 +62,7 @@ export class LogSubscription implements Subscription {
    */
   offer(message: StoredMessage): boolean {
     if (message.headId === 0) {
-      if (!this.#live) return false
+      if (!this.takesLive) return false
       if (this.#state !== 'live') {
         this.#counters.messagesDropped += 1
         return false

@@ -8,7 +8,7 @@ import { envelopeSize } from '../model/envelope-size.ts'
 import { BusError } from '../model/errors.ts'
 import type { Limits } from '../model/limits.ts'
 import { deleteMarkerTopic, type Headers, type OutgoingMessage } from '../model/message.ts'
-import { checkName, utf8Length } from '../model/name.ts'
+import { checkName, isBlankName, utf8Length } from '../model/name.ts'
 import type { NodeId } from '../model/node-id.ts'
 import type { OutgoingQueueMessage } from '../model/queue-message.ts'
 import type { TopicSettings } from '../model/topic-rule.ts'
@@ -20,6 +20,12 @@ export function checkWritableTopic(topic: string, limits: Limits): void {
     const text = `${deleteMarkerTopic} is reserved for delete markers`
     throw new BusError('permission_denied', 'reserved_topic', text)
   }
+}
+
+/** Whether a publication on this topic could be stored. */
+export function isStorableTopic(topic: string, limits: Limits): boolean {
+  if (topic === deleteMarkerTopic) return false
+  return !isBlankName(topic) && !topic.includes('\0') && utf8Length(topic) <= limits.topicBytes
 }
 
 export function checkOutgoing(

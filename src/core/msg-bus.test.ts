@@ -304,6 +304,8 @@ describe('publishing', () => {
 
   test('an access rule refuses, is named, and is counted', async () => {
     const access = {
+      isOpen: false,
+      version: 0,
       refusal: (_: unknown, action: string, topic: string) =>
         action === 'publish' && topic === 'secret' ? 'rule 7' : undefined,
     }

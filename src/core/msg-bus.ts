@@ -8,23 +8,25 @@
  */
 
 import { BusError } from '../model/errors.ts'
-import type { Identity } from '../model/identity.ts'
+import { daemonIdentity, type Identity } from '../model/identity.ts'
 import type { Limits } from '../model/limits.ts'
 import type { StoredMessage } from '../model/message.ts'
 import type { NodeId } from '../model/node-id.ts'
 import type { TopicRule } from '../model/topic-rule.ts'
 import { type AccessCheck, allowEverything } from './access.ts'
 import type { BusClient } from './bus-client.ts'
-import type { Bus, BusStatus } from './bus.ts'
+import type { Bus, BusStatus, Traffic } from './bus.ts'
 import { ClientHandle } from './client-handle.ts'
 import type { Clock } from './clock.ts'
 import { BusCounters } from './counters.ts'
-import type { LogSubscription } from './log-subscription.ts'
+import { clientInfo } from './client-registry.ts'
+import type { CallBridge, ClientInfo, JoinOptions, PresenceEvent } from './live.ts'
+import { LiveBus } from './live-bus.ts'
+import type { LiveClient } from './live-client.ts'
 import type { LogStore } from './log-store.ts'
 import type { Logger } from './logger.ts'
 import { type QueueRule, Queues } from './queues.ts'
 import { RetentionKeeper } from './retention.ts'
-import { Router } from './router.ts'
 import { TopicRules } from './topic-rules.ts'
 
 export interface MsgBusOptions {
@@ -38,6 +40,12 @@ export interface MsgBusOptions {
   /** `keep`: a delete beyond the head silences messages to come, as the reference does. Default `clip`. */
   readonly deleteBeyondHead?: 'clip' | 'keep' | undefined
 }
+
+/** Topic of presence events: `{event, name, protocol, reason, at}` as JSON. */
+export const presenceTopic = '$msgbus.clients'
+
+const inProcess: JoinOptions = { protocol: 'in-process', transport: 'internal' }
+const encoder = new TextEncoder()
 
 /** What needs the store; present from `attach` on. */
 interface Attached {
@@ -54,12 +62,12 @@ export class MsgBus implements Bus {
   readonly counters = new BusCounters()
   readonly access: AccessCheck
   readonly topicRules: TopicRules
-  readonly router = new Router<LogSubscription>()
+  readonly live: LiveBus
   readonly deleteBeyondHead: 'clip' | 'keep'
   readonly #options: MsgBusOptions
-  readonly #clients = new Set<ClientHandle>()
-  /** Subscriptions that took something of the commit being dispatched. */
-  readonly #touched: LogSubscription[] = []
+  readonly #clients = new Map<LiveClient, ClientHandle>()
+  /** Who says what the daemon has to say itself; made with the first word. */
+  #daemon: LiveClient | undefined
   #attached: Attached | undefined
   #failure: BusError | undefined
   #isStopping = false
@@ -72,6 +80,8 @@ export class MsgBus implements Bus {
     this.access = options.access ?? allowEverything
     this.topicRules = new TopicRules(options.topicRules ?? [])
     this.deleteBeyondHead = options.deleteBeyondHead ?? 'clip'
+    this.live = new LiveBus({ ...options, ...this.#liveParts() })
+    this.live.registry.onPresence((event) => this.#announce(event))
   }
 
   /** Opens for business. The store stays the caller's to close, after `shutdown`. */
@@ -83,7 +93,7 @@ export class MsgBus implements Bus {
       store,
       queues: new Queues({ store, clock, logger, counters, rules: queueRules, defaultLeaseMs }),
       retention: new RetentionKeeper({ store, rules: topicRules, clock, logger, counters }),
-      stopListening: store.onCommit((batch) => this.route(batch.messages)),
+      stopListening: store.onCommit((batch) => this.live.route(batch.messages)),
     }
   }
 
@@ -96,16 +106,55 @@ export class MsgBus implements Bus {
   async shutdown(): Promise<void> {
     this.#isStopping = true
     const error = stopping()
-    for (const client of this.#clients) client.end(error)
+    for (const client of [...this.#clients.values()]) client.end(error)
     this.#attached?.queues.close(error)
     this.#attached?.stopListening()
     await this.#attached?.retention.close()
   }
 
-  connect(identity: Identity): BusClient {
-    const client = new ClientHandle(this, identity, () => this.#clients.delete(client))
-    this.#clients.add(client)
+  connect(identity: Identity, join: JoinOptions = inProcess): BusClient {
+    if (this.#isStopping) throw stopping()
+    const live = this.live.registry.join(identity, join)
+    const client = new ClientHandle(this, live, () => this.#clients.delete(live))
+    this.#clients.set(live, client)
     return client
+  }
+
+  clients(): ClientInfo[] {
+    const clients: ClientInfo[] = []
+    for (const client of this.live.registry.clients) {
+      if (client !== this.#daemon) clients.push(this.#info(client))
+    }
+    return clients
+  }
+
+  client(name: string): ClientInfo | undefined {
+    const client = this.live.registry.byName(name)
+    return client === undefined ? undefined : this.#info(client)
+  }
+
+  traffic(): Traffic {
+    let { receivedFrames, receivedBytes, sentFrames, sentBytes } = this.live.departed
+    for (const client of this.live.registry.clients) {
+      receivedFrames += client.receivedFrames
+      receivedBytes += client.receivedBytes
+      sentFrames += client.sentFrames
+      sentBytes += client.sentBytes
+    }
+    return { receivedFrames, receivedBytes, sentFrames, sentBytes }
+  }
+
+  onPresence(listener: (event: PresenceEvent) => void): () => void {
+    return this.live.registry.onPresence(listener)
+  }
+
+  addBridge(bridge: CallBridge): () => void {
+    return this.live.procedures.addBridge(bridge)
+  }
+
+  lastValue(topic: string): StoredMessage | undefined {
+    const known = this.live.topics.peek(topic)
+    return known === undefined ? undefined : this.live.lastValues.read(known)
   }
 
   get store(): LogStore | undefined {
@@ -122,18 +171,6 @@ export class MsgBus implements Bus {
     return this.#requireAttached().queues
   }
 
-  /** Hands messages that just became visible, or that are not stored, to the live subscriptions. */
-  route(messages: readonly StoredMessage[]): void {
-    if (this.router.size === 0) return
-    for (const message of messages) {
-      for (const subscription of this.router.receivers(message.topic)) {
-        if (subscription.offer(message)) this.#touched.push(subscription)
-      }
-    }
-    for (const subscription of this.#touched) subscription.flush()
-    this.#touched.length = 0
-  }
-
   status(): BusStatus {
     const store = this.#attached?.store
     const status = store?.status()
@@ -146,12 +183,28 @@ export class MsgBus implements Bus {
       store: status,
       epoch: store?.epoch ?? '',
       lastSequence: store?.lastSequence ?? 0,
-      subscriptions: this.router.size,
+      subscriptions: this.live.router.size,
       // Counted when asked for, so that readiness costs the same however many queues there are.
       get queues() {
         return store === undefined ? 0 : [...store.queues()].length
       },
     }
+  }
+
+  #liveParts() {
+    const { counters, access, topicRules } = this
+    return { counters, access, topicRules, store: () => this.#attached?.store }
+  }
+
+  #info(client: LiveClient): ClientInfo {
+    return clientInfo(client, this.#clients.get(client)?.logSubscriptions ?? 0)
+  }
+
+  /** Presence for everybody: JSON on a topic that no wildcard of others sees. */
+  #announce({ kind, name, protocol, reason }: PresenceEvent): void {
+    const event = { event: kind, name, protocol, reason: reason?.reason, at: this.clock.now() }
+    const daemon = (this.#daemon ??= this.live.registry.join(daemonIdentity, inProcess))
+    this.live.announce(daemon, presenceTopic, encoder.encode(JSON.stringify(event)))
   }
 
   #requireAttached(): Attached {

@@ -20,6 +20,7 @@ test('each setting comes from the first rule that matches and has it', () => {
     store: 'never',
     last: false,
     maxPayloadBytes: 10,
+    slowReader: 'wait',
     retention: { maxMessages: 5, maxAgeMs: 7, maxBytes: undefined },
   })
   assert.equal(rules.of('c').store, 'always')

@@ -11,6 +11,7 @@ export const defaultTopicSettings: TopicSettings = {
   retention: {},
   last: false,
   maxPayloadBytes: undefined,
+  slowReader: 'wait',
 }
 
 // Topics whose settings are remembered. Beyond it all are forgotten at once: simpler than an
@@ -42,7 +43,7 @@ export class TopicRules {
 
   #resolve(topic: string): TopicSettings {
     const matching = this.#rules.filter((rule) => topicMatches(rule.filter, topic))
-    const first = <Key extends 'store' | 'last' | 'maxPayloadBytes'>(key: Key) =>
+    const first = <Key extends Exclude<keyof TopicSettings, 'retention'>>(key: Key) =>
       matching.find((rule) => rule[key] !== undefined)?.[key]
     const limit = (key: keyof Retention) =>
       matching.find((rule) => rule.retention?.[key] !== undefined)?.retention?.[key]
@@ -50,6 +51,7 @@ export class TopicRules {
       store: first('store') ?? defaultTopicSettings.store,
       last: first('last') ?? defaultTopicSettings.last,
       maxPayloadBytes: first('maxPayloadBytes'),
+      slowReader: first('slowReader') ?? defaultTopicSettings.slowReader,
       retention: {
         maxAgeMs: limit('maxAgeMs'),
         maxMessages: limit('maxMessages'),

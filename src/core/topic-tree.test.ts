@@ -20,12 +20,12 @@ const filters = fc
 test('finds exactly the filters that match, also after removals', () => {
   fc.assert(
     fc.property(fc.array(filters), fc.array(filters), topics, (kept, removed, topic) => {
-      const tree = new TopicTree<string>()
+      const tree = new TopicTree<string>('mqtt')
       for (const [i, filter] of kept.entries()) tree.add(filter, `kept ${i}`)
       for (const [i, filter] of removed.entries()) tree.add(filter, `removed ${i}`)
       for (const [i, filter] of removed.entries()) tree.remove(filter, `removed ${i}`)
       const found: string[] = []
-      tree.match(topic, found)
+      tree.match(topic, topic.split('/'), found)
       const wanted = kept.flatMap((filter, i) => (topicMatches(filter, topic) ? [`kept ${i}`] : []))
       assert.deepEqual(found.sort(), wanted.sort())
     }),
@@ -33,12 +33,12 @@ test('finds exactly the filters that match, also after removals', () => {
 })
 
 test('removing what is not there changes nothing', () => {
-  const tree = new TopicTree<number>()
+  const tree = new TopicTree<number>('mqtt')
   tree.add(parseTopicFilter('a/b'), 1)
   tree.remove(parseTopicFilter('a/b'), 2)
   tree.remove(parseTopicFilter('a/c/d'), 1)
   tree.remove(parseTopicFilter('a/#'), 1)
   const found: number[] = []
-  tree.match('a/b', found)
+  tree.match('a/b', ['a', 'b'], found)
   assert.deepEqual(found, [1])
 })

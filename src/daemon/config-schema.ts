@@ -168,6 +168,12 @@ const topics = z
         .optional()
         .describe('Remember the newest message for subscriptions that start at `last`.'),
       maxPayloadBytes: z.int().min(0).optional().describe('Refuse larger payloads.'),
+      slowReader: z
+        .enum(['wait', 'drop-newest'])
+        .optional()
+        .describe(
+          'What is not stored and meets a subscriber without room: the publisher waits, or that subscriber misses it.',
+        ),
     }),
   )
   .default([])
@@ -217,6 +223,29 @@ const limitRows: Record<keyof Limits, { max: number; text: string; min?: number 
     max: 7 * day,
     min: 100,
     text: 'Lease of a queue message when none is asked for.',
+  },
+  clients: { max: 10_000_000, text: 'Most clients connected at a time, over all protocols.' },
+  clientNameBytes: { max: 65_535, text: 'Longest client name, bytes of UTF-8.' },
+  procedureBytes: { max: 65_535, text: 'Longest procedure name, bytes of UTF-8.' },
+  callTimeoutMs: { max: day, text: 'How long a call may take, and the default of a caller.' },
+  callsInFlight: { max: 10_000_000, text: 'Most calls under way.' },
+  outboxBytes: {
+    min: 65_536,
+    max: 1_073_741_824,
+    text: 'Bytes that may wait for a client to read before those who send to it are made to wait.',
+  },
+  slowClientMs: {
+    min: 100,
+    max: day,
+    text: 'A client that has such bytes waiting and reads nothing for so long is disconnected.',
+  },
+  rememberedTopics: {
+    max: 10_000_000,
+    text: 'Topics whose routing and last value are remembered.',
+  },
+  lastValueBytes: {
+    max: 17_179_869_184,
+    text: 'Memory for last values of topics; the ones longest unused go first.',
   },
 }
 

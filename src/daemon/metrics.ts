@@ -41,6 +41,16 @@ const counterRows: Readonly<Record<keyof BusCounters, readonly [name: string, he
     'messages_dropped_total',
     'Publications that were not stored and that a subscriber was too slow for.',
   ],
+  clientsPaused: [
+    'clients_paused_total',
+    'Times a client was not read from because somebody it sends to had no room.',
+  ],
+  slowClientsDisconnected: [
+    'slow_clients_disconnected_total',
+    'Clients that were disconnected because they did not read what was sent to them.',
+  ],
+  callsMade: ['calls_total', 'Calls of procedures.'],
+  callsFailed: ['calls_failed_total', 'Calls that ended with an error.'],
   messagesDeleted: ['messages_deleted_total', 'Messages deleted on request.'],
   messagesTrimmed: ['messages_trimmed_total', 'Messages trimmed by retention.'],
   queueEnqueued: ['queue_messages_enqueued_total', 'Messages put into queues.'],

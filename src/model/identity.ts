@@ -10,6 +10,9 @@ export interface Identity {
 
 export const anonymous: Identity = { user: 'anonymous', groups: [], method: 'none' }
 
+/** The daemon itself: what it says under names that begin with `.`. No rule concerns it. */
+export const daemonIdentity: Identity = { user: 'msgbusd', groups: [], method: 'in-process' }
+
 /** Actions that rules speak about, for every protocol alike. */
 export type Action =
   | 'connect'

@@ -23,6 +23,15 @@ export interface Limits {
   readonly pendingAppendBytes: number
   readonly queueInFlight: number
   readonly queueLeaseMs: number
+  readonly clients: number
+  readonly clientNameBytes: number
+  readonly procedureBytes: number
+  readonly callTimeoutMs: number
+  readonly callsInFlight: number
+  readonly outboxBytes: number
+  readonly slowClientMs: number
+  readonly rememberedTopics: number
+  readonly lastValueBytes: number
 }
 
 export const defaultLimits: Limits = {
@@ -50,4 +59,19 @@ export const defaultLimits: Limits = {
   pendingAppendBytes: 67_108_864,
   queueInFlight: 1_000,
   queueLeaseMs: 30_000,
+  // About 10 KB each when they are idle; ten times what one small server is asked for.
+  clients: 100_000,
+  // What a BUS/RT registration can carry (spec/busrt 4.1).
+  clientNameBytes: 65_535,
+  procedureBytes: 1_024,
+  // Also the longest that a caller may ask for: a call holds memory on both sides.
+  callTimeoutMs: 600_000,
+  callsInFlight: 100_000,
+  // What may wait for one client before those who feed it wait: some turns of the loop at full rate.
+  outboxBytes: 1_048_576,
+  // As the BUS/RT server's time limit for a write (spec/busrt 7.2).
+  slowClientMs: 5_000,
+  // architecture 4: last values
+  rememberedTopics: 100_000,
+  lastValueBytes: 67_108_864,
 }

@@ -6,10 +6,22 @@
 import { BusError } from './errors.ts'
 
 export type NameField =
-  'topic' | 'queue' | 'message_id' | 'tenant_id' | 'bl_name' | 'device_id' | 'publish_id'
+  | 'topic'
+  | 'queue'
+  | 'message_id'
+  | 'tenant_id'
+  | 'bl_name'
+  | 'device_id'
+  | 'publish_id'
+  | 'procedure'
 
 // Unicode White_Space; String.prototype.trim knows another set (it adds U+FEFF, omits U+0085).
 const blank = /^\p{White_Space}*$/u
+
+/** Empty, or nothing but white space. */
+export function isBlankName(value: string): boolean {
+  return blank.test(value)
+}
 
 /**
  * @param maxBytes limit in bytes of UTF-8

@@ -8,6 +8,12 @@ import type { TopicFilter } from './topic-filter.ts'
 /** Which publications are stored: those that ask for an acknowledgement, all, or none. */
 export type StorePolicy = 'acked' | 'always' | 'never'
 
+/**
+ * What becomes of a publication that is not stored when a subscriber has no room: its publisher is made
+ * to wait, or this subscriber misses it.
+ */
+export type SlowReaderPolicy = 'wait' | 'drop-newest'
+
 export interface Retention {
   /** Trim what is older. */
   readonly maxAgeMs?: number | undefined
@@ -25,6 +31,7 @@ export interface TopicRule {
   readonly last?: boolean | undefined
   /** Largest payload, bytes; publishes above it are refused. */
   readonly maxPayloadBytes?: number | undefined
+  readonly slowReader?: SlowReaderPolicy | undefined
 }
 
 /** What holds for one topic after all rules. */
@@ -33,4 +40,5 @@ export interface TopicSettings {
   readonly retention: Retention
   readonly last: boolean
   readonly maxPayloadBytes: number | undefined
+  readonly slowReader: SlowReaderPolicy
 }

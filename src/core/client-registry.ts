@@ -1,0 +1,207 @@
+/**
+ * Who is there, by name (spec/busrt 4.1 to 4.4, for every protocol alike). A name belongs to one client
+ * at a time; a client `a%%x` is a secondary of `a`: it can only join while `a` is there and ends with it.
+ * Names that begin with `.` are the daemon's own.
+ */
+
+import { ByteTable } from '../base/byte-table.ts'
+import { BusError } from '../model/errors.ts'
+import { daemonIdentity, type Identity } from '../model/identity.ts'
+import { isExactMask, nameMatches } from '../model/name-mask.ts'
+import { utf8Length } from '../model/name.ts'
+import type { ClientInfo, JoinOptions, PresenceEvent } from './live.ts'
+import type { LiveBus } from './live-bus.ts'
+import { type ClientNames, LiveClient } from './live-client.ts'
+
+const secondaryMark = '%%'
+const rememberedMasks = 1_000
+const encoder = new TextEncoder()
+
+interface Named {
+  readonly bytes: Uint8Array
+  readonly client: LiveClient
+}
+
+export class ClientRegistry {
+  readonly #bus: LiveBus
+  readonly #byBytes = new ByteTable<Named>()
+  readonly #named = new Map<string, Named>()
+  readonly #clients = new Set<LiveClient>()
+  /** Resolved masks; forgotten when anybody comes or goes. */
+  readonly #masks = new Map<string, readonly LiveClient[]>()
+  readonly #listeners = new Set<(event: PresenceEvent) => void>()
+  #nextId = 1
+
+  constructor(bus: LiveBus) {
+    this.#bus = bus
+  }
+
+  /** All clients, with and without a name. */
+  get size(): number {
+    return this.#clients.size
+  }
+
+  get clients(): Iterable<LiveClient> {
+    return this.#clients
+  }
+
+  byBytes(bytes: Uint8Array, start: number, end: number): LiveClient | undefined {
+    return this.#byBytes.get(bytes, start, end)?.client
+  }
+
+  byName(name: string): LiveClient | undefined {
+    return this.#named.get(name)?.client
+  }
+
+  /** Every named client the mask matches. Do not change the list. */
+  matching(mask: string): readonly LiveClient[] {
+    if (isExactMask(mask)) {
+      const client = this.byName(mask)
+      return client === undefined ? [] : [client]
+    }
+    const known = this.#masks.get(mask)
+    if (known !== undefined) return known
+    const found: LiveClient[] = []
+    for (const [name, { client }] of this.#named) if (nameMatches(mask, name)) found.push(client)
+    if (this.#masks.size >= rememberedMasks) this.#masks.clear()
+    this.#masks.set(mask, found)
+    return found
+  }
+
+  /**
+   * @throws BusError `already_exists/name_taken`, `not_found/primary_missing`,
+   *   `invalid_argument/name_…`, `permission_denied`, `resource_exhausted/quota_exceeded`
+   */
+  join(identity: Identity, join: JoinOptions): LiveClient {
+    const { limits } = this.#bus
+    const name = join.name ?? ''
+    if (this.#clients.size >= limits.clients && identity !== daemonIdentity) {
+      const text = `${this.#clients.size} clients are connected, which is the limit`
+      throw new BusError('resource_exhausted', 'quota_exceeded', text)
+    }
+    const names = name === '' ? nameless : this.#claim(identity, name)
+    const replaced = name === '' ? undefined : this.#replaced(name, join, names)
+    const client = new LiveClient(this.#bus, this.#nextId++, identity, join, names)
+    if (replaced !== undefined) this.#end(replaced, replacedError(name), false)
+    this.#clients.add(client)
+    if (name === '') return client
+    this.#add(client)
+    this.#tell(client, replaced === undefined ? 'joined' : 'replaced', undefined)
+    return client
+  }
+
+  /** Takes a client out, its secondaries first. Does nothing the second time. */
+  leave(client: LiveClient, reason?: BusError): void {
+    if (client.isClosed) return
+    this.#remove(client)
+    for (const secondary of client.secondaries ?? []) {
+      const text = `${client.name}, whose secondary this is, has left`
+      this.#end(secondary, new BusError('cancelled', 'primary_missing', text), true)
+    }
+    if (client.name !== '') this.#tell(client, 'left', reason)
+  }
+
+  /** Called after the fact, in order. Listeners must not throw. */
+  onPresence(listener: (event: PresenceEvent) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  #claim(identity: Identity, name: string): ClientNames {
+    const bytes = encoder.encode(name)
+    if (name.includes('\0')) {
+      throw new BusError('invalid_argument', 'name_contains_nul', 'client name contains NUL byte')
+    }
+    if (bytes.length > this.#bus.limits.clientNameBytes) {
+      const text = `client name is too long (${utf8Length(name)} bytes, limit ${this.#bus.limits.clientNameBytes})`
+      throw new BusError('invalid_argument', 'name_too_long', text)
+    }
+    if (name.startsWith('.') && identity !== daemonIdentity) {
+      const text = 'client names that begin with "." belong to the daemon'
+      throw new BusError('invalid_argument', 'reserved_name', text)
+    }
+    this.#bus.requireAccess(identity, 'connect', name)
+    const mark = name.indexOf(secondaryMark)
+    if (mark === -1) return { name, bytes, primary: undefined }
+    const primary = this.byName(name.slice(0, mark))
+    if (primary === undefined) {
+      const text = `${JSON.stringify(name.slice(0, mark))}, whose secondary this would be, is not here`
+      throw new BusError('not_found', 'primary_missing', text)
+    }
+    return { name, bytes, primary }
+  }
+
+  /** Whom the newcomer takes the name from. @throws BusError `already_exists/name_taken` */
+  #replaced(name: string, join: JoinOptions, names: ClientNames): LiveClient | undefined {
+    const holder = this.byName(name)
+    if (holder === undefined) return undefined
+    if (join.replace === true && names.primary === undefined) return holder
+    const text = `a client named ${JSON.stringify(name)} is connected already`
+    throw new BusError('already_exists', 'name_taken', text)
+  }
+
+  #add(client: LiveClient): void {
+    const named = { bytes: client.nameBytes, client }
+    this.#named.set(client.name, named)
+    this.#byBytes.set(named)
+    this.#masks.clear()
+    if (client.primary !== undefined) (client.primary.secondaries ??= new Set()).add(client)
+  }
+
+  #remove(client: LiveClient): void {
+    this.#clients.delete(client)
+    const named = this.#named.get(client.name)
+    if (named?.client === client) {
+      this.#named.delete(client.name)
+      this.#byBytes.delete(named)
+      this.#masks.clear()
+    }
+    client.primary?.secondaries?.delete(client)
+    this.#bus.countDeparted(client)
+    client.detach()
+  }
+
+  /** Ends a client from the side of the bus, with its secondaries. */
+  #end(client: LiveClient, error: BusError, isTold: boolean): void {
+    if (client.isClosed) return
+    this.#remove(client)
+    for (const secondary of client.secondaries ?? []) this.#end(secondary, error, isTold)
+    if (isTold && client.name !== '') this.#tell(client, 'left', error)
+    client.inbox?.end(error)
+  }
+
+  #tell(client: LiveClient, kind: PresenceEvent['kind'], reason: BusError | undefined): void {
+    const secondary = client.primary !== undefined
+    const event = { kind, name: client.name, secondary, protocol: client.join.protocol, reason }
+    for (const listener of this.#listeners) listener(event)
+  }
+}
+
+const nameless: ClientNames = { name: '', bytes: new Uint8Array(0), primary: undefined }
+
+function replacedError(name: string): BusError {
+  return new BusError('aborted', 'replaced', `another client took the name ${JSON.stringify(name)}`)
+}
+
+/** A client as listings show it. `queuedBytes` is asked of its inbox. */
+export function clientInfo(client: LiveClient, logSubscriptions: number): ClientInfo {
+  const { join } = client
+  return {
+    id: client.id,
+    name: client.name,
+    user: client.identity.user,
+    protocol: join.protocol,
+    transport: join.transport ?? join.protocol,
+    source: join.source,
+    listener: join.listener,
+    connectedAtMs: client.connectedAtMs,
+    receivedFrames: client.receivedFrames,
+    receivedBytes: client.receivedBytes,
+    sentFrames: client.sentFrames,
+    sentBytes: client.sentBytes,
+    subscriptions: client.subscriptionCount + logSubscriptions,
+    instances: 1 + (client.secondaries?.size ?? 0),
+    queuedBytes: client.inbox?.queuedBytes ?? 0,
+    congested: client.isCongested,
+  }
+}

@@ -1,0 +1,331 @@
+/**
+ * The live half of the bus: who is there, who receives what, and the hand-over of what is not stored.
+ * `MsgBus` owns one and feeds it the commits of the store, so that stored publications reach live
+ * subscribers after their commit, in commit order, and all others at once (architecture 4).
+ *
+ * Nothing here waits: `publishLive` and `route` are synchronous and allocate nothing per message that
+ * nobody keeps.
+ */
+
+import { toBusError } from '../model/errors.ts'
+import type { Action, Identity } from '../model/identity.ts'
+import type { Limits } from '../model/limits.ts'
+import { type Headers, noHeaders, type StoredMessage } from '../model/message.ts'
+import type { NodeId } from '../model/node-id.ts'
+import { type AccessCheck, requireAccess } from './access.ts'
+import { CatchUp } from './catch-up.ts'
+import { ClientRegistry } from './client-registry.ts'
+import type { Clock } from './clock.ts'
+import type { BusCounters } from './counters.ts'
+import { LastValues } from './last-values.ts'
+import type { PublishOutcome, Sender } from './live.ts'
+import type { LiveClient } from './live-client.ts'
+import { LivePublication, unnamedSender } from './live-publication.ts'
+import type { LogSubscription } from './log-subscription.ts'
+import type { LogStore } from './log-store.ts'
+import type { Logger } from './logger.ts'
+import { isStorableTopic } from './message-checks.ts'
+import { Procedures } from './procedures.ts'
+import { Router } from './router.ts'
+import type { TopicRules } from './topic-rules.ts'
+import { type Topic, Topics } from './topics.ts'
+
+export interface LiveBusOptions {
+  readonly node: NodeId
+  readonly limits: Limits
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly access: AccessCheck
+  readonly counters: BusCounters
+  readonly topicRules: TopicRules
+  /** The open store; undefined while starting or stopping. */
+  readonly store: () => LogStore | undefined
+}
+
+/** Header of a stored message that names the client that published it. */
+export const publisherHeader = 'msgbus-publisher'
+
+/** Publications that a rule stores though nobody waits for them, per client: beyond it the client waits. */
+const unackedBytesMost = 1_048_576
+const rememberedSenders = 10_000
+const encoder = new TextEncoder()
+
+export class LiveBus {
+  readonly node: NodeId
+  readonly limits: Limits
+  readonly clock: Clock
+  readonly access: AccessCheck
+  readonly counters: BusCounters
+  readonly topics: Topics
+  readonly router: Router
+  readonly registry: ClientRegistry
+  readonly procedures: Procedures
+  readonly lastValues: LastValues
+  readonly #options: LiveBusOptions
+  readonly #publication: LivePublication
+  #isPublicationLent = false
+  /** Names of publishers that are not here any more, or never were. */
+  readonly #senders = new Map<string, Sender>()
+  /** Log subscriptions that took something and were not flushed yet. */
+  readonly #touched: LogSubscription[] = []
+  #isFlushDue = false
+  /** Counters of clients that left. */
+  readonly departed = { receivedFrames: 0, receivedBytes: 0, sentFrames: 0, sentBytes: 0 }
+
+  constructor(options: LiveBusOptions) {
+    const { node, limits, clock, access, counters, topicRules } = options
+    this.#options = options
+    this.node = node
+    this.limits = limits
+    this.clock = clock
+    this.access = access
+    this.counters = counters
+    this.lastValues = new LastValues({ node, maxBytes: limits.lastValueBytes })
+    this.topics = new Topics({
+      rules: topicRules,
+      lastValues: this.lastValues,
+      capacity: limits.rememberedTopics,
+    })
+    this.router = new Router((name) => this.topics.peek(name))
+    this.registry = new ClientRegistry(this)
+    this.procedures = new Procedures(this)
+    this.#publication = new LivePublication(node, clock)
+  }
+
+  /** @throws BusError `permission_denied` that names the rule */
+  requireAccess(identity: Identity, action: Action, resource: string): void {
+    if (this.access.isOpen) return
+    try {
+      requireAccess(this.access, identity, action, resource)
+    } catch (error) {
+      this.counters.accessDenied += 1
+      throw error
+    }
+  }
+
+  isAllowed(identity: Identity, action: Action, resource: string): boolean {
+    if (this.access.refusal(identity, action, resource) === undefined) return true
+    this.counters.accessDenied += 1
+    return false
+  }
+
+  /**
+   * A publication that asked for no acknowledgement. Access has been checked.
+   * @param only deliver to the client of this name and its secondaries alone
+   */
+  publishLive(
+    sender: LiveClient,
+    topic: Topic,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    realtime: boolean,
+    only?: string,
+    headers: Headers = noHeaders,
+  ): PublishOutcome {
+    const { maxPayloadBytes, store } = topic.settings
+    const isTooLarge = maxPayloadBytes !== undefined && end - start > maxPayloadBytes
+    if ((topic.isReserved && !sender.isDaemon) || isTooLarge) {
+      this.counters.messagesRefused += 1
+      return 'refused'
+    }
+    if (store === 'always' && only === undefined && isStorableTopic(topic.name, this.limits)) {
+      this.#storeUnacked(sender, topic, bytes.slice(start, end), realtime, headers)
+      return 'published'
+    }
+    const publication = this.#lend()
+    publication.setLive(topic, sender, bytes, start, end, headers, realtime)
+    this.#deliverLive(sender, topic, publication, only)
+    if (only === undefined) this.lastValues.remember(topic, publication, this.clock.now())
+    this.#takeBack(publication)
+    return 'published'
+  }
+
+  /** Hands messages that just became visible to those who subscribed to their topics. */
+  route(messages: readonly StoredMessage[]): void {
+    for (const message of messages) {
+      const topic = this.topics.byName(message.topic)
+      this.router.resolve(topic)
+      for (const subscription of topic.subscriptions) {
+        if (subscription.offer(message)) this.#touched.push(subscription)
+      }
+      if (message.deleted || topic.isReserved) continue
+      const publication = this.#lend()
+      publication.setStored(topic, this.#senderOf(message), message)
+      for (const client of topic.clients) this.#deliverStored(client, publication)
+      this.lastValues.remember(topic, publication, message.createdAtMs)
+      this.#takeBack(publication)
+    }
+    this.#flush()
+  }
+
+  /**
+   * Publishes something the daemon itself has to say, to whoever subscribed. Not stored.
+   * @param sender a client of the daemon
+   */
+  announce(sender: LiveClient, topicName: string, payload: Uint8Array): void {
+    const topic = this.topics.byName(topicName)
+    this.publishLive(sender, topic, payload, 0, payload.length, false)
+  }
+
+  /** Whether a live filter of the client wants this topic. */
+  wants(client: LiveClient, topicName: string): boolean {
+    const topic = this.topics.byName(topicName)
+    this.router.resolve(topic)
+    return topic.clients.includes(client)
+  }
+
+  /** A client leaves: what it counted stays in the sums. */
+  countDeparted(client: LiveClient): void {
+    const { departed } = this
+    departed.receivedFrames += client.receivedFrames
+    departed.receivedBytes += client.receivedBytes
+    departed.sentFrames += client.sentFrames
+    departed.sentBytes += client.sentBytes
+  }
+
+  #deliverLive(
+    sender: LiveClient,
+    topic: Topic,
+    publication: LivePublication,
+    only: string | undefined,
+  ): void {
+    this.router.resolve(topic)
+    const { clients, subscriptions } = topic
+    for (const client of clients) {
+      if (only !== undefined && (client.primary ?? client).name !== only) continue
+      if (client.isCongested && !this.#mayOverfill(sender, topic)) continue
+      client.inbox?.publication(publication)
+      if (client.isCongested) sender.waitFor(client)
+    }
+    if (subscriptions.length === 0 || only !== undefined) return
+    for (const subscription of subscriptions) {
+      if (subscription.takesLive && subscription.offer(publication.toMessage())) {
+        this.#touched.push(subscription)
+      }
+    }
+    this.#flushSoon()
+  }
+
+  /** Whether one more message goes to a client that has no room: when its sender waits afterwards. */
+  #mayOverfill(sender: LiveClient, topic: Topic): boolean {
+    if (sender.inbox !== undefined && topic.settings.slowReader === 'wait') return true
+    this.counters.messagesDropped += 1
+    return false
+  }
+
+  #deliverStored(client: LiveClient, publication: LivePublication): void {
+    if (client.catchUp !== undefined || client.isClosed) return
+    if (client.isCongested) this.#startCatchUp(client, publication.sequence - 1)
+    else client.inbox?.publication(publication)
+  }
+
+  #startCatchUp(client: LiveClient, after: number): void {
+    const store = this.#options.store()
+    if (store === undefined) return
+    this.counters.subscriptionsLagged += 1
+    client.catchUp = new CatchUp({
+      store,
+      after,
+      wants: (log) => this.wants(client, log.topic),
+      deliver: (message) => {
+        const publication = this.#lend()
+        const topic = this.topics.byName(message.topic)
+        publication.setStored(topic, this.#senderOf(message), message)
+        client.inbox?.publication(publication)
+        this.#takeBack(publication)
+      },
+      isFull: () => client.isCongested || client.isClosed,
+      onDone: () => (client.catchUp = undefined),
+      onError: (error) => {
+        client.catchUp = undefined
+        client.inbox?.end(toBusError(error))
+        this.registry.leave(client, toBusError(error))
+      },
+    })
+  }
+
+  #storeUnacked(
+    sender: LiveClient,
+    topic: Topic,
+    payload: Uint8Array,
+    realtime: boolean,
+    headers: Headers,
+  ): void {
+    const store = this.#options.store()
+    if (store === undefined) {
+      this.counters.messagesRefused += 1
+      return
+    }
+    const named = withPublisher(headers, sender.name)
+    sender.unackedBytes += payload.length
+    if (sender.unackedBytes > unackedBytesMost) sender.block(storeBlocker)
+    store
+      .append([{ topic: topic.name, payload, headers: named, history: true, realtime }])
+      .then(
+        ([outcome]) => {
+          if (outcome?.kind === 'stored') {
+            this.counters.messagesPublished += 1
+            this.counters.payloadBytesPublished += payload.length
+          } else this.counters.messagesRefused += 1
+        },
+        (error: unknown) => {
+          this.counters.messagesRefused += 1
+          const { reason } = toBusError(error)
+          this.#options.logger.warn('unacknowledged_publication_lost', { reason })
+        },
+      )
+      .finally(() => {
+        sender.unackedBytes -= payload.length
+        if (sender.unackedBytes <= unackedBytesMost / 2) sender.unblock(storeBlocker)
+      })
+  }
+
+  #senderOf(message: StoredMessage): Sender {
+    const name = message.headers.size === 0 ? undefined : message.headers.get(publisherHeader)
+    if (name === undefined || name === '') return unnamedSender
+    const known = this.registry.byName(name) ?? this.#senders.get(name)
+    if (known !== undefined) return known
+    const sender: Sender = { name, nameBytes: encoder.encode(name) }
+    if (this.#senders.size >= rememberedSenders) this.#senders.clear()
+    this.#senders.set(name, sender)
+    return sender
+  }
+
+  /** The reused object, or another while a receiver publishes in the middle of a delivery. */
+  #lend(): LivePublication {
+    if (this.#isPublicationLent) return new LivePublication(this.node, this.clock)
+    this.#isPublicationLent = true
+    return this.#publication
+  }
+
+  #takeBack(publication: LivePublication): void {
+    if (publication === this.#publication) this.#isPublicationLent = false
+  }
+
+  /** Publications of one turn reach a log subscription together. */
+  #flushSoon(): void {
+    if (this.#isFlushDue || this.#touched.length === 0) return
+    this.#isFlushDue = true
+    queueMicrotask(() => {
+      this.#isFlushDue = false
+      this.#flush()
+    })
+  }
+
+  #flush(): void {
+    for (const subscription of this.#touched) subscription.flush()
+    this.#touched.length = 0
+  }
+}
+
+/** Stands for the store among those a client waits for. */
+const storeBlocker = {}
+
+/** The headers with the publisher's name, unless they have one or there is none. */
+export function withPublisher(headers: Headers, name: string): Headers {
+  if (name === '' || headers.has(publisherHeader)) return headers
+  return headers.size === 0
+    ? new Map([[publisherHeader, name]])
+    : new Map(headers).set(publisherHeader, name)
+}

@@ -1,0 +1,323 @@
+/**
+ * One client of the bus as the live path sees it: its name, its filters, its inbox, and who waits for
+ * whom. Every participant of every protocol is one of these; the session of an adapter holds it as
+ * `BusClient.live`.
+ *
+ * Back-pressure (architecture 7): a client whose inbox has no room is *congested*. Whoever sends to it is
+ * paused right after the message that found it so, and goes on when it has room again; a sender that
+ * cannot be paused is told `full`. Publications that are stored make nobody wait: a congested client
+ * falls back to reading them from the store (catch-up.ts).
+ */
+
+import { daemonIdentity, type Identity } from '../model/identity.ts'
+import type { LevelFilter } from '../model/level-filter.ts'
+import { BusError } from '../model/errors.ts'
+import type { CatchUp } from './catch-up.ts'
+import type { Inbox, JoinOptions, LiveFilter, LiveOperations, SendOutcome } from './live.ts'
+import type { LiveBus } from './live-bus.ts'
+import { decisiveFilter } from './topic-tree.ts'
+
+const decoder = new TextDecoder()
+
+export class LiveClient implements LiveOperations {
+  /** Tells it from a log subscription among receivers. */
+  readonly isClient = true
+  readonly id: number
+  readonly name: string
+  readonly nameBytes: Uint8Array
+  readonly identity: Identity
+  readonly inbox: Inbox | undefined
+  readonly join: JoinOptions
+  readonly connectedAtMs: number
+  /** The client it is a secondary of. */
+  readonly primary: LiveClient | undefined
+  /** Present when somebody attached to it. */
+  secondaries: Set<LiveClient> | undefined = undefined
+
+  receivedFrames = 0
+  receivedBytes = 0
+  sentFrames = 0
+  sentBytes = 0
+
+  /** Written by the router: the search that found it, or found it excluded, last. */
+  mark = 0
+  excludedMark = 0
+  isCongested = false
+  isClosed = false
+  /** Of publications that a rule stores though nobody waits for them: bytes not yet stored. */
+  unackedBytes = 0
+  /** Reads what was stored while it was congested; undefined when it is up to date. */
+  catchUp: CatchUp | undefined = undefined
+
+  readonly #bus: LiveBus
+  /** Filters by rules and text; the value counts how many texts mean the same to the router. */
+  #filters: Map<string, LiveFilter> | undefined
+  #exclusions: Map<string, LevelFilter> | undefined
+  /** Who is paused until this client has room. */
+  #waiting: Set<LiveClient> | undefined
+  /** What this client waits for: receivers, and the store. */
+  #blockers: Set<object> | undefined
+  /** What a rule allowed before, by the version of the rules. */
+  #allowed: Set<object> | undefined
+  #allowedVersion = -1
+
+  constructor(bus: LiveBus, id: number, identity: Identity, join: JoinOptions, names: ClientNames) {
+    this.#bus = bus
+    this.id = id
+    this.identity = identity
+    this.join = join
+    this.inbox = join.inbox
+    this.name = names.name
+    this.nameBytes = names.bytes
+    this.primary = names.primary
+    this.connectedAtMs = bus.clock.now()
+  }
+
+  /** It speaks for the daemon. */
+  get isDaemon(): boolean {
+    return this.identity === daemonIdentity
+  }
+
+  get subscriptionCount(): number {
+    return this.#filters?.size ?? 0
+  }
+
+  send(
+    bytes: Uint8Array,
+    nameStart: number,
+    nameEnd: number,
+    start: number,
+    end: number,
+    realtime: boolean,
+  ): SendOutcome {
+    const bus = this.#bus
+    const target = bus.registry.byBytes(bytes, nameStart, nameEnd)
+    if (!bus.access.isOpen && !this.#maySend(target, bytes, nameStart, nameEnd)) return 'denied'
+    if (target === undefined) return 'unknown'
+    return this.#hand(target, bytes, start, end, realtime)
+  }
+
+  broadcast(
+    mask: string,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    realtime: boolean,
+  ): number {
+    const bus = this.#bus
+    bus.requireAccess(this.identity, 'broadcast', mask)
+    const receivers = bus.registry.matching(mask)
+    let taken = 0
+    for (const receiver of receivers) {
+      if (receiver.inbox === undefined || receiver.isClosed) continue
+      if (receiver.isCongested && this.inbox === undefined) {
+        bus.counters.messagesDropped += 1
+        continue
+      }
+      receiver.inbox.broadcast(this, bytes, start, end, realtime)
+      taken += 1
+      if (receiver.isCongested) this.waitFor(receiver)
+    }
+    return taken
+  }
+
+  publish(
+    bytes: Uint8Array,
+    topicStart: number,
+    topicEnd: number,
+    start: number,
+    end: number,
+    realtime: boolean,
+    only?: string,
+  ): 'published' | 'denied' | 'refused' {
+    const bus = this.#bus
+    const topic = bus.topics.byBytes(bytes, topicStart, topicEnd)
+    if (!bus.access.isOpen && !this.#may('publish', topic, topic.name)) return 'denied'
+    return bus.publishLive(this, topic, bytes, start, end, realtime, only)
+  }
+
+  subscribe(filter: LiveFilter): void {
+    const bus = this.#bus
+    const text = filter.kind === 'level' ? filter.text : filter.key
+    bus.requireAccess(this.identity, 'subscribe', text)
+    const filters = (this.#filters ??= new Map<string, LiveFilter>())
+    const key = keyOf(filter)
+    if (filters.has(key)) return
+    if (filters.size >= bus.limits.subscriptionsPerClient) {
+      const limit = `this client has ${filters.size} subscriptions, which is the limit`
+      throw new BusError('resource_exhausted', 'quota_exceeded', limit)
+    }
+    filters.set(key, filter)
+    if (filter.kind === 'level') bus.router.addFilter(decisive(filter), this)
+    else bus.router.addText(filter, this)
+  }
+
+  unsubscribe(filter: LiveFilter): boolean {
+    const filters = this.#filters
+    if (filters?.delete(keyOf(filter)) !== true) return false
+    const { router } = this.#bus
+    if (filter.kind === 'text') router.removeText(filter, this)
+    else if (!hasSame(filters.values(), filter)) router.removeFilter(decisive(filter), this)
+    return true
+  }
+
+  exclude(filter: LevelFilter): void {
+    const exclusions = (this.#exclusions ??= new Map<string, LevelFilter>())
+    const { subscriptionsPerClient } = this.#bus.limits
+    if (exclusions.has(keyOf(filter))) return
+    if (exclusions.size >= subscriptionsPerClient) {
+      const limit = `this client has ${exclusions.size} exclusions, which is the limit`
+      throw new BusError('resource_exhausted', 'quota_exceeded', limit)
+    }
+    exclusions.set(keyOf(filter), filter)
+    this.#bus.router.addExclusion(decisive(filter), this)
+  }
+
+  unexclude(filter: LevelFilter): boolean {
+    const exclusions = this.#exclusions
+    if (exclusions?.delete(keyOf(filter)) !== true) return false
+    if (!hasSame(exclusions.values(), filter)) {
+      this.#bus.router.removeExclusion(decisive(filter), this)
+    }
+    return true
+  }
+
+  congested(isCongested: boolean): void {
+    if (this.isCongested === isCongested) return
+    this.isCongested = isCongested
+    if (!isCongested) {
+      this.catchUp?.resume()
+      // Catching up may have filled it again.
+      if (!this.#isFull()) this.#releaseWaiting()
+    }
+  }
+
+  /** Pauses this client until the other one has room. */
+  waitFor(receiver: LiveClient): void {
+    if (!this.block(receiver)) return
+    const waiting = (receiver.#waiting ??= new Set())
+    waiting.add(this)
+  }
+
+  /** Pauses this client until `unblock` with the same blocker. False when that changes nothing. */
+  block(blocker: object): boolean {
+    if (this.inbox === undefined || this.isClosed) return false
+    const blockers = (this.#blockers ??= new Set())
+    if (blockers.has(blocker)) return false
+    blockers.add(blocker)
+    if (blockers.size > 1) return true
+    this.#bus.counters.clientsPaused += 1
+    this.inbox.pause()
+    return true
+  }
+
+  unblock(blocker: object): void {
+    if (this.#blockers?.delete(blocker) === true && this.#blockers.size === 0) this.inbox?.resume()
+  }
+
+  /** Takes it out of everything; tells nobody. Called by the registry. */
+  detach(): void {
+    this.isClosed = true
+    const { router } = this.#bus
+    for (const filter of this.#filters?.values() ?? []) {
+      if (filter.kind === 'level') router.removeFilter(decisive(filter), this)
+      else router.removeText(filter, this)
+    }
+    for (const filter of this.#exclusions?.values() ?? []) {
+      router.removeExclusion(decisive(filter), this)
+    }
+    this.#filters = undefined
+    this.#exclusions = undefined
+    this.catchUp?.stop()
+    this.catchUp = undefined
+    for (const blocker of this.#blockers ?? []) {
+      if (blocker instanceof LiveClient) blocker.#waiting?.delete(this)
+    }
+    this.#blockers = undefined
+    this.#releaseWaiting()
+  }
+
+  #hand(
+    target: LiveClient,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    realtime: boolean,
+  ): SendOutcome {
+    const { inbox } = target
+    if (inbox === undefined) return 'unknown'
+    if (target.isCongested && this.inbox === undefined) {
+      this.#bus.counters.messagesDropped += 1
+      return 'full'
+    }
+    inbox.message(this, bytes, start, end, realtime)
+    if (target.isCongested) this.waitFor(target)
+    return 'sent'
+  }
+
+  #releaseWaiting(): void {
+    const waiting = this.#waiting
+    if (waiting === undefined || waiting.size === 0) return
+    this.#waiting = undefined
+    for (const sender of waiting) sender.unblock(this)
+  }
+
+  #maySend(
+    target: LiveClient | undefined,
+    bytes: Uint8Array,
+    nameStart: number,
+    nameEnd: number,
+  ): boolean {
+    if (target !== undefined) return this.#may('send', target, target.name)
+    const name = decoder.decode(bytes.subarray(nameStart, nameEnd))
+    return this.#bus.isAllowed(this.identity, 'send', name)
+  }
+
+  /** Asks the rules once for each thing, as long as they do not change. */
+  #may(action: 'send' | 'publish', thing: object, name: string): boolean {
+    const { access } = this.#bus
+    if (this.#allowedVersion !== access.version) {
+      this.#allowed = new Set()
+      this.#allowedVersion = access.version
+    }
+    const allowed = (this.#allowed ??= new Set())
+    if (allowed.has(thing)) return true
+    if (!this.#bus.isAllowed(this.identity, action, name)) return false
+    if (allowed.size >= rememberedDecisions) allowed.clear()
+    allowed.add(thing)
+    return true
+  }
+
+  // A method, since the compiler does not see that calls in between change the state.
+  #isFull(): boolean {
+    return this.isCongested
+  }
+}
+
+const rememberedDecisions = 1_000
+
+/** What the registry found out about the name of a client that joins. */
+export interface ClientNames {
+  readonly name: string
+  readonly bytes: Uint8Array
+  readonly primary: LiveClient | undefined
+}
+
+function keyOf(filter: LiveFilter): string {
+  return filter.kind === 'level' ? `${filter.rules}:${filter.text}` : `text:${filter.key}`
+}
+
+function decisive(filter: LevelFilter): LevelFilter {
+  const text = decisiveFilter(filter.rules, filter.text)
+  return text === filter.text ? filter : { kind: 'level', rules: filter.rules, text }
+}
+
+/** Whether another of the filters means the same to the router. */
+function hasSame(filters: Iterable<LiveFilter>, filter: LevelFilter): boolean {
+  const { rules, text } = decisive(filter)
+  for (const other of filters) {
+    if (other.kind === 'level' && other.rules === rules && decisive(other).text === text)
+      return true
+  }
+  return false
+}

@@ -1,0 +1,78 @@
+/** The one object that stands for a publication while it is handed to its receivers. */
+
+import { type Headers, noHeaders, type StoredMessage } from '../model/message.ts'
+import type { NodeId } from '../model/node-id.ts'
+import type { Clock } from './clock.ts'
+import type { Publication, Sender, TopicText } from './live.ts'
+
+const nothing = new Uint8Array(0)
+
+/** Sender of what came from a client without a name. */
+export const unnamedSender: Sender = { name: '', nameBytes: nothing }
+
+export class LivePublication implements Publication {
+  topic: TopicText = { name: '', bytes: nothing }
+  sender: Sender = unnamedSender
+  bytes: Uint8Array = nothing
+  start = 0
+  end = 0
+  headers: Headers = noHeaders
+  realtime = false
+  sequence = 0
+  readonly #node: NodeId
+  readonly #clock: Clock
+  #message: StoredMessage | undefined
+
+  constructor(node: NodeId, clock: Clock) {
+    this.#node = node
+    this.#clock = clock
+  }
+
+  /** Stands for a publication that is not stored, from now on. */
+  setLive(
+    topic: TopicText,
+    sender: Sender,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    headers: Headers,
+    realtime: boolean,
+  ): void {
+    this.topic = topic
+    this.sender = sender
+    this.bytes = bytes
+    this.start = start
+    this.end = end
+    this.headers = headers
+    this.realtime = realtime
+    this.sequence = 0
+    this.#message = undefined
+  }
+
+  /** Stands for a stored message from now on. */
+  setStored(topic: TopicText, sender: Sender, message: StoredMessage): void {
+    this.topic = topic
+    this.sender = sender
+    this.bytes = message.payload
+    this.start = 0
+    this.end = message.payload.length
+    this.headers = message.headers
+    this.realtime = message.realtime === true
+    this.sequence = message.sequence
+    this.#message = message
+  }
+
+  toMessage(): StoredMessage {
+    return (this.#message ??= {
+      topic: this.topic.name,
+      origin: this.#node,
+      id: crypto.randomUUID(),
+      headId: 0,
+      sequence: 0,
+      payload: this.bytes.slice(this.start, this.end),
+      headers: this.headers,
+      createdAtMs: this.#clock.now(),
+      deleted: false,
+    })
+  }
+}
