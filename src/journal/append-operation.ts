@@ -59,7 +59,7 @@ export class AppendOperation implements WriteOperation {
 
   #stageItem(group: Group, item: OutgoingMessage): AppendOutcome | undefined {
     const { node, logs, publishIds } = this.#context
-    const { topic, publishId, payload, headers, realtime } = item
+    const { topic, publishId, payload, headers, history, realtime } = item
     let log = logs.own(topic)
     if (log === undefined) {
       const error = checkStorableLog({ topic, origin: node })
@@ -77,8 +77,16 @@ export class AppendOperation implements WriteOperation {
     const staged = group.log(log)
     const deleted = staged.deleted.has(staged.head + 1)
     const createdAtMs = group.nowMs
-    const content = { id: undefined, payload, headers, createdAtMs, deleted, publishId, realtime }
-    const message = group.add(staged, content)
+    const message = group.add(staged, {
+      id: undefined,
+      payload,
+      headers,
+      createdAtMs,
+      deleted,
+      publishId,
+      history,
+      realtime,
+    })
     if (publishId !== undefined) publishIds.stage(group, log.number, publishId, message)
     return { kind: 'stored', message }
   }

@@ -28,6 +28,7 @@ export interface BlockRecord {
   readonly sequence: number
   readonly createdAtMs: number
   readonly deleted: boolean
+  readonly history: boolean
   readonly headers: Headers
   readonly payload: Uint8Array
   readonly publishId: string | undefined
@@ -156,6 +157,7 @@ export class BlockBuilder {
     if (this.#count === 0) this.#key = record.sequence
     const start = this.#bodyBytes
     let flags = record.deleted ? recordFlags.deleted : 0
+    if (record.history) flags |= recordFlags.history
     let end = start
     if (textId !== undefined) {
       flags |= recordFlags.textId

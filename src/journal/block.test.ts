@@ -3,7 +3,13 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { noHeaders, type StoredMessage } from '../model/message.ts'
 import { BlockBuilder, blockLimits } from './block-builder.ts'
-import { BlockView, blockHeaderBytes, blockTrailerBytes, entryBytes } from './block.ts'
+import {
+  BlockView,
+  blockHeaderBytes,
+  blockTrailerBytes,
+  entryBytes,
+  recordFlags,
+} from './block.ts'
 import { contentSize, decodeRecord, publishIdAt } from './record-decoder.ts'
 
 interface Entry {
@@ -12,6 +18,7 @@ interface Entry {
   readonly step: number
   readonly createdAtMs: number
   readonly deleted: boolean
+  readonly history: boolean
   readonly id: string | undefined
   readonly headers: ReadonlyMap<string, string>
   readonly payload: Uint8Array
@@ -25,6 +32,7 @@ const entry: fc.Arbitrary<Entry> = fc.record({
   step: fc.integer({ min: 1, max: 5 }),
   createdAtMs: fc.maxSafeNat(),
   deleted: fc.boolean(),
+  history: fc.boolean(),
   id: fc.oneof(fc.constant(undefined), fc.uuid(), text),
   headers: fc.oneof(
     fc.constant(noHeaders),
@@ -50,6 +58,7 @@ test('what goes in comes out', () => {
         assert.equal(publishIdAt(view, i), item.publishId)
         assert.equal(view.logAt(i), item.log)
         assert.equal(contentSize(view, i), sizeOf(item))
+        assert.equal(isHistory(view, i), item.history)
       })
     }),
   )
@@ -120,6 +129,7 @@ test('a rewritten record keeps everything but its content', () => {
       assert.deepEqual(readSound(rewritten), expected)
       for (let i = 1; i < list.length; i++) {
         assert.equal(publishIdAt(rewritten, i - 1), list[i]?.publishId)
+        assert.equal(isHistory(rewritten, i - 1), list[i]?.history)
       }
     }),
   )
@@ -193,6 +203,10 @@ function readSound(view: BlockView): StoredMessage[] {
   return messages
 }
 
+function isHistory(view: BlockView, i: number): boolean {
+  return (view.flagsAt(i) & recordFlags.history) !== 0
+}
+
 function sizeOf({ payload, headers }: Entry): number {
   let size = payload.length
   for (const [key, value] of headers) size += Buffer.byteLength(key) + Buffer.byteLength(value)
@@ -206,6 +220,7 @@ function sample(headId: number) {
     step: 1,
     createdAtMs: 5,
     deleted: false,
+    history: false,
     id: undefined,
     headers: noHeaders,
     payload: new Uint8Array(10).fill(headId),

@@ -38,6 +38,8 @@ export const recordFlags = {
   publishId: 8,
   /** Set aside for the hash chain of a log (architecture 12): its 32 bytes would lead the body. */
   chained: 16,
+  /** It came to be kept for a while only (LogInfo.keptTo). */
+  history: 32,
 } as const
 
 /** Reads one block. Never throws: what cannot be read is simply not there. */

@@ -22,6 +22,7 @@ export interface StagedLog {
   trimmedTo: number
   trimmedAtMs: number
   sweptTo: number
+  keptTo: number
   /** Block of the newest staged run, so that the next message tells whether it begins one. */
   lastBlock: number
   readonly runKeys: number[]
@@ -40,6 +41,8 @@ export interface NewMessage {
   readonly createdAtMs: number
   readonly deleted: boolean
   readonly publishId?: string | undefined
+  /** Absent: it is to be kept. */
+  readonly history?: boolean | undefined
   /** For those who are told of the commit; not stored. */
   readonly realtime?: boolean | undefined
 }
@@ -102,7 +105,7 @@ export class Group {
     if (this.#latest?.log === log) return this.#latest
     let staged = this.#logs.get(log)
     if (staged === undefined) {
-      const { head, bytes, lastSequence, trimmedTo, trimmedAtMs, sweptTo } = log
+      const { head, bytes, lastSequence, trimmedTo, trimmedAtMs, sweptTo, keptTo } = log
       staged = {
         log,
         head,
@@ -111,6 +114,7 @@ export class Group {
         trimmedTo,
         trimmedAtMs,
         sweptTo,
+        keptTo,
         lastBlock: -1,
         runKeys: [],
         runHeads: [],
@@ -127,6 +131,7 @@ export class Group {
   add(staged: StagedLog, message: NewMessage): StoredMessage {
     const { log } = staged
     const { deleted, createdAtMs } = message
+    const history = message.history === true
     const isErased = deleted && !this.#keepsDeletedPayloads
     const payload = isErased ? noPayload : message.payload
     const headers = isErased || message.headers.size === 0 ? noHeaders : message.headers
@@ -140,6 +145,7 @@ export class Group {
       sequence,
       createdAtMs,
       deleted,
+      history,
       headers,
       payload,
       publishId: message.publishId,
@@ -152,6 +158,7 @@ export class Group {
     staged.head = headId
     staged.lastSequence = sequence
     if (!deleted) staged.bytes += size
+    if (!history) staged.keptTo = headId
     const { key } = this.#builder
     if (staged.lastBlock !== key) {
       staged.lastBlock = key
@@ -249,6 +256,7 @@ export class Group {
       log.trimmedTo = staged.trimmedTo
       log.trimmedAtMs = staged.trimmedAtMs
       log.sweptTo = staged.sweptTo
+      log.keptTo = staged.keptTo
       log.deleted = staged.deleted
       for (let i = 0; i < staged.runKeys.length; i++) {
         log.addRun(staged.runKeys[i] as number, staged.runHeads[i] as number)

@@ -21,6 +21,8 @@ export class LogState implements LogKey {
   lastSequence = 0
   trimmedTo = 0
   trimmedAtMs = 0
+  /** The last head that came to be kept, whatever has become of it since. */
+  keptTo = 0
   /** As in `LogInfo`. */
   bytes = 0
   /** Also of heads that are not there yet: they will be stored deleted. */
@@ -44,7 +46,8 @@ export class LogState implements LogKey {
 
   get info(): LogInfo {
     const { topic, origin, head, trimmedTo, bytes, lastSequence } = this
-    return { topic, origin, head, trimmedTo, bytes, lastSequence }
+    const keptTo = this.#holdsKept() ? this.keptTo : 0
+    return { topic, origin, head, trimmedTo, keptTo, bytes, lastSequence }
   }
 
   /** Trimmed or deleted: its content is not shown. */
@@ -62,6 +65,14 @@ export class LogState implements LogKey {
     this.tailKeys.push(blockKey)
     this.tailHeads.push(firstHead)
   }
+
+  /** Something up to `keptTo` is neither trimmed nor deleted. */
+  #holdsKept(): boolean {
+    const { keptTo, trimmedTo, deleted } = this
+    if (keptTo <= trimmedTo) return false
+    // Mostly the first question answers; the second one goes through the ranges.
+    return !deleted.has(keptTo) || deleted.countIn(trimmedTo + 1, keptTo) < keptTo - trimmedTo
+  }
 }
 
 const logVersion = 1
@@ -69,7 +80,7 @@ const logVersion = 1
 /** What is stored about a log beside its name. */
 export type LogCounters = Pick<
   LogState,
-  'head' | 'lastSequence' | 'trimmedTo' | 'trimmedAtMs' | 'sweptTo' | 'bytes'
+  'head' | 'lastSequence' | 'trimmedTo' | 'trimmedAtMs' | 'sweptTo' | 'bytes' | 'keptTo'
 >
 
 export function encodeLog(log: LogKey, counters: LogCounters, storedTo: number): Uint8Array {
@@ -86,6 +97,7 @@ export function encodeLog(log: LogKey, counters: LogCounters, storedTo: number):
     .number(counters.sweptTo)
     .number(counters.bytes)
     .number(storedTo)
+    .number(counters.keptTo)
     .finish()
 }
 
@@ -94,15 +106,20 @@ export function decodeLog(
 ): (LogKey & LogCounters & Pick<LogState, 'storedTo'>) | undefined {
   const row = RowReader.open(value, logVersion)
   if (row === undefined) return undefined
+  const topic = row.text()
+  const origin = { tenantId: row.text(), blName: row.text(), deviceId: row.text() }
+  const head = row.number()
   return {
-    topic: row.text(),
-    origin: { tenantId: row.text(), blName: row.text(), deviceId: row.text() },
-    head: row.number(),
+    topic,
+    origin,
+    head,
     lastSequence: row.number(),
     trimmedTo: row.number(),
     trimmedAtMs: row.number(),
     sweptTo: row.number(),
     bytes: row.number(),
     storedTo: row.number(),
+    // Rows of versions that knew no history end here: everything was to be kept.
+    keptTo: row.isAtEnd ? head : row.number(),
   }
 }

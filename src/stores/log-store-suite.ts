@@ -10,6 +10,7 @@ import { crashSuite } from './suite/crash-suite.ts'
 import { deleteSuite } from './suite/delete-suite.ts'
 import { faultSuite } from './suite/fault-suite.ts'
 import { historySuite } from './suite/history-suite.ts'
+import { keptSuite } from './suite/kept-suite.ts'
 import { lifecycleSuite } from './suite/lifecycle-suite.ts'
 import { markerSuite } from './suite/marker-suite.ts'
 import { publishIdSuite } from './suite/publish-id-suite.ts'
@@ -26,6 +27,7 @@ export function logStoreSuite(name: string, open: OpenLogStore, traits: LogStore
     describe('publish ids', () => publishIdSuite(context))
     describe('read', () => readSuite(context))
     describe('delete and trim', () => deleteSuite(context))
+    describe('kept and history', () => keptSuite(context))
     describe('replicate', () => replicateSuite(context))
     describe('delete markers', () => markerSuite(context))
     describe('queues and peers', () => queueSuite(context))

@@ -276,12 +276,13 @@ class MemoryLogStore implements LogStore {
   /** Stores a message of our own. */
   #addNew(
     log: MemoryLog,
-    { payload, headers, realtime }: Pick<OutgoingMessage, 'payload' | 'headers' | 'realtime'>,
+    item: Omit<OutgoingMessage, 'topic'>,
     createdAtMs: number,
   ): StoredMessage {
+    const { payload, headers } = item
     const headId = log.head + 1
     const content = { id: randomUUID(), headId, payload, headers, createdAtMs, deleted: false }
-    return this.#add(log, content, realtime)
+    return this.#add(log, content, item)
   }
 
   #replicate(item: Omit<StoredMessage, 'sequence'>): ReplicateOutcome {
@@ -345,13 +346,13 @@ class MemoryLogStore implements LogStore {
   #add(
     log: MemoryLog,
     item: Omit<StoredMessage, 'sequence' | 'realtime' | keyof LogKey>,
-    realtime?: boolean,
+    { history, realtime }: Pick<OutgoingMessage, 'history' | 'realtime'> = {},
   ): StoredMessage {
     this.#lastSequence += 1
     const { id, headId, createdAtMs, deleted } = item
     const { topic, origin } = log.key
     // Written out: spreading the key takes twenty times as long as all the rest (Node 20).
-    const message = log.add({
+    const copy = {
       topic,
       origin,
       id,
@@ -362,7 +363,8 @@ class MemoryLogStore implements LogStore {
       headers: item.headers.size === 0 ? noHeaders : new Map(item.headers),
       createdAtMs,
       deleted,
-    })
+    }
+    const message = log.add(copy, history === true)
     const reported = realtime === true ? { ...message, realtime } : message
     this.#batch.push(reported)
     return reported

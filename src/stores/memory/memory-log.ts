@@ -15,6 +15,8 @@ export interface MemoryLogState {
   readonly key: LogKey
   readonly trimmedTo: number
   readonly trimmedAtMs: number
+  /** Absent in older backups, in which everything was to be kept. */
+  readonly keptTo?: number | undefined
   readonly lastSequence: number
   readonly deletedRanges: readonly (readonly [from: number, to: number])[]
   readonly messages: readonly StoredMessage[]
@@ -31,6 +33,8 @@ export class MemoryLog {
   #messages: StoredMessage[] = []
   #trimmedTo = 0
   #trimmedAtMs = 0
+  /** The last head that is not history, whatever has become of it since. */
+  #keptTo = 0
   #lastSequence = 0
   #bytes = 0
 
@@ -50,6 +54,7 @@ export class MemoryLog {
       origin: this.key.origin,
       head: this.head,
       trimmedTo: this.#trimmedTo,
+      keptTo: this.areAllDeleted(this.#trimmedTo + 1, this.#keptTo) ? 0 : this.#keptTo,
       bytes: this.#bytes,
       lastSequence: this.#lastSequence,
     }
@@ -65,7 +70,8 @@ export class MemoryLog {
   }
 
   /** Stores the next message, deleted if its head was deleted before. It belongs to the log now. */
-  add(message: StoredMessage): StoredMessage {
+  add(message: StoredMessage, isHistory: boolean): StoredMessage {
+    if (!isHistory) this.#keptTo = message.headId
     // One source of truth: what arrives deleted is a deleted range of one head.
     if (message.deleted) this.#deletedRanges.add(message.headId, message.headId)
     const stored = this.#deletedRanges.has(message.headId) ? this.#erased(message) : message
@@ -148,6 +154,7 @@ export class MemoryLog {
       key: this.key,
       trimmedTo: this.#trimmedTo,
       trimmedAtMs: this.#trimmedAtMs,
+      keptTo: this.#keptTo,
       lastSequence: this.#lastSequence,
       deletedRanges: [...this.#deletedRanges.entries()],
       messages: this.#messages.slice(),
@@ -159,7 +166,8 @@ export class MemoryLog {
     for (const [from, to] of state.deletedRanges) this.#deletedRanges.add(from, to)
     this.#trimmedTo = state.trimmedTo
     this.#trimmedAtMs = state.trimmedAtMs
-    for (const message of state.messages) this.add(message)
+    for (const message of state.messages) this.add(message, true)
+    this.#keptTo = state.keptTo ?? this.head
     this.#lastSequence = state.lastSequence
   }
 

@@ -41,11 +41,17 @@ const next = (below: number) => {
 
 const publishers = Array.from({ length: 8 }, async (_, publisher) => {
   const topic = `t${publisher % 4}`
+  // All of t3 is history, and of t2 what one of its publishers writes.
+  const history = topic === 't3' || publisher === 2
   for (;;) {
     const items = Array.from({ length: 1 + next(20) }, () => ({
       topic,
       payload: Buffer.alloc(1 + next(600), topic),
-      headers: new Map([['topic', topic]]),
+      headers: new Map([
+        ['topic', topic],
+        ['history', String(history)],
+      ]),
+      history,
     }))
     let lines = ''
     for (const outcome of await store.append(items)) {

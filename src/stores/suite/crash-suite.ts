@@ -132,6 +132,7 @@ async function check(store: LogStore, acknowledged: Acknowledged): Promise<void>
   const inFeed = new Set((await readFeed(store)).map((message) => message.id))
   for (const log of store.logs()) {
     const known = acknowledged.ids.get(log.topic) ?? new Map<number, string>()
+    let keptTo = 0
     // Checks that heads are 1, 2, 3 … without gap.
     for (const message of await readLog(store, log)) {
       const { id, headId, topic, deleted, payload, headers } = message
@@ -141,7 +142,11 @@ async function check(store: LogStore, acknowledged: Acknowledged): Promise<void>
       if (known.has(headId)) assert.equal(id, known.get(headId), `head ${headId} of ${topic}`)
       // What is visible now must stay, acknowledged or not.
       acknowledged.message(topic, headId, id)
-      if (topic === deleteMarkerTopic) continue
+      if (topic === deleteMarkerTopic) {
+        keptTo = headId
+        continue
+      }
+      if (headers.get('history') !== 'true') keptTo = headId
       if (deleted) assert.equal(payload.length, 0)
       else {
         const text = textOf(payload)
@@ -149,6 +154,7 @@ async function check(store: LogStore, acknowledged: Acknowledged): Promise<void>
         assert.equal(headers.get('topic'), topic)
       }
     }
+    assert.equal(log.keptTo, keptTo, `${log.topic} is kept up to`)
   }
   for (const [topic, ids] of acknowledged.ids) {
     const head = store.head(own(topic)) ?? 0

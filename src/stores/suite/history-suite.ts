@@ -159,6 +159,7 @@ const append = fc
         nil: undefined,
         freq: 2,
       }),
+      history: fc.boolean(),
     }),
     { maxLength: 6 },
   )

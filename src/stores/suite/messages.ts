@@ -194,8 +194,8 @@ function contentBytes({ payload, headers }: Pick<StoredMessage, 'payload' | 'hea
 }
 
 function plainInfo(info: LogInfo): LogInfo {
-  const { head, trimmedTo, bytes, lastSequence } = info
-  return { ...plainKey(info), head, trimmedTo, bytes, lastSequence }
+  const { head, trimmedTo, keptTo, bytes, lastSequence } = info
+  return { ...plainKey(info), head, trimmedTo, keptTo, bytes, lastSequence }
 }
 
 function plainKey({ topic, origin }: LogKey): LogKey {
