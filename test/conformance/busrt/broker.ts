@@ -1,0 +1,125 @@
+/**
+ * The broker that the cases run against: the adapter in this process, with a clock that tests move;
+ * or, when `MSGBUS_BUSRT_REFERENCE` names the reference's `busrtd`, that program. The second shows that
+ * the cases themselves are right.
+ */
+
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { createServer, type NetConnectOpts } from 'node:net'
+import { join } from 'node:path'
+import process from 'node:process'
+import type { Readable } from 'node:stream'
+import { cleanUp, type Scope } from '../../e2e/clean-up.ts'
+import { startDaemon, temporaryFolder } from '../../e2e/daemon-process.ts'
+
+export const reference = process.env['MSGBUS_BUSRT_REFERENCE'] ?? ''
+export const isReference = reference !== ''
+
+/** No case but those of time meets it. */
+const defaultTimeoutMs = 60_000
+
+export interface BrokerOptions {
+  readonly timeoutMs?: number
+  readonly forceRegister?: boolean
+  /** Not with the reference's program, which has no such option. */
+  readonly maxFrameBytes?: number
+}
+
+export interface Broker {
+  readonly unix: NetConnectOpts & { readonly path: string }
+  readonly tcp: NetConnectOpts & { readonly host: string; readonly port: number }
+  readonly timeoutMs: number
+  /** Moves the clock of the broker; for the reference time passes by itself. */
+  pass(ms: number): Promise<void>
+}
+
+/** A broker in a process of its own. */
+export interface BrokerProcess extends Broker {
+  readonly pid: number
+  /** SIGTERM, then waits for the end. */
+  stop(): Promise<void>
+}
+
+/** Runs until the test is over. */
+export function startBroker(t: Scope, options: BrokerOptions = {}): Promise<Broker> {
+  return startBrokerProcess(t, options)
+}
+
+/** The program as users run it; for what shows only there: signals, memory, load. */
+export async function startBrokerProcess(
+  t: Scope,
+  options: BrokerOptions = {},
+): Promise<BrokerProcess> {
+  if (isReference) return startReference(t, options)
+  const folder = temporaryFolder(t)
+  const { timeoutMs = defaultTimeoutMs, forceRegister = false, maxFrameBytes } = options
+  const path = join(folder, 'bus.sock')
+  const config = join(folder, 'msgbus.yaml')
+  const settings = { timeoutMs, forceRegister, ...(maxFrameBytes && { maxFrameBytes }) }
+  writeFileSync(config, JSON.stringify({ protocols: { busrt: settings } }))
+  const listen = ['--listen', 'off', '--busrt', `unix:${path}`, '--busrt', '127.0.0.1:0']
+  const args = ['--config', config, '--storage', 'memory', ...listen]
+  const daemon = await startDaemon(t, { args })
+  const bound = daemon.info.listeners.find(({ address }) => address.startsWith('127.0.0.1:'))
+  return {
+    unix: { path },
+    tcp: { host: '127.0.0.1', port: Number(bound?.address.split(':')[1]) },
+    timeoutMs,
+    pass: async () => undefined,
+    pid: daemon.pid,
+    stop: async () => {
+      const { code, stderr } = await daemon.stop()
+      if (code !== 0) throw new Error(`msgbusd ended with ${code}: ${stderr}`)
+    },
+  }
+}
+
+async function startReference(t: Scope, options: BrokerOptions): Promise<BrokerProcess> {
+  const { timeoutMs = defaultTimeoutMs, forceRegister = false } = options
+  const path = join(temporaryFolder(t), 'bus.sock')
+  const port = await freePort()
+  const args = ['-B', path, '-B', `127.0.0.1:${port}`, '-t', String(timeoutMs / 1000)]
+  if (forceRegister) args.push('--force-register')
+  const child = spawn(reference, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const exited = once(child, 'exit')
+  cleanUp(t, async () => {
+    child.kill('SIGKILL')
+    await exited
+  })
+  await started(child)
+  return {
+    unix: { path },
+    tcp: { host: '127.0.0.1', port },
+    timeoutMs,
+    pass: async () => undefined,
+    pid: child.pid ?? 0,
+    stop: async () => {
+      child.kill('SIGTERM')
+      await exited
+    },
+  }
+}
+
+async function started(child: ChildProcessByStdio<null, Readable, null>): Promise<void> {
+  let text = ''
+  for await (const chunk of child.stdout.iterator({ destroyOnReturn: false })) {
+    text += String(chunk)
+    if (text.includes('broker started')) break
+  }
+  // Nobody reads what it says later; it must not block on that.
+  child.stdout.resume()
+  if (!text.includes('broker started')) throw new Error(`busrtd did not start: ${text}`)
+}
+
+/** The reference's program cannot choose one itself. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
