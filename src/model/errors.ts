@@ -61,6 +61,7 @@ export const errorReasons = {
   quota_exceeded: 'a configured limit is reached',
   range_reversed: 'the range ends before it begins',
   replaced: 'another client has taken this name over',
+  reserved_name: 'the name is reserved for the daemon',
   reserved_topic: 'the topic is reserved for the daemon',
   shutting_down: 'the daemon is stopping',
   slow_client: 'the client did not read what was sent to it',
