@@ -45,10 +45,12 @@ const packageOwners: Record<string, readonly string[]> = {
   lmdb: ['stores/lmdb'],
   libsql: ['stores/sqlite'],
   '@grpc/grpc-js': ['protocols/grpc', 'client'],
+  '@msgpack/msgpack': ['protocols/busrt', 'client'],
   pino: ['daemon'],
+  re2js: ['protocols/busrt'],
   'prom-client': ['daemon'],
   yaml: ['daemon'],
-  zod: ['daemon', 'protocols/grpc', 'protocols/http', 'net'],
+  zod: ['daemon', 'protocols/busrt', 'protocols/grpc', 'protocols/http', 'net'],
   commander: ['cli', 'daemon'],
 }
 

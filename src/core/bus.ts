@@ -9,6 +9,7 @@ import type { Limits } from '../model/limits.ts'
 import type { StoredMessage } from '../model/message.ts'
 import type { NodeId } from '../model/node-id.ts'
 import type { BusClient } from './bus-client.ts'
+import type { HistoryUsage } from './history-trimmer.ts'
 import type { CallBridge, ClientInfo, JoinOptions, PresenceEvent } from './live.ts'
 import type { LogStore, StoreStatus } from './log-store.ts'
 
@@ -21,6 +22,8 @@ export interface BusStatus {
   readonly store: StoreStatus | undefined
   readonly epoch: string
   readonly lastSequence: number
+  /** As of the last pass of retention; undefined before the store is open. */
+  readonly history: HistoryUsage | undefined
   readonly subscriptions: number
   readonly queues: number
 }
@@ -48,6 +51,10 @@ export interface Bus {
   client(name: string): ClientInfo | undefined
   /** Frames and bytes of all clients since start, those that left included. */
   traffic(): Traffic
+  /** The handle of the client of this name, for what is done on its behalf. */
+  handle(name: string): BusClient | undefined
+  /** Told once, when the bus begins to shut down and everybody is still there. */
+  onShutdown(listener: () => void): () => void
   /** Told after the fact, in order. Listeners must not throw. */
   onPresence(listener: (event: PresenceEvent) => void): () => void
   /** Serves the procedures that begin with a prefix; ends with the returned function. */

@@ -46,6 +46,11 @@ export class CatchUp {
     this.#isStopped = true
   }
 
+  /** Whether the client has missed a stored message and not got it yet. */
+  needs(message: StoredMessage): boolean {
+    return !this.#isStopped && message.sequence > this.#after && this.#options.wants(message)
+  }
+
   /** Never rejects. */
   async #read(): Promise<void> {
     const { store, wants, isFull, onDone, onError } = this.#options

@@ -21,6 +21,7 @@ import type {
   SubscriptionSink,
 } from './bus-client.ts'
 import { type Cursor, FeedCursor, LastCursor, LogCursor } from './cursor.ts'
+import type { Hold } from './history-trimmer.ts'
 import { LogSubscription } from './log-subscription.ts'
 import type { AppendOutcome, LogInfo } from './log-store.ts'
 import type { CallOperations } from './live.ts'
@@ -52,6 +53,12 @@ export class ClientHandle implements BusClient {
   /** Log subscriptions that are open. */
   get logSubscriptions(): number {
     return this.#subscriptions.size
+  }
+
+  /** What it reads from the store because it could not take it live. */
+  *readersBehind(): Iterable<Hold> {
+    for (const subscription of this.#subscriptions) if (subscription.isBehind) yield subscription
+    if (this.live.catchUp !== undefined) yield this.live.catchUp
   }
 
   async publish(messages: readonly OutgoingMessage[]): Promise<AppendOutcome[]> {

@@ -21,7 +21,11 @@ export class BusCounters {
   callsMade = 0
   callsFailed = 0
   messagesDeleted = 0
+  /** By rules and bounds, history included. */
   messagesTrimmed = 0
+  historyTrimmed = 0
+  /** Of these, for their bytes, although a reader that was behind had not read them. */
+  historyTrimmedUnread = 0
   queueEnqueued = 0
   queueDelivered = 0
   queueAcknowledged = 0

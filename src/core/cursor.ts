@@ -21,6 +21,8 @@ export interface Cursor {
   isCurrent(): boolean
   /** Reads on from the position and moves it. */
   read(limit: ReadLimit): Promise<CursorPage>
+  /** Whether a stored message is still to be read. */
+  needs(message: StoredMessage): boolean
   /** For a message just committed while `isCurrent` held: whether it is wanted. Moves the position. */
   accepts(message: StoredMessage): boolean
 }
@@ -54,6 +56,12 @@ export class LogCursor implements Cursor {
     // Stubs of trimmed messages have no sequence; they come before everything that has one.
     if (last !== undefined) this.#position = Math.max(this.#position, last.sequence)
     return page
+  }
+
+  needs(message: StoredMessage): boolean {
+    const { topic, origin } = this.#log
+    const isOfLog = message.topic === topic && nodeIdEquals(message.origin, origin)
+    return isOfLog && message.headId >= this.#nextHead
   }
 
   accepts(message: StoredMessage): boolean {
@@ -93,6 +101,10 @@ export class FeedCursor implements Cursor {
     const page = await this.#store.readFeed(this.#after, this.#wants, limit)
     this.#after = page.nextAfter
     return page
+  }
+
+  needs(message: StoredMessage): boolean {
+    return message.sequence > this.#after && this.#wants(message)
   }
 
   accepts(message: StoredMessage): boolean {
@@ -154,6 +166,11 @@ export class LastCursor implements Cursor {
       damaged.push(...page.damaged)
     }
     return { messages, damaged }
+  }
+
+  /** Where the newest of a log is trimmed before its turn comes, its stub is delivered. */
+  needs(message: StoredMessage): boolean {
+    return this.#feed.needs(message)
   }
 
   accepts(message: StoredMessage): boolean {

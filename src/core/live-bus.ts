@@ -7,8 +7,9 @@
  * nobody keeps.
  */
 
-import { toBusError } from '../model/errors.ts'
+import { BusError, toBusError } from '../model/errors.ts'
 import type { Action, Identity } from '../model/identity.ts'
+import type { LevelFilter } from '../model/level-filter.ts'
 import type { Limits } from '../model/limits.ts'
 import { type Headers, noHeaders, type StoredMessage } from '../model/message.ts'
 import type { NodeId } from '../model/node-id.ts'
@@ -28,6 +29,7 @@ import { isStorableTopic } from './message-checks.ts'
 import { Procedures } from './procedures.ts'
 import { Router } from './router.ts'
 import type { TopicRules } from './topic-rules.ts'
+import { levelFilterMatcher } from './topic-tree.ts'
 import { type Topic, Topics } from './topics.ts'
 
 export interface LiveBusOptions {
@@ -184,6 +186,24 @@ export class LiveBus {
     departed.sentBytes += client.sentBytes
   }
 
+  /** @throws BusError `resource_exhausted/quota_exceeded`, `unavailable/starting` */
+  checkReplay(client: LiveClient): void {
+    if (this.#options.store() === undefined) {
+      throw new BusError('unavailable', 'starting', 'the store is being opened; try again')
+    }
+    if (client.catchUp === undefined) return
+    const text = 'this client is reading from the store already; wait until it has caught up'
+    throw new BusError('resource_exhausted', 'quota_exceeded', text)
+  }
+
+  /** Gives a client what is stored after a place and matches one of its filters, then goes on live. */
+  startReplay(client: LiveClient, filter: LevelFilter, after: number): void {
+    const until = this.#options.store()?.lastSequence ?? 0
+    if (after >= until) return
+    this.#startCatchUp(client, after, { until, matches: levelFilterMatcher(filter) })
+    client.catchUp?.resume()
+  }
+
   #deliverLive(
     sender: LiveClient,
     topic: Topic,
@@ -220,15 +240,18 @@ export class LiveBus {
     else client.inbox?.publication(publication)
   }
 
-  #startCatchUp(client: LiveClient, after: number): void {
+  /** @param replay up to its `until`, only what it matches is wanted */
+  #startCatchUp(client: LiveClient, after: number, replay?: Replay): void {
     const store = this.#options.store()
     if (store === undefined) return
-    this.counters.subscriptionsLagged += 1
+    if (replay === undefined) this.counters.subscriptionsLagged += 1
     client.catchUp = new CatchUp({
       store,
       after,
-      wants: (log) => this.wants(client, log.topic),
+      wants: (log) => replay?.matches(log.topic) === true || this.wants(client, log.topic),
       deliver: (message) => {
+        const isReplayed = replay !== undefined && message.sequence <= replay.until
+        if (isReplayed ? !replay.matches(message.topic) : !this.wants(client, message.topic)) return
         const publication = this.#lend()
         const topic = this.topics.byName(message.topic)
         publication.setStored(topic, this.#senderOf(message), message)
@@ -317,6 +340,12 @@ export class LiveBus {
     for (const subscription of this.#touched) subscription.flush()
     this.#touched.length = 0
   }
+}
+
+/** What a client asked to have again. */
+interface Replay {
+  readonly until: number
+  matches(topic: string): boolean
 }
 
 /** Stands for the store among those a client waits for. */

@@ -12,6 +12,7 @@
 import { daemonIdentity, type Identity } from '../model/identity.ts'
 import type { LevelFilter } from '../model/level-filter.ts'
 import { BusError } from '../model/errors.ts'
+import type { Headers } from '../model/message.ts'
 import type { CatchUp } from './catch-up.ts'
 import type { Inbox, JoinOptions, LiveFilter, LiveOperations, SendOutcome } from './live.ts'
 import type { LiveBus } from './live-bus.ts'
@@ -129,11 +130,12 @@ export class LiveClient implements LiveOperations {
     end: number,
     realtime: boolean,
     only?: string,
+    headers?: Headers,
   ): 'published' | 'denied' | 'refused' {
     const bus = this.#bus
     const topic = bus.topics.byBytes(bytes, topicStart, topicEnd)
     if (!bus.access.isOpen && !this.#may('publish', topic, topic.name)) return 'denied'
-    return bus.publishLive(this, topic, bytes, start, end, realtime, only)
+    return bus.publishLive(this, topic, bytes, start, end, realtime, only, headers)
   }
 
   subscribe(filter: LiveFilter): void {
@@ -150,6 +152,12 @@ export class LiveClient implements LiveOperations {
     filters.set(key, filter)
     if (filter.kind === 'level') bus.router.addFilter(decisive(filter), this)
     else bus.router.addText(filter, this)
+  }
+
+  subscribeFrom(filter: LevelFilter, after: number): void {
+    this.#bus.checkReplay(this)
+    this.subscribe(filter)
+    this.#bus.startReplay(this, filter, after)
   }
 
   unsubscribe(filter: LiveFilter): boolean {

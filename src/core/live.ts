@@ -130,6 +130,7 @@ export interface LiveOperations extends Sender {
    * `bytes[topicStart..topicEnd)`. Not stored, unless a topic rule says `always`: then it is handed to
    * the store, and reaches subscribers after its commit. `refused`: reserved, or too large by rule.
    * @param only deliver to the client of this name and to its secondaries, and never store; absent: to all
+   * @param headers default none; not copied
    */
   publish(
     bytes: Uint8Array,
@@ -139,10 +140,17 @@ export interface LiveOperations extends Sender {
     end: number,
     realtime: boolean,
     only?: string,
+    headers?: Headers,
   ): PublishOutcome
 
   /** @throws BusError `permission_denied`, `resource_exhausted` (subscriptions per client) */
   subscribe(filter: LiveFilter): void
+  /**
+   * Subscribes, and delivers first what is stored after a place in the commit order, then what follows, without
+   * gap or repeat. One such replay at a time and client.
+   * @throws BusError as `subscribe`; `resource_exhausted/quota_exceeded` while another replay is under way
+   */
+  subscribeFrom(filter: LevelFilter, after: number): void
   /** By the same kind and text; false when there was none. */
   unsubscribe(filter: LiveFilter): boolean
   /** No publication whose topic matches is delivered to this client, whatever its subscriptions. */

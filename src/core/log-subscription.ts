@@ -72,6 +72,16 @@ export class LogSubscription implements Subscription {
     return this.#batch.length === 1
   }
 
+  /** It has stored messages to read, or may have. */
+  get isBehind(): boolean {
+    return this.#state === 'reading' || this.#state === 'waiting'
+  }
+
+  /** Whether it still has to read a stored message. */
+  needs(message: StoredMessage): boolean {
+    return this.isBehind && this.#cursor.needs(message)
+  }
+
   /** Hands over what was offered since the last flush. */
   flush(): void {
     if (this.#state !== 'live' || this.#batch.length === 0) return

@@ -20,6 +20,7 @@ import { ClientHandle } from './client-handle.ts'
 import type { Clock } from './clock.ts'
 import { BusCounters } from './counters.ts'
 import { clientInfo } from './client-registry.ts'
+import { defaultHistoryBounds, type HistoryBounds, type Hold } from './history-trimmer.ts'
 import type { CallBridge, ClientInfo, JoinOptions, PresenceEvent } from './live.ts'
 import { LiveBus } from './live-bus.ts'
 import type { LiveClient } from './live-client.ts'
@@ -39,6 +40,8 @@ export interface MsgBusOptions {
   readonly queueRules?: readonly QueueRule[] | undefined
   /** `keep`: a delete beyond the head silences messages to come, as the reference does. Default `clip`. */
   readonly deleteBeyondHead?: 'clip' | 'keep' | undefined
+  /** Default: `defaultHistoryBounds`. */
+  readonly history?: HistoryBounds | undefined
 }
 
 /** Topic of presence events: `{event, name, protocol, reason, at}` as JSON. */
@@ -66,6 +69,7 @@ export class MsgBus implements Bus {
   readonly deleteBeyondHead: 'clip' | 'keep'
   readonly #options: MsgBusOptions
   readonly #clients = new Map<LiveClient, ClientHandle>()
+  readonly #shutdownListeners = new Set<() => void>()
   /** Who says what the daemon has to say itself; made with the first word. */
   #daemon: LiveClient | undefined
   #attached: Attached | undefined
@@ -92,7 +96,15 @@ export class MsgBus implements Bus {
     this.#attached = {
       store,
       queues: new Queues({ store, clock, logger, counters, rules: queueRules, defaultLeaseMs }),
-      retention: new RetentionKeeper({ store, rules: topicRules, clock, logger, counters }),
+      retention: new RetentionKeeper({
+        store,
+        rules: topicRules,
+        history: this.#options.history ?? defaultHistoryBounds,
+        holds: () => this.#readersBehind(),
+        clock,
+        logger,
+        counters,
+      }),
       stopListening: store.onCommit((batch) => this.live.route(batch.messages)),
     }
   }
@@ -104,6 +116,8 @@ export class MsgBus implements Bus {
 
   /** Refuses new work, ends subscriptions and consumers with UNAVAILABLE, stops background work. */
   async shutdown(): Promise<void> {
+    for (const listener of this.#shutdownListeners) listener()
+    this.#shutdownListeners.clear()
     this.#isStopping = true
     const error = stopping()
     for (const client of [...this.#clients.values()]) client.end(error)
@@ -148,6 +162,16 @@ export class MsgBus implements Bus {
     return this.live.registry.onPresence(listener)
   }
 
+  handle(name: string): BusClient | undefined {
+    const client = this.live.registry.byName(name)
+    return client === undefined ? undefined : this.#clients.get(client)
+  }
+
+  onShutdown(listener: () => void): () => void {
+    this.#shutdownListeners.add(listener)
+    return () => this.#shutdownListeners.delete(listener)
+  }
+
   addBridge(bridge: CallBridge): () => void {
     return this.live.procedures.addBridge(bridge)
   }
@@ -183,12 +207,17 @@ export class MsgBus implements Bus {
       store: status,
       epoch: store?.epoch ?? '',
       lastSequence: store?.lastSequence ?? 0,
+      history: this.#attached?.retention.usage,
       subscriptions: this.live.router.size,
       // Counted when asked for, so that readiness costs the same however many queues there are.
       get queues() {
         return store === undefined ? 0 : [...store.queues()].length
       },
     }
+  }
+
+  *#readersBehind(): Iterable<Hold> {
+    for (const client of this.#clients.values()) yield* client.readersBehind()
   }
 
   #liveParts() {

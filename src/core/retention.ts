@@ -1,16 +1,26 @@
 /**
- * Trims logs by the retention of their topic rules, in the background: a pass looks at every log
- * that a rule concerns and gives up its oldest messages where age, number or bytes are over the
- * bound. The store leaves stubs, so heads stay contiguous (spec/msgbus-v1 5.4, 8.6).
+ * Trims logs in the background. A pass looks at every log: where a topic rule has a retention it gives up
+ * the oldest messages that are over its age, number or bytes; everything else that is history is
+ * trimmed together (history-trimmer.ts), and what came to be kept stays. The store leaves stubs, so
+ * heads stay contiguous (spec/msgbus-v1 5.4, 8.6).
  */
 
+import { TimeSlice } from '../base/time-slice.ts'
+import { contentBytes } from '../model/content-bytes.ts'
 import { toBusError } from '../model/errors.ts'
 import type { LogKey } from '../model/message.ts'
-import { utf8Length } from '../model/name.ts'
 import { nodeKey } from '../model/node-id.ts'
 import type { Retention } from '../model/topic-rule.ts'
 import type { Clock, Timer } from './clock.ts'
 import type { BusCounters } from './counters.ts'
+import {
+  HistoryTrimmer,
+  isPinned,
+  storedBytes,
+  type HistoryBounds,
+  type HistoryUsage,
+  type Hold,
+} from './history-trimmer.ts'
 import type { Logger } from './logger.ts'
 import type { LogInfo, LogStore } from './log-store.ts'
 import type { TopicRules } from './topic-rules.ts'
@@ -21,39 +31,96 @@ export const retentionPassMs = 10_000
 // One look at the oldest messages of a log; the next pass goes on where this one ended.
 const page = { messages: 1_000, bytes: 1_048_576 }
 
+/** Logs that are trimmed at the same time; a store can make one commit of them. */
+const trimsTogether = 256
+
 export interface RetentionOptions {
   readonly store: LogStore
   readonly rules: TopicRules
+  readonly history: HistoryBounds
+  /**
+   * Readers that are behind: what they need is not trimmed for its age, as long as all history keeps
+   * within its bytes. Rules with a retention of their own do not wait for anybody.
+   */
+  readonly holds: () => Iterable<Hold>
   readonly clock: Clock
   readonly logger: Logger
   readonly counters: BusCounters
 }
 
+interface Trim {
+  readonly log: LogKey
+  readonly from: number
+  readonly to: number
+}
+
 export class RetentionKeeper {
   readonly #options: RetentionOptions
+  readonly #history: HistoryTrimmer
   /** When the oldest kept message of a log was made, so that most logs need no read per pass. */
   readonly #oldest = new Map<string, { readonly head: number; readonly createdAtMs: number }>()
+  #usage: HistoryUsage = { logs: 0, bytes: 0, pinnedLogs: 0, pinnedBytes: 0 }
+  /** Sequence of the store when the last pass began; -1: it has changed since, or not been looked at. */
+  #seenTo = -1
   #timer: Timer | undefined
   #pass: Promise<void> = Promise.resolve()
   #isClosed = false
 
   constructor(options: RetentionOptions) {
     this.#options = options
-    if (!options.rules.keepsEverything) this.#schedule()
+    const { store, history, holds, rules, clock, counters } = options
+    const hasOwnRetention = (topic: string) => hasBounds(rules.of(topic).retention)
+    const parts = { store, holds, hasOwnRetention, clock, counters }
+    this.#history = new HistoryTrimmer({ ...parts, bounds: history })
+    this.#schedule()
+  }
+
+  /** As of the last pass. */
+  get usage(): HistoryUsage {
+    return this.#usage
   }
 
   /** Runs one pass over all logs now. */
   async runPass(): Promise<void> {
-    const { store, rules } = this.#options
+    const { store, rules, counters } = this.#options
+    // Without news only age could ask for something.
+    const isIdle = rules.keepsEverything && store.lastSequence === this.#seenTo
+    if (isIdle && !this.#history.isDue) return
+    const seenTo = store.lastSequence
+    const trimmedBefore = counters.messagesTrimmed
+    const usage = { logs: 0, bytes: 0, pinnedLogs: 0, pinnedBytes: 0 }
+    let trims: Trim[] = []
+    const slice = new TimeSlice()
     for (const info of store.logs()) {
-      if (this.#isClosed) return
       const { retention } = rules.of(info.topic)
-      await this.#trimLog(info, retention)
+      if (hasBounds(retention)) {
+        const to = await this.#endOf(info, retention)
+        if (to > info.trimmedTo) trims.push({ log: info, from: info.trimmedTo, to })
+      } else if (info.keptTo === 0) {
+        usage.logs += 1
+        usage.bytes += storedBytes(info)
+      } else if (isPinned(info)) {
+        usage.pinnedLogs += 1
+        usage.pinnedBytes += storedBytes(info)
+      }
+      if (trims.length === trimsTogether) {
+        await this.#trim(trims)
+        trims = []
+      }
+      // Nothing is awaited per log: there can be very many.
+      const pause = slice.pause()
+      if (pause !== undefined) await pause
+      if (this.#isClosed) return
     }
+    await this.#trim(trims)
+    this.#usage = usage
+    await this.#history.trim(usage)
+    this.#seenTo = counters.messagesTrimmed === trimmedBefore ? seenTo : -1
   }
 
   async close(): Promise<void> {
     this.#isClosed = true
+    this.#history.close()
     this.#timer?.cancel()
     await this.#pass
   }
@@ -71,31 +138,28 @@ export class RetentionKeeper {
     })
   }
 
-  async #trimLog(info: LogInfo, retention: Retention): Promise<void> {
+  async #trim(trims: readonly Trim[]): Promise<void> {
     const { store, counters } = this.#options
-    const log: LogKey = { topic: info.topic, origin: info.origin }
-    let trimTo = Math.max(info.trimmedTo, info.head - (retention.maxMessages ?? Infinity))
-    trimTo = Math.max(trimTo, await this.#tooOld(log, info, trimTo, retention.maxAgeMs))
-    trimTo = Math.max(trimTo, await this.#tooMuch(log, info, trimTo, retention.maxBytes))
-    if (trimTo <= info.trimmedTo) return
-    await store.trim(log, trimTo)
-    counters.messagesTrimmed += trimTo - info.trimmedTo
+    await Promise.all(trims.map(({ log, to }) => store.trim(log, to)))
+    for (const { from, to } of trims) counters.messagesTrimmed += to - from
+  }
+
+  /** The last head of a log that its own retention gives up. */
+  async #endOf(info: LogInfo, retention: Retention): Promise<number> {
+    let end = Math.max(info.trimmedTo, info.head - (retention.maxMessages ?? Infinity))
+    end = Math.max(end, await this.#tooOld(info, end, retention.maxAgeMs))
+    return Math.max(end, await this.#tooMuch(info, end, retention.maxBytes))
   }
 
   /** The last head, after `from`, of the leading messages that are older than allowed. */
-  async #tooOld(
-    log: LogKey,
-    info: LogInfo,
-    from: number,
-    maxAgeMs: number | undefined,
-  ): Promise<number> {
-    if (maxAgeMs === undefined || from >= info.head) return from
+  async #tooOld(info: LogInfo, from: number, maxAgeMs = Infinity): Promise<number> {
+    if (maxAgeMs === Infinity || from >= info.head) return from
     const { store, clock } = this.#options
     const limit = clock.now() - maxAgeMs
-    const key = `${nodeKey(log.origin)}:${log.topic}`
+    const key = `${nodeKey(info.origin)}${info.topic}`
     const known = this.#oldest.get(key)
     if (known?.head === from + 1 && known.createdAtMs > limit) return from
-    const { messages, nextHead } = await store.read(log, from + 1, page)
+    const { messages, nextHead } = await store.read(info, from + 1, page)
     const young = messages.find((message) => message.createdAtMs > limit)
     if (young === undefined) return Math.max(from, nextHead - 1)
     this.#oldest.set(key, { head: young.headId, createdAtMs: young.createdAtMs })
@@ -103,28 +167,18 @@ export class RetentionKeeper {
   }
 
   /** The last head, after `from`, that has to go so that the rest is within `maxBytes`. */
-  async #tooMuch(
-    log: LogKey,
-    info: LogInfo,
-    from: number,
-    maxBytes: number | undefined,
-  ): Promise<number> {
-    if (maxBytes === undefined || info.bytes <= maxBytes || from >= info.head) return from
+  async #tooMuch(info: LogInfo, from: number, maxBytes = Infinity): Promise<number> {
+    if (info.bytes <= maxBytes || from >= info.head) return from
     let excess = info.bytes - maxBytes
-    const { messages } = await this.#options.store.read(log, info.trimmedTo + 1, page)
+    const { messages } = await this.#options.store.read(info, info.trimmedTo + 1, page)
     for (const message of messages) {
-      excess -= messageBytes(message)
+      excess -= contentBytes(message)
       if (excess <= 0) return message.headId
     }
     return messages[messages.length - 1]?.headId ?? from
   }
 }
 
-function messageBytes(message: {
-  readonly payload: Uint8Array
-  readonly headers: ReadonlyMap<string, string>
-}): number {
-  let bytes = message.payload.length
-  for (const [key, value] of message.headers) bytes += utf8Length(key) + utf8Length(value)
-  return bytes
+function hasBounds({ maxAgeMs, maxMessages, maxBytes }: Retention): boolean {
+  return maxAgeMs !== undefined || maxMessages !== undefined || maxBytes !== undefined
 }

@@ -4,7 +4,7 @@
  * the number of filters. One tree holds filters of one kind of rules.
  */
 
-import type { LevelRules } from '../model/level-filter.ts'
+import type { LevelFilter, LevelRules } from '../model/level-filter.ts'
 
 /** What a kind of rules means for the tree. */
 interface TreeRules {
@@ -47,6 +47,17 @@ export function hasLeadingWildcard(rules: LevelRules, filter: string): boolean {
   const slash = filter.indexOf('/')
   const first = slash === -1 ? filter : filter.slice(0, slash)
   return first === any || first === rest
+}
+
+/** Tells of single topics whether one filter matches them. */
+export function levelFilterMatcher({ rules, text }: LevelFilter): (topic: string) => boolean {
+  const tree = new TopicTree<true>(rules)
+  tree.add(decisiveFilter(rules, text), true)
+  return (topic) => {
+    const found: true[] = []
+    tree.match(topic, topic.split('/'), found)
+    return found.length > 0
+  }
 }
 
 interface Branch<Value> {

@@ -6,6 +6,7 @@
 import { z } from 'zod'
 import { listenSetting } from '../net/listen-setting.ts'
 import type { AdapterContext, ProtocolAdapter } from '../protocols/adapter.ts'
+import { busrtSettings, startBusrtAdapter } from '../protocols/busrt/index.ts'
 import { grpcSettings, startGrpcAdapter } from '../protocols/grpc/index.ts'
 import { httpSettings, startHttpAdapter } from '../protocols/http/index.ts'
 
@@ -14,20 +15,21 @@ export const protocolsSchema = z.strictObject({
   http: httpSettings.prefault({}),
   tmb: planned('TMB'),
   mqtt: planned('MQTT'),
-  busrt: planned('BUS/RT'),
+  busrt: busrtSettings.prefault({}),
   wamp: planned('WAMP'),
 })
 
 type ProtocolsConfig = z.output<typeof protocolsSchema>
 
 /** Protocols with an adapter. */
-export type ProtocolName = 'grpc' | 'http'
+export type ProtocolName = 'grpc' | 'busrt' | 'http'
 
 type StartAdapter = (context: AdapterContext, config: ProtocolsConfig) => Promise<ProtocolAdapter>
 
 /** In the order in which they start. */
 export const adapters: Readonly<Record<ProtocolName, StartAdapter>> = {
   grpc: (context, config) => startGrpcAdapter(context, config.grpc),
+  busrt: (context, config) => startBusrtAdapter(context, config.busrt),
   http: (context, config) => startHttpAdapter(context, config.http),
 }
 

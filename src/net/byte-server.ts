@@ -1,0 +1,139 @@
+/**
+ * The listeners of a protocol that is a stream of bytes: TCP, Unix sockets and TLS, several of them, all
+ * bound or none. Each accepted connection comes out as a `ByteConnection`.
+ */
+
+import { createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls'
+import { formatHostPort, type ListenAddress } from './address.ts'
+import { ByteConnection } from './byte-connection.ts'
+import { listen } from './listen.ts'
+import { FlushSchedule } from './outbox.ts'
+import { type ReadMode, readFrom } from './read-buffer.ts'
+
+/** PEM material of a server. */
+export interface TlsMaterial {
+  readonly cert: Buffer
+  readonly key: Buffer
+  /** Present: every client must show a certificate of this authority. */
+  readonly clientCa: Buffer | undefined
+}
+
+export interface ByteServerOptions {
+  readonly tls: TlsMaterial | undefined
+  /** High mark of a connection's outbox. */
+  readonly outboxBytes: number
+  /** Time for a TLS handshake. */
+  readonly handshakeTimeoutMs: number
+  readonly onConnection: (connection: ByteConnection) => void
+  /** A connection that never became one: a failed TLS handshake, no descriptors left. */
+  readonly onError: (error: Error) => void
+  readonly readMode?: ReadMode | undefined
+}
+
+export interface BoundAddress {
+  /** `host:port` with the real port, or `unix:/path`. */
+  readonly address: string
+  readonly tls: boolean
+}
+
+export class ByteServer {
+  readonly schedule = new FlushSchedule()
+  readonly #options: ByteServerOptions
+  readonly #servers: Server[] = []
+  readonly #tlsServers: TlsServer[] = []
+  readonly #bound: BoundAddress[] = []
+
+  constructor(options: ByteServerOptions) {
+    this.#options = options
+  }
+
+  get listeners(): readonly BoundAddress[] {
+    return this.#bound
+  }
+
+  /** @throws the system's error */
+  async bind(address: ListenAddress): Promise<void> {
+    const bound = { address: '' }
+    const server = address.tls
+      ? this.#secureServer(address, bound)
+      : this.#plainServer(address, bound)
+    bound.address = await listen(server, address)
+    server.on('error', (error) => this.#options.onError(error))
+    this.#servers.push(server)
+    this.#bound.push({ address: bound.address, tls: address.tls })
+  }
+
+  /** New connections use it; established ones go on. */
+  reloadTls(tls: TlsMaterial): void {
+    for (const server of this.#tlsServers) server.setSecureContext(secureOptions(tls))
+  }
+
+  /** Accepts nothing more. Connections are their owners' to close; unfinished handshakes time out. */
+  close(): void {
+    for (const server of this.#servers) server.close()
+  }
+
+  #plainServer(address: ListenAddress, bound: { readonly address: string }): Server {
+    const { onConnection, readMode = 'shared' } = this.#options
+    const options = { pauseOnConnect: true, allowHalfOpen: true, noDelay: address.kind === 'tcp' }
+    return createServer(options, (accepted) => {
+      const source = sourceOf(accepted)
+      let connection: ByteConnection | undefined
+      const socket = readFrom(accepted, readMode, (bytes, length) => {
+        connection?.receive(bytes, length)
+      })
+      connection = this.#open(socket, address, source, bound.address)
+      onConnection(connection)
+    })
+  }
+
+  #secureServer(address: ListenAddress, bound: { readonly address: string }): TlsServer {
+    const { tls, onConnection, onError, handshakeTimeoutMs } = this.#options
+    if (tls === undefined) throw new Error('a TLS listener needs a certificate')
+    const server = createTlsServer({
+      ...secureOptions(tls),
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: handshakeTimeoutMs,
+      allowHalfOpen: true,
+      noDelay: true,
+    })
+    server.on('tlsClientError', onError)
+    server.on('secureConnection', (socket) => {
+      const connection = this.#open(socket, address, sourceOf(socket), bound.address)
+      readFrom(socket, 'events', (bytes, length) => connection.receive(bytes, length))
+      onConnection(connection)
+    })
+    this.#tlsServers.push(server)
+    return server
+  }
+
+  #open(
+    socket: Socket,
+    address: ListenAddress,
+    source: string | undefined,
+    listener: string,
+  ): ByteConnection {
+    return new ByteConnection({
+      socket,
+      transport: address.kind === 'unix' ? 'local_ipc' : 'tcp',
+      source,
+      listener,
+      schedule: this.schedule,
+      highBytes: this.#options.outboxBytes,
+    })
+  }
+}
+
+function secureOptions(tls: TlsMaterial) {
+  const { cert, key, clientCa } = tls
+  const clients =
+    clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true }
+  return { cert, key, ...clients }
+}
+
+function sourceOf(socket: Socket): string | undefined {
+  const { remoteAddress, remotePort } = socket
+  if (remoteAddress === undefined || remotePort === undefined) return undefined
+  return formatHostPort(remoteAddress, remotePort)
+}

@@ -1,0 +1,94 @@
+/**
+ * `.broker`: the client that answers for the broker and sends its events (spec/busrt 5).
+ *
+ * Events are msgpack maps with the keys `s` (subject), `d` (client name, if any), `t` (nanoseconds since 1970,
+ * 64 bits), in this order. Other adapters' clients are clients here too: one bus, one list of names.
+ */
+
+import type { BusClient } from '../../core/bus-client.ts'
+import type { Bus } from '../../core/bus.ts'
+import type { Clock } from '../../core/clock.ts'
+import type { LiveOperations, PresenceEvent } from '../../core/live.ts'
+import { daemonIdentity } from '../../model/identity.ts'
+import { rpcErrorCodes, rpcCodeOfResult } from '../../wire/busrt/rpc.ts'
+import { results } from '../../wire/busrt/frames.ts'
+import { type BrokerMethod, brokerMethods } from './broker-methods.ts'
+import { DaemonInbox, RpcFailure, type RpcRequest } from './daemon-inbox.ts'
+import { encodeEvent } from './events.ts'
+
+export interface BrokerClientOptions {
+  readonly bus: Bus
+  readonly clock: Clock
+  readonly version: string
+}
+
+const name = '.broker'
+const infoTopic = encode('.broker/info')
+const warnTopic = encode('.broker/warn')
+const benchmarkMethod = encode('benchmark.test')
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+export class BrokerClient extends DaemonInbox {
+  readonly live: LiveOperations
+  readonly #options: BrokerClientOptions
+  readonly #client: BusClient
+  readonly #methods: ReadonlyMap<string, BrokerMethod>
+  readonly #stopWatching: (() => void)[]
+
+  constructor(options: BrokerClientOptions) {
+    super()
+    this.#options = options
+    const { bus, clock, version } = options
+    const join = { name, inbox: this, protocol: 'busrt', transport: 'internal' }
+    this.#client = bus.connect(daemonIdentity, join)
+    this.live = this.#client.live
+    const startedAt = clock.monotonic()
+    this.#methods = brokerMethods({ bus, clock, version, startedAt })
+    this.#stopWatching = [
+      bus.onPresence((event) => this.#presenceChanged(event)),
+      bus.onShutdown(() => this.#publish(warnTopic, 'shutdown', undefined)),
+    ]
+  }
+
+  close(): void {
+    for (const stop of this.#stopWatching) stop()
+    this.#client.close()
+  }
+
+  protected answer({ method, params, sender }: RpcRequest): Uint8Array | Promise<Uint8Array> {
+    if (isSame(method, benchmarkMethod)) return params
+    let text: string
+    try {
+      text = decoder.decode(method)
+    } catch {
+      throw new RpcFailure(rpcCodeOfResult(results.badData))
+    }
+    const answer = this.#methods.get(text)
+    if (answer === undefined) throw new RpcFailure(rpcErrorCodes.methodNotFound)
+    return answer(params, sender)
+  }
+
+  /** Secondaries come and go unnoticed; of a replacement only the newcomer is told (spec 4.2, 4.3). */
+  #presenceChanged({ kind, name: client, secondary }: PresenceEvent): void {
+    if (secondary || client === name) return
+    this.#publish(infoTopic, kind === 'left' ? 'unreg' : 'reg', client)
+  }
+
+  #publish(topic: Uint8Array, subject: string, client: string | undefined): void {
+    const payload = encodeEvent(subject, client, this.#options.clock.now())
+    const frame = new Uint8Array(topic.length + payload.length)
+    frame.set(topic)
+    frame.set(payload, topic.length)
+    this.live.publish(frame, 0, topic.length, topic.length, frame.length, false)
+  }
+}
+
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text)
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}

@@ -1,0 +1,179 @@
+/**
+ * Calls between BUS/RT and everybody else (spec/wamp 13.7), by way of a client `.msgbus` of the daemon:
+ *
+ *  - procedures `busrt.<client>.<method>`, both written as WAMP segments, are RPC requests to that client;
+ *    they come from `.msgbus`, and its replies go back to the caller;
+ *  - an RPC request to `.msgbus` calls the procedure that its method names.
+ *
+ * Parameters and results pass as the bytes they are.
+ */
+
+import type { BusClient } from '../../core/bus-client.ts'
+import type { Bus } from '../../core/bus.ts'
+import type { CallResult, Invocation, LiveOperations } from '../../core/live.ts'
+import { CallError } from '../../model/call-error.ts'
+import { BusError, type BusErrorCode, toBusError } from '../../model/errors.ts'
+import { daemonIdentity } from '../../model/identity.ts'
+import { noHeaders } from '../../model/message.ts'
+import { decodeWampSegment } from '../../model/wamp-segment.ts'
+import {
+  decodeText,
+  encodeRequest,
+  maxCallId,
+  rpcErrorCodes,
+  type RpcFrame,
+} from '../../wire/busrt/rpc.ts'
+import { DaemonInbox, RpcFailure, type RpcRequest } from './daemon-inbox.ts'
+
+export interface CallGateOptions {
+  readonly bus: Bus
+}
+
+interface PendingCall {
+  /** Name of the callee: only its replies count. */
+  readonly target: string
+  resolve(result: CallResult): void
+  reject(error: BusError): void
+}
+
+const name = '.msgbus'
+const prefix = 'busrt.'
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+export class CallGate extends DaemonInbox {
+  readonly live: LiveOperations
+  readonly #client: BusClient
+  readonly #bus: Bus
+  readonly #pending = new Map<number, PendingCall>()
+  readonly #stopServing: (() => void)[]
+  #lastId = 0
+
+  constructor({ bus }: CallGateOptions) {
+    super()
+    this.#bus = bus
+    const join = { name, inbox: this, protocol: 'busrt', transport: 'internal' }
+    this.#client = bus.connect(daemonIdentity, join)
+    this.live = this.#client.live
+    this.#stopServing = [
+      bus.addBridge({ prefix, call: (invocation) => this.#call(invocation) }),
+      bus.onPresence(({ kind, name: client }) => {
+        if (kind !== 'joined') this.#calleeLeft(client)
+      }),
+    ]
+  }
+
+  close(): void {
+    for (const stop of this.#stopServing) stop()
+    this.#client.close()
+  }
+
+  protected async answer({ method, params, sender }: RpcRequest): Promise<Uint8Array> {
+    const procedure = decoder.decode(method)
+    const caller = this.#bus.handle(sender.name)
+    if (caller === undefined) throw new RpcFailure(rpcErrorCodes.internal, 'the caller is gone')
+    try {
+      const call = { procedure, payload: params.slice(), headers: noHeaders }
+      return (await caller.calls.call(call)).payload
+    } catch (error) {
+      throw failureOf(toBusError(error))
+    }
+  }
+
+  protected override answered(frame: RpcFrame, bytes: Uint8Array, end: number): void {
+    if (frame.kind !== 'reply' && frame.kind !== 'errorReply') return
+    const pending = this.#pending.get(frame.id)
+    if (pending === undefined) return
+    this.#pending.delete(frame.id)
+    if (frame.kind === 'reply') {
+      pending.resolve({ payload: bytes.slice(frame.start, end), headers: noHeaders })
+    } else {
+      pending.reject(errorOf(frame.code, decodeText(bytes, frame.start, end) ?? ''))
+    }
+  }
+
+  async #call({ procedure, payload, signal }: Invocation): Promise<CallResult> {
+    const [client, method, ...more] = procedure.slice(prefix.length).split('.')
+    if (client === undefined || method === undefined || more.length > 0) {
+      throw new BusError(
+        'unimplemented',
+        'no_such_procedure',
+        `expected ${prefix}<client>.<method>`,
+      )
+    }
+    const target = decodeWampSegment(client)
+    const id = this.#nextId()
+    return new Promise((resolve, reject) => {
+      signal.addEventListener('abort', () => this.#pending.delete(id), { once: true })
+      this.#pending.set(id, { target, resolve, reject })
+      const request = encodeRequest(id, decodeWampSegment(method), payload)
+      const outcome = this.send(encoder.encode(target), request, false)
+      if (outcome === 'sent') return
+      this.#pending.delete(id)
+      const text = `no client is named ${JSON.stringify(target)}`
+      reject(new BusError('unavailable', 'callee_gone', text))
+    })
+  }
+
+  #nextId(): number {
+    do this.#lastId = this.#lastId >= maxCallId ? 1 : this.#lastId + 1
+    while (this.#pending.has(this.#lastId))
+    return this.#lastId
+  }
+
+  #calleeLeft(client: string): void {
+    for (const [id, pending] of this.#pending) {
+      if (pending.target !== client) continue
+      this.#pending.delete(id)
+      pending.reject(
+        new BusError('unavailable', 'callee_gone', `${client} left before it answered`),
+      )
+    }
+  }
+}
+
+/** spec/wamp 13.7; a code without a row here is an error of the application. */
+const codeOfRpc: ReadonlyMap<number, BusErrorCode> = new Map([
+  [-32_601, 'unimplemented'],
+  [-32_602, 'invalid_argument'],
+  [-32_121, 'permission_denied'],
+  [-32_120, 'deadline_exceeded'],
+  [-32_119, 'cancelled'],
+  [-32_118, 'unavailable'],
+  [-32_114, 'resource_exhausted'],
+  [-32_603, 'internal'],
+])
+
+function errorOf(code: number, text: string): BusError {
+  const known = codeOfRpc.get(code)
+  if (known === undefined) return new CallError(String(code), { message: text })
+  if (known === 'unimplemented') return new BusError(known, 'no_such_procedure', text)
+  return new BusError(known, 'application_error', text)
+}
+
+const rpcOfCode: Readonly<Record<BusErrorCode, number>> = {
+  cancelled: -32_119,
+  unknown: -32_000,
+  invalid_argument: -32_602,
+  deadline_exceeded: -32_120,
+  not_found: -32_113,
+  already_exists: -32_118,
+  permission_denied: -32_121,
+  resource_exhausted: -32_114,
+  failed_precondition: -32_603,
+  aborted: -32_603,
+  out_of_range: -32_602,
+  unimplemented: -32_601,
+  internal: -32_603,
+  unavailable: -32_118,
+  data_loss: -32_603,
+  unauthenticated: -32_121,
+}
+
+function failureOf(error: BusError): RpcFailure {
+  if (!(error instanceof CallError)) return new RpcFailure(rpcOfCode[error.code], error.message)
+  const code = /^-?\d{1,5}$/.test(error.errorName) ? Number(error.errorName) : -32_000
+  const isCode = code >= -32_768 && code <= 32_767 && code !== -32_000
+  if (isCode) return new RpcFailure(code, error.message)
+  return new RpcFailure(-32_000, `${error.errorName}: ${error.message}`)
+}

@@ -1,0 +1,68 @@
+/**
+ * BUS/RT: existing clients of that broker work unchanged, over Unix sockets, TCP and TLS (spec/busrt).
+ * docs/protocols/busrt.md says how it maps to the bus and where we do better.
+ */
+
+import { z } from 'zod'
+import { systemClock } from '../../core/clock.ts'
+import { listenSetting } from '../../net/listen-setting.ts'
+import type { AdapterContext, ProtocolAdapter } from '../adapter.ts'
+import { BrokerClient } from './broker-client.ts'
+import { CallGate } from './call-gate.ts'
+import { BusrtListener } from './listener.ts'
+
+export const busrtSettings = z.strictObject({
+  listen: listenSetting('off', 'BUS/RT'),
+  timeoutMs: z
+    .int()
+    .min(100)
+    .max(3_600_000)
+    .default(5_000)
+    .describe(
+      "The server's timeout: for each step of a registration and for the rest of a frame that was begun. A client that is silent for 1.25 times as long is dropped; it is pinged twice per timeout.",
+    ),
+  maxFrameBytes: z
+    .int()
+    .min(1_024)
+    .max(1_073_741_824)
+    .default(16_777_216)
+    .describe('Largest frame; whoever sends a larger one is disconnected.'),
+  forceRegister: z
+    .boolean()
+    .default(false)
+    .describe(
+      'A client that comes with a name that is taken gets it; the old one is disconnected.',
+    ),
+})
+
+export type BusrtConfig = z.output<typeof busrtSettings>
+
+/** Binds every address or none. @throws the system's error */
+export async function startBusrtAdapter(
+  context: AdapterContext,
+  config: BusrtConfig,
+): Promise<ProtocolAdapter> {
+  const { bus, logger, tls, version } = context
+  const listener = new BusrtListener({ bus, clock: systemClock, logger, tls, config })
+  // Before any socket opens, so that nobody else can be first.
+  const broker = new BrokerClient({ bus, clock: systemClock, version })
+  const gate = new CallGate({ bus })
+  const stop = async (graceMs: number) => {
+    await listener.stop(graceMs)
+    broker.close()
+    gate.close()
+  }
+  try {
+    await listener.bind()
+  } catch (error) {
+    await stop(0)
+    throw error
+  }
+  return {
+    get listeners() {
+      return listener.listeners
+    },
+    reloadTls: (next) => listener.reloadTls(next),
+    stop,
+  }
+}
