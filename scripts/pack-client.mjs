@@ -55,9 +55,15 @@ function manifest() {
     files: ['lib'],
     exports: {
       '.': { types: './lib/client/index.d.ts', default: './lib/client/index.js' },
+      './busrt': {
+        types: './lib/client/busrt/index.d.ts',
+        default: './lib/client/busrt/index.js',
+      },
       './core': { types: './lib/client/core.d.ts', default: './lib/client/core.js' },
     },
-    dependencies: { '@grpc/grpc-js': main.dependencies['@grpc/grpc-js'] },
+    dependencies: Object.fromEntries(
+      ['@grpc/grpc-js', '@msgpack/msgpack'].map((name) => [name, main.dependencies[name]]),
+    ),
   }
 }
 

@@ -28,7 +28,7 @@ test('the packed client works where it is installed', async (t) => {
     const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
       dependencies: object
     }
-    assert.deepEqual(Object.keys(manifest.dependencies), ['@grpc/grpc-js'])
+    assert.deepEqual(Object.keys(manifest.dependencies), ['@grpc/grpc-js', '@msgpack/msgpack'])
   })
 
   await t.test('the core loads without any dependency', () => {

@@ -1,0 +1,144 @@
+/**
+ * Frames between the socket and the program, which takes them by a handler or by iterating. Nothing is
+ * dropped for being late: when enough wait, the client stops reading its socket, the broker notices and
+ * makes senders wait. Only a program that has neither handler nor iterator loses what comes after the
+ * first queue full: it evidently does not want any, and its acknowledgements come by the same socket.
+ */
+
+import { BatchQueue } from '../batch-queue.ts'
+import type { BusrtFrame } from './received-frame.ts'
+
+/** What a promise returns is waited for before the next frame is given out. */
+export type FrameHandler = (frame: BusrtFrame) => unknown
+
+export interface ClientInboxOptions {
+  readonly maxFrames: number
+  readonly maxBytes: number
+  /** There is room again. */
+  readonly onRoom: () => void
+  /** The handler failed. */
+  readonly onError: (error: unknown) => void
+}
+
+export class ClientInbox {
+  readonly #options: ClientInboxOptions
+  readonly #queue: BatchQueue<BusrtFrame>
+  /** Of the read that is running. */
+  #arrived: BusrtFrame[] = []
+  #arrivedBytes = 0
+  #consumers = 0
+  #isFull = false
+  #excessBytes = 0
+  #discarded = 0
+
+  constructor(options: ClientInboxOptions) {
+    this.#options = options
+    this.#queue = new BatchQueue({
+      maxItems: options.maxFrames,
+      maxBytes: options.maxBytes,
+      onClosed: nothing,
+    })
+  }
+
+  /** Enough waits; further frames are taken all the same. */
+  get isFull(): boolean {
+    return this.#isFull && this.#consumers > 0
+  }
+
+  /** What came while it was full. */
+  get excessBytes(): number {
+    return this.#excessBytes
+  }
+
+  /** Frames dropped because there was neither handler nor iterator. */
+  get discarded(): number {
+    return this.#discarded
+  }
+
+  add(frame: BusrtFrame): void {
+    if (this.#isFull && this.#consumers === 0) {
+      this.#discarded += 1
+      return
+    }
+    this.#arrived.push(frame)
+    this.#arrivedBytes += frame.payload.length
+  }
+
+  /** Makes what was added available. */
+  flush(): void {
+    if (this.#arrived.length === 0) return
+    const [frames, bytes] = [this.#arrived, this.#arrivedBytes]
+    this.#arrived = []
+    this.#arrivedBytes = 0
+    const room = this.#queue.push(frames, bytes)
+    if (room === undefined) return
+    if (this.#isFull) this.#excessBytes += bytes
+    this.#isFull = true
+    void room.then(() => {
+      this.#isFull = false
+      this.#excessBytes = 0
+      this.#options.onRoom()
+    })
+  }
+
+  /** Gives frames to the handler, one after the other, until the end. */
+  async handle(handler: FrameHandler): Promise<void> {
+    this.#consumers += 1
+    try {
+      for (;;) {
+        const batch = await this.#queue.nextBatch()
+        if (batch.done === true) return
+        for (const frame of batch.value) {
+          const isBusy = this.#give(handler, frame)
+          if (isBusy !== undefined) await isBusy
+        }
+      }
+    } catch {
+      // The end of the client is told by its events; nothing else is thrown here.
+    }
+  }
+
+  iterate(): AsyncIterableIterator<BusrtFrame, undefined> {
+    this.#consumers += 1
+    let isEnded = false
+    const finish = () => {
+      if (!isEnded) this.#consumers -= 1
+      isEnded = true
+      if (this.#consumers === 0) this.#options.onRoom()
+    }
+    const iterator: AsyncIterableIterator<BusrtFrame, undefined> = {
+      next: () =>
+        isEnded ? Promise.resolve({ value: undefined, done: true }) : this.#queue.next(),
+      return: () => {
+        finish()
+        return Promise.resolve({ value: undefined, done: true })
+      },
+      [Symbol.asyncIterator]: () => iterator,
+    }
+    return iterator
+  }
+
+  /** Nothing more comes: after what waits iterators end, with `error` if there is one. */
+  end(error: unknown): void {
+    this.flush()
+    this.#queue.end(error)
+  }
+
+  /** Ends at once; what waits is dropped. */
+  close(): void {
+    this.#queue.close()
+  }
+
+  /** A promise while the handler wants no further frame. */
+  #give(handler: FrameHandler, frame: BusrtFrame): Promise<unknown> | undefined {
+    try {
+      const result = handler(frame)
+      return result instanceof Promise ? result.catch(this.#options.onError) : undefined
+    } catch (error) {
+      this.#options.onError(error)
+      return undefined
+    }
+  }
+}
+
+function nothing(): void {}
