@@ -24,10 +24,14 @@ export async function temporaryFolder(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'msgbus-bench-'))
 }
 
-/** The folder is removed by `stop` unless it was given. */
+/**
+ * The folder is removed by `stop` unless it was given.
+ * @param flags further ones of the daemon
+ */
 export async function startDaemonUnderTest(
   storage: string,
   folder?: string,
+  flags: readonly string[] = [],
 ): Promise<DaemonUnderTest> {
   const data = folder ?? (await temporaryFolder())
   await mkdir(data, { recursive: true })
@@ -44,10 +48,15 @@ export async function startDaemonUnderTest(
       'warn',
       '--http',
       '127.0.0.1:0',
+      ...flags,
     ]),
     { stdio: ['ignore', 'ignore', 'inherit'] },
   )
   const exited = new Promise<void>((resolve) => child.on('exit', () => resolve()))
+  // It ends with us, however early we leave.
+  const killWithUs = () => void child.kill('SIGKILL')
+  process.once('exit', killWithUs)
+  void exited.then(() => process.off('exit', killWithUs))
   const ready = await new Promise<string>((resolve, reject) => {
     void exited.then(() => reject(new Error('the daemon ended before it was ready')))
     const look = () => {

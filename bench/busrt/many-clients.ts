@@ -1,0 +1,52 @@
+/** Many connected clients: what they cost in memory, and in CPU while they do nothing but ping. */
+
+import { showNumber } from '../figures.ts'
+import type { BenchContext } from './bench-context.ts'
+import { type Property, runNativeRounds, showProperties } from './native-rounds.ts'
+
+/** What native/many-clients.c prints. */
+interface ManyClientsResult {
+  readonly clients: number
+  readonly connectSeconds: number
+  readonly residentBefore: number
+  readonly residentConnected: number
+  /** After each had sent a message to itself. */
+  readonly residentUsed: number
+  readonly residentIdle: number
+  /** CPU of the broker while all ping once a second and two exchange a message per millisecond. */
+  readonly idleCpuShare: number
+  readonly p50Us: number
+  readonly p99Us: number
+}
+
+const clients = 10_000
+const seconds = 5
+
+const properties: readonly Property<ManyClientsResult>[] = [
+  { name: 'memory before, MB', of: ({ residentBefore }) => residentBefore / 1e6 },
+  { name: 'all connected, MB', of: ({ residentConnected }) => residentConnected / 1e6 },
+  { name: 'each has sent a message, MB', of: ({ residentUsed }) => residentUsed / 1e6 },
+  { name: `after ${seconds} s of pings, MB`, of: ({ residentIdle }) => residentIdle / 1e6 },
+  {
+    name: 'memory per client, kB',
+    of: (result) => (result.residentIdle - result.residentBefore) / result.clients / 1e3,
+  },
+  { name: 'connects/s', of: (result) => result.clients / result.connectSeconds },
+  { name: 'CPU for pings, % of a core', of: ({ idleCpuShare }) => 100 * idleCpuShare },
+  { name: 'p50 of two others, µs', of: ({ p50Us }) => p50Us },
+  { name: 'p99 of two others, µs', of: ({ p99Us }) => p99Us },
+]
+
+export async function runManyClients(context: BenchContext): Promise<void> {
+  const { report, native, brokers } = context
+  if ('missing' in native) return report.say(`\nmany clients: skipped, ${native.missing}`)
+  const title = `${showNumber(clients)} connected clients`
+  const { runs, failures } = await runNativeRounds<ManyClientsResult>(context, {
+    title,
+    brokers,
+    program: native['many-clients'],
+    args: ['--clients', String(clients), '--seconds', String(seconds)],
+  })
+  showProperties(context, title, properties, { runs, failures })
+  report.add('manyClients', { ...Object.fromEntries(runs), failures })
+}
