@@ -41,7 +41,7 @@ export async function startAdapters(
       } catch (error) {
         const where = listen.map(formatListenAddress).join(', ')
         const isTaken = isAddressInUse(error)
-        if (!isTaken || origin !== defaultOrigin) {
+        if (!(isTaken || isPathRefused(error)) || origin !== defaultOrigin) {
           const why = isTaken ? 'another program listens there already' : messageOf(error)
           throw new StartError(`${origin}: cannot listen on ${where}: ${why}`, { cause: error })
         }
@@ -49,7 +49,7 @@ export async function startAdapters(
         logger.warn('listener_skipped', {
           protocol: name,
           address: where,
-          reason: 'address in use',
+          reason: isTaken ? 'address in use' : messageOf(error),
         })
       }
     }
@@ -63,6 +63,12 @@ export async function startAdapters(
     reloadTls: (tls) => running.forEach((adapter) => adapter.reloadTls(tls)),
     stop: (graceMs) => stopAll(running.values(), graceMs, logger),
   }
+}
+
+/** A socket in a data folder whose path is too long for one, or on a file system without sockets. */
+function isPathRefused(error: unknown): boolean {
+  const { code } = error as { code?: unknown }
+  return code === 'EINVAL' || code === 'ENAMETOOLONG' || code === 'ENOTSUP' || code === 'EPERM'
 }
 
 function noWayIn(skipped: readonly string[]): StartError {

@@ -4,6 +4,7 @@
  * of, and each names where it was said: a flag, a variable, or a line of the file.
  */
 
+import { join, resolve } from 'node:path'
 import { closestWord } from '../base/closest-word.ts'
 import { formatListenAddress, isLocalOnly, type ListenAddress } from '../net/address.ts'
 import type { ConfigFile } from './config-file.ts'
@@ -96,7 +97,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   faults.push(...exposureFaults(tree, originOf))
   if (!result.success || faults.length > 0) throw new ConfigError(faults)
   return {
-    config: withServerTls(result.data),
+    config: withDataFolder(withServerTls(result.data)),
     given: tree,
     originOf: (path) => {
       const steps = path.split('.')
@@ -182,6 +183,20 @@ function withServerTls(config: Config): Config {
   const { grpc } = config.protocols
   const listen = grpc.listen.map((a) => (a.kind === 'tcp' ? { ...a, tls: true } : a))
   return { ...config, protocols: { ...config.protocols, grpc: { ...grpc, listen } } }
+}
+
+/** Sockets can be said to lie in the data folder, wherever that is. */
+const dataFolderMark = '<data>/'
+
+function withDataFolder(config: Config): Config {
+  const data = resolve(config.storage.data)
+  const place = (address: ListenAddress): ListenAddress =>
+    address.kind === 'unix' && address.path.startsWith(dataFolderMark)
+      ? { ...address, path: join(data, address.path.slice(dataFolderMark.length)) }
+      : address
+  const protocols = { ...config.protocols }
+  const busrt = { ...protocols.busrt, listen: protocols.busrt.listen.map(place) }
+  return { ...config, protocols: { ...protocols, busrt } }
 }
 
 /** Default is closed (architecture 8): who can be reached must know who asks, or be told not to care. */

@@ -4,6 +4,7 @@
  * way round. What the process does about signals and defects stands in run-daemon.ts.
  */
 
+import { mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { systemClock } from '../core/clock.ts'
 import type { Logger } from '../core/logger.ts'
@@ -55,6 +56,7 @@ export async function startDaemon(
     topicRules: config.topics,
     queueRules: config.queues,
     deleteBeyondHead: storage.deleteBeyondHead,
+    history: storage.history,
   })
   const opening = open(config, data, logger)
   // It may fail before anybody waits for it; whoever does hears of it all the same.
@@ -72,6 +74,8 @@ export async function startDaemon(
       return { storage: storage.engine, dataFolder: data, startedAtMs, listeners }
     },
   }
+  // Sockets may lie in the data folder. If it cannot be made, whoever needs it says so better.
+  await mkdir(data, { recursive: true, mode: 0o700 }).catch(() => undefined)
   const adapters = await startAdapters(context, loaded).catch(async (error: unknown) => {
     metrics.close()
     // A store that is taken explains a port that is taken, so its error goes first.

@@ -27,6 +27,8 @@ export class Handshake {
 
   /** Where in the last given bytes the handshake stopped taking. */
   taken = 0
+  /** Steps done; each has a time limit of its own. */
+  steps = 0
 
   /** Takes from `bytes[start..end)` what it needs for one step. `taken` tells how far it came. */
   take(bytes: Uint8Array, start: number, end: number): HandshakeStep {
@@ -39,6 +41,7 @@ export class Handshake {
   }
 
   #next(): HandshakeStep {
+    this.steps += 1
     const bytes = this.#bytes
     switch (this.#state) {
       case 'greeting': {

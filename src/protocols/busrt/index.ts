@@ -4,7 +4,7 @@
  */
 
 import { z } from 'zod'
-import { systemClock } from '../../core/clock.ts'
+import { type Clock, systemClock } from '../../core/clock.ts'
 import { listenSetting } from '../../net/listen-setting.ts'
 import type { AdapterContext, ProtocolAdapter } from '../adapter.ts'
 import { BrokerClient } from './broker-client.ts'
@@ -12,7 +12,7 @@ import { CallGate } from './call-gate.ts'
 import { BusrtListener } from './listener.ts'
 
 export const busrtSettings = z.strictObject({
-  listen: listenSetting('off', 'BUS/RT'),
+  listen: listenSetting('unix:<data>/busrt.sock', 'BUS/RT'),
   timeoutMs: z
     .int()
     .min(100)
@@ -41,11 +41,12 @@ export type BusrtConfig = z.output<typeof busrtSettings>
 export async function startBusrtAdapter(
   context: AdapterContext,
   config: BusrtConfig,
+  clock: Clock = systemClock,
 ): Promise<ProtocolAdapter> {
   const { bus, logger, tls, version } = context
-  const listener = new BusrtListener({ bus, clock: systemClock, logger, tls, config })
+  const listener = new BusrtListener({ bus, clock, logger, tls, config })
   // Before any socket opens, so that nobody else can be first.
-  const broker = new BrokerClient({ bus, clock: systemClock, version })
+  const broker = new BrokerClient({ bus, clock, version })
   const gate = new CallGate({ bus })
   const stop = async (graceMs: number) => {
     await listener.stop(graceMs)

@@ -27,10 +27,15 @@ const longestTickMs = 500
 export class BusrtListener {
   readonly #options: BusrtListenerOptions
   readonly #server: ByteServer
-  readonly #sessions = new Map<BusrtSession, ByteConnection>()
+  readonly #sessions = new Set<BusrtSession>()
+  /** Connections that are not closed yet. */
+  readonly #connections = new Set<ByteConnection>()
+  /** Those whose session is over, and when they are cut off if the other side does not close. */
+  readonly #ending = new Map<ByteConnection, number>()
   readonly #now: () => number
   #nowMs: number
   #timer: Timer | undefined
+  #onIdle: () => void = () => undefined
 
   constructor(options: BusrtListenerOptions) {
     this.#options = options
@@ -74,10 +79,6 @@ export class BusrtListener {
     cut.cancel()
   }
 
-  /** Connections that are not closed yet, their sessions may be. */
-  readonly #connections = new Set<ByteConnection>()
-  #onIdle: () => void = () => undefined
-
   #accept(connection: ByteConnection): void {
     const { bus, logger, config } = this.#options
     this.#connections.add(connection)
@@ -90,9 +91,14 @@ export class BusrtListener {
       forceRegister: config.forceRegister,
       now: this.#now,
       afterEvents: (task) => setImmediate(task),
-      onClosed: () => this.#sessions.delete(session),
+      onClosed: () => {
+        this.#sessions.delete(session)
+        if (this.#connections.has(connection)) {
+          this.#ending.set(connection, this.#nowMs + config.timeoutMs)
+        }
+      },
     })
-    this.#sessions.set(session, connection)
+    this.#sessions.add(session)
     connection.owner = {
       onBytes: (bytes, length) => session.receive(bytes, length),
       onEnd: () => session.inputEnded(),
@@ -102,8 +108,9 @@ export class BusrtListener {
         if (error !== undefined) {
           logger.debug('busrt_connection_broke', { client: session.name, reason: error.message })
         }
-        session.connectionClosed()
         this.#connections.delete(connection)
+        this.#ending.delete(connection)
+        session.connectionClosed()
         if (this.#connections.size === 0) this.#onIdle()
       },
     }
@@ -114,7 +121,10 @@ export class BusrtListener {
     const tickMs = Math.min(longestTickMs, config.timeoutMs / ticksPerTimeout)
     this.#timer = clock.after(tickMs, () => {
       this.#nowMs = clock.monotonic()
-      for (const session of this.#sessions.keys()) session.tick()
+      for (const session of this.#sessions) session.tick()
+      for (const [connection, deadline] of this.#ending) {
+        if (this.#nowMs >= deadline) connection.destroy()
+      }
       this.#tickLater()
     })
   }

@@ -96,7 +96,7 @@ export class BusrtSession implements FrameHandler, Inbox {
   #live: LiveOperations | undefined
   readonly #pending: PendingPublication[] = []
   #pendingBytes = 0
-  /** When the current step of the handshake, the last frame, or the last byte of a body came. */
+  /** When the last frame, or before registration the last step of the handshake, was complete. */
   #lastFrameAt: number
   #lastByteAt: number
   #nextPingAt = Infinity
@@ -169,7 +169,7 @@ export class BusrtSession implements FrameHandler, Inbox {
     const now = this.#options.now()
     const { timeoutMs } = this.#options
     if (this.#handshake !== undefined) {
-      if (now - this.#lastByteAt >= timeoutMs) this.#finish(undefined)
+      if (now - this.#lastFrameAt >= timeoutMs) this.#finish(undefined)
       return
     }
     if (this.#outbox.isFull && this.#isStalled(now)) return
@@ -296,8 +296,10 @@ export class BusrtSession implements FrameHandler, Inbox {
     let at = 0
     const handshake = this.#handshake as Handshake
     while (at < length) {
+      const steps = handshake.steps
       const step = handshake.take(bytes, at, length)
       at = handshake.taken
+      if (handshake.steps !== steps) this.#lastFrameAt = this.#lastByteAt
       switch (step.kind) {
         case 'more':
           if (at === length) return at
@@ -395,8 +397,8 @@ export class BusrtSession implements FrameHandler, Inbox {
     const message = { topic, payload, headers: noHeaders, history: true, realtime }
     client.publish([message]).then(
       ([outcome]) => {
-        const isStored = outcome !== undefined && outcome.kind !== 'rejected'
-        this.#published(pending, isStored ? results.ok : resultOfError(rejection(outcome)))
+        const isRefused = outcome?.kind === 'rejected'
+        this.#published(pending, isRefused ? resultOfError(outcome.error) : results.ok)
       },
       (error: unknown) => this.#published(pending, resultOfError(toBusError(error))),
     )
@@ -534,10 +536,6 @@ const resultOfPublish = {
 /** Topics that no log can have: the empty one, and the broker's own events. */
 function isNeverStored(topic: string): boolean {
   return topic === '' || topic.startsWith('.broker/')
-}
-
-function rejection(outcome: { readonly error?: BusError } | undefined): BusError {
-  return outcome?.error ?? new BusError('internal', 'internal', 'no outcome')
 }
 
 function attempt(operation: () => void): number {
