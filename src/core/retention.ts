@@ -63,7 +63,8 @@ export class RetentionKeeper {
   /** Sequence of the store when the last pass began; -1: it has changed since, or not been looked at. */
   #seenTo = -1
   #timer: Timer | undefined
-  #pass: Promise<void> = Promise.resolve()
+  /** Settles with the last pass, and never rejects: whoever asked for one hears of its failure. */
+  #passes: Promise<void> = Promise.resolve()
   #isClosed = false
 
   constructor(options: RetentionOptions) {
@@ -80,8 +81,15 @@ export class RetentionKeeper {
     return this.#usage
   }
 
-  /** Runs one pass over all logs now. */
-  async runPass(): Promise<void> {
+  /** Runs one pass over all logs, after the one that may be under way. */
+  runPass(): Promise<void> {
+    const pass = this.#passes.then(() => this.#runPass())
+    this.#passes = pass.catch(() => undefined)
+    return pass
+  }
+
+  async #runPass(): Promise<void> {
+    if (this.#isClosed) return
     const { store, rules, counters } = this.#options
     // Without news only age could ask for something.
     const isIdle = rules.keepsEverything && store.lastSequence === this.#seenTo
@@ -122,12 +130,12 @@ export class RetentionKeeper {
     this.#isClosed = true
     this.#history.close()
     this.#timer?.cancel()
-    await this.#pass
+    await this.#passes
   }
 
   #schedule(): void {
     this.#timer = this.#options.clock.after(retentionPassMs, () => {
-      this.#pass = this.runPass()
+      void this.runPass()
         .catch((error: unknown) => {
           const { message } = toBusError(error)
           this.#options.logger.warn('retention_failed', { error: message })

@@ -34,6 +34,7 @@ export function describeIssue(issue: Issue): string {
 }
 
 function expectedOf(issue: Issue): string {
+  if (issue.code === 'invalid_value') return orList(issue.values.map(String))
   if (issue.code !== 'invalid_type') return describeIssue(issue)
   const word = typeWords[issue.expected] ?? issue.expected
   return issue.path.length === 0 ? word : `a list of ${word}`

@@ -6,6 +6,7 @@
 
 import { hostname } from 'node:os'
 import { z } from 'zod'
+import { defaultHistoryBounds } from '../core/history-trimmer.ts'
 import { BusError } from '../model/errors.ts'
 import { defaultLimits, type Limits } from '../model/limits.ts'
 import { checkName, type NameField } from '../model/name.ts'
@@ -15,6 +16,13 @@ import { protocolsSchema } from './protocols.ts'
 
 const day = 86_400_000
 const count = () => z.int().min(1)
+
+/** A number, or a word for no bound at all. */
+function bound<const Word extends string>(word: Word) {
+  return z
+    .union([count(), z.enum([word])])
+    .transform((value) => (typeof value === 'number' ? value : Infinity))
+}
 
 /** Runs a parser of the model inside the schema; what it throws becomes a fault of this value. */
 function parsed<Out>(parse: (text: string) => Out) {
@@ -85,6 +93,20 @@ const storage = z
       .describe(
         'A delete beyond the newest message: `clip` it, or `keep` it, so that messages to come are born deleted, as in the reference.',
       ),
+    history: z
+      .strictObject({
+        maxAgeMs: bound('forever')
+          .prefault(defaultHistoryBounds.maxAgeMs)
+          .describe(
+            'How long history is kept: messages that came by other protocols than gRPC and HTTP, on topics without a retention of their own. Trimmed at most ten minutes, or a 24th of the time, later.',
+          ),
+        maxBytes: bound('unlimited')
+          .prefault(defaultHistoryBounds.maxBytes)
+          .describe(
+            'Bytes of all history together, payloads, headers and 48 for each message; the oldest is trimmed first. Looked at every 10 seconds.',
+          ),
+      })
+      .prefault({}),
   })
   .prefault({})
 
@@ -158,7 +180,9 @@ const topics = z
         ),
       retention: z
         .strictObject({
-          maxAgeMs: count().optional().describe('Trim messages older than this.'),
+          maxAgeMs: bound('forever')
+            .optional()
+            .describe('Trim messages older than this; `forever` keeps what else would be history.'),
           maxMessages: count().optional().describe('Keep at most so many messages of each log.'),
           maxBytes: count().optional().describe('Keep at most so many bytes of each log.'),
         })

@@ -53,6 +53,14 @@ const counterRows: Readonly<Record<keyof BusCounters, readonly [name: string, he
   callsFailed: ['calls_failed_total', 'Calls that ended with an error.'],
   messagesDeleted: ['messages_deleted_total', 'Messages deleted on request.'],
   messagesTrimmed: ['messages_trimmed_total', 'Messages trimmed by retention.'],
+  historyTrimmed: [
+    'history_messages_trimmed_total',
+    'Messages trimmed because history was over its age or bytes.',
+  ],
+  historyTrimmedUnread: [
+    'history_messages_trimmed_unread_total',
+    'Messages trimmed because history was over its bytes although a connected reader, being behind, had not read them.',
+  ],
   queueEnqueued: ['queue_messages_enqueued_total', 'Messages put into queues.'],
   queueDelivered: ['queue_messages_delivered_total', 'Queue messages leased to consumers.'],
   queueAcknowledged: ['queue_messages_acknowledged_total', 'Queue messages acknowledged.'],
@@ -125,6 +133,22 @@ async function createRegistry(bus: MsgBus, loop: IntervalHistogram): Promise<Reg
   gauge('msgbus_subscriptions', 'Open subscriptions.', () => bus.status().subscriptions)
   gauge('msgbus_queues', 'Queues ever used.', () => bus.status().queues)
   gauge('msgbus_store_logs', 'Logs in the store.', () => bus.status().store?.logs)
+  gauge(
+    'msgbus_history_logs',
+    'Logs that are history and so trimmed to the bounds of `storage.history`.',
+    () => bus.status().history?.logs,
+  )
+  gauge('msgbus_history_bytes', 'Bytes of all history.', () => bus.status().history?.bytes)
+  gauge(
+    'msgbus_history_pinned_logs',
+    'Logs whose history is not trimmed, because older messages in them are kept until they are deleted.',
+    () => bus.status().history?.pinnedLogs,
+  )
+  gauge(
+    'msgbus_history_pinned_bytes',
+    'Bytes of the logs whose history is not trimmed.',
+    () => bus.status().history?.pinnedBytes,
+  )
   gauge(
     'msgbus_store_size_bytes',
     'Bytes the store takes on disk.',

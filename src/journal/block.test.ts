@@ -3,13 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { noHeaders, type StoredMessage } from '../model/message.ts'
 import { BlockBuilder, blockLimits } from './block-builder.ts'
-import {
-  BlockView,
-  blockHeaderBytes,
-  blockTrailerBytes,
-  entryBytes,
-  recordFlags,
-} from './block.ts'
+import { BlockView, blockHeaderBytes, blockTrailerBytes, entryBytes, recordFlags } from './block.ts'
 import { contentSize, decodeRecord, publishIdAt } from './record-decoder.ts'
 
 interface Entry {

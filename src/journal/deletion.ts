@@ -39,8 +39,20 @@ export interface Measured {
   readonly bytes: number
 }
 
+/** Logs that one commit trims at most. */
+const trimsPerCommit = 256
+
+interface Trim {
+  readonly log: LogState
+  readonly toHead: number
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
 export class Deletion {
   readonly #options: DeletionOptions
+  /** Asked for, in no commit yet. */
+  readonly #trims: Trim[] = []
 
   constructor(options: DeletionOptions) {
     this.#options = options
@@ -52,8 +64,13 @@ export class Deletion {
     return this.#options.lane.run(() => this.#deleteRange(options))
   }
 
+  /** Trims that wait for their turn share a commit, since retention asks for many at once. */
   trim(log: LogState, toHead: number): Promise<void> {
-    return this.#options.lane.run(() => this.#trim(log, toHead))
+    return new Promise((resolve, reject) => {
+      this.#trims.push({ log, toHead, resolve, reject })
+      // Each turn of the lane takes all that wait, and may leave nothing to the next.
+      void this.#options.lane.run(() => this.#trimWaiting())
+    })
   }
 
   /** The range that a marker deletes; undefined for one that must not have an effect. */
@@ -149,20 +166,40 @@ export class Deletion {
     }
   }
 
-  async #trim(log: LogState, toHead: number): Promise<void> {
+  /** Never rejects: each caller hears of its own. */
+  async #trimWaiting(): Promise<void> {
+    while (this.#trims.length > 0) {
+      const trims = this.#trims.splice(0, trimsPerCommit)
+      try {
+        await this.#trim(trims)
+        for (const { resolve } of trims) resolve()
+      } catch (error) {
+        for (const { reject } of trims) reject(error)
+      }
+    }
+  }
+
+  async #trim(trims: readonly Trim[]): Promise<void> {
     const { writer, onTrimmed } = this.#options
-    const to = Math.min(toHead, log.head)
-    if (to <= log.trimmedTo) return
-    const { bytes } = await this.measure(log, log.trimmedTo + 1, to)
+    const ends = new Map<LogState, number>()
+    for (const { log, toHead } of trims) {
+      const to = Math.min(Math.max(toHead, ends.get(log) ?? 0), log.head)
+      if (to > log.trimmedTo) ends.set(log, to)
+    }
+    const measured: Measured[] = []
+    for (const [log, to] of ends) measured.push(await this.measure(log, log.trimmedTo + 1, to))
+    if (measured.length === 0) return
     await writer.write((group) => {
-      const staged = group.log(log)
-      // All of the log was given up, but more has come since.
-      const isGrown = to < staged.head
-      staged.bytes = isGrown ? staged.bytes - bytes : 0
-      staged.trimmedTo = to
-      staged.trimmedAtMs = group.nowMs
-      staged.mustStore = true
-      group.onApplied(() => onTrimmed(log))
+      for (const { log, to, bytes } of measured) {
+        const staged = group.log(log)
+        // All of the log was given up, but more has come since.
+        const isGrown = to < staged.head
+        staged.bytes = isGrown ? staged.bytes - bytes : 0
+        staged.trimmedTo = to
+        staged.trimmedAtMs = group.nowMs
+        staged.mustStore = true
+        group.onApplied(() => onTrimmed(log))
+      }
     })
   }
 }

@@ -5,6 +5,7 @@
  * it; when much was passed by and little taken, it looks at all logs and goes on with the cheaper one.
  */
 
+import { TimeSlice } from '../base/time-slice.ts'
 import type { FeedPage, ReadLimit } from '../core/log-store.ts'
 import type { LogKey } from '../model/message.ts'
 import type { BlockCache } from './block-cache.ts'
@@ -17,7 +18,6 @@ import type { LogState } from './log-state.ts'
 import type { LogTable } from './log-table.ts'
 import { Page } from './page.ts'
 import { contentSize, decodeRecord } from './record-decoder.ts'
-import { TimeSlice } from './time-slice.ts'
 
 const scanBytes = 524_288
 /** Records walked over before the choice is made. */

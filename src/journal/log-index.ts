@@ -6,12 +6,12 @@
  * where they were.
  */
 
+import { nextTurn } from '../base/time-slice.ts'
 import type { StorageReader } from './block-storage.ts'
 import { BlockView } from './block.ts'
 import type { LogState } from './log-state.ts'
 import { RowReader, RowWriter } from './row-codec.ts'
 import { keyNumber, keyPosition, numberKey, positionKey, rowKinds } from './row-keys.ts'
-import { nextTurn } from './time-slice.ts'
 
 /** Consecutive runs of one log, oldest first, as parallel arrays. */
 export interface RunList {

@@ -1,9 +1,9 @@
 /** How many bytes of content a range of a log holds, for the count of what deleting it gives up. */
 
+import { TimeSlice } from '../base/time-slice.ts'
 import type { LogReaderOptions } from './log-reader.ts'
 import type { LogState } from './log-state.ts'
 import { contentSize } from './record-decoder.ts'
-import { TimeSlice } from './time-slice.ts'
 
 const batch = 16
 

@@ -4,6 +4,7 @@
  * hold up the loop.
  */
 
+import { TimeSlice } from '../base/time-slice.ts'
 import type { LogPage, ReadLimit } from '../core/log-store.ts'
 import { noHeaders, type StoredMessage } from '../model/message.ts'
 import { stubId } from '../model/stub-id.ts'
@@ -14,7 +15,6 @@ import type { LogIndex, RunList } from './log-index.ts'
 import type { LogState } from './log-state.ts'
 import { Page } from './page.ts'
 import { contentSize, decodeRecord } from './record-decoder.ts'
-import { TimeSlice } from './time-slice.ts'
 
 /** What one fetch of blocks aims at. */
 const fetchBytes = 524_288

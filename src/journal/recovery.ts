@@ -7,6 +7,7 @@
  * what each row says it accounts for (`storedTo`).
  */
 
+import { TimeSlice } from '../base/time-slice.ts'
 import type { BlockStorage, StorageReader, StoredRow } from './block-storage.ts'
 import { BlockView, maxSequenceOffset, recordFlags } from './block.ts'
 import type { DamageLedger } from './damage-ledger.ts'
@@ -24,7 +25,6 @@ import {
   rowKinds,
   type RowKind,
 } from './row-keys.ts'
-import { TimeSlice } from './time-slice.ts'
 
 const scanBytes = 4_194_304
 const scanRows = 1_000

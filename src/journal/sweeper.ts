@@ -8,6 +8,7 @@
  * all logs that have been trimmed, which is why trimmed ones are collected for a moment.
  */
 
+import { TimeSlice } from '../base/time-slice.ts'
 import type { Clock, Timer } from '../core/clock.ts'
 import type { Logger } from '../core/logger.ts'
 import { toBusError } from '../model/errors.ts'
@@ -15,13 +16,12 @@ import type { BlockCache } from './block-cache.ts'
 import { rewriteBlock, wearOf, type RewriteOptions } from './block-rewrite.ts'
 import { BlockBuilder } from './block-builder.ts'
 import { BlockView } from './block.ts'
-import type { BlockStorage } from './block-storage.ts'
+import type { BlockStorage, StoredRow } from './block-storage.ts'
 import type { GroupWriter } from './group-writer.ts'
 import type { LogIndex, RunList } from './log-index.ts'
 import type { LogState } from './log-state.ts'
 import { encodeRangeEnd } from './row-codec.ts'
 import { keyPosition, numberKey, positionKey, rowKinds } from './row-keys.ts'
-import { TimeSlice } from './time-slice.ts'
 
 /** How long trimmed logs are collected before their blocks are looked at. */
 export const sweepDelayMs = 500
@@ -32,6 +32,8 @@ const retryMs = 10_000
 const blocksPerStep = 64
 const bytesPerStep = 524_288
 const trimmedBlocksPerPass = 4_096
+/** Trimmed logs that one commit settles. */
+const logsPerStep = 64
 
 const noRuns: RunList = { keys: [], heads: [], endHead: 0 }
 
@@ -42,6 +44,12 @@ export interface SweeperOptions extends RewriteOptions {
   readonly blocks: BlockCache
   readonly clock: Clock
   readonly logger: Logger
+}
+
+/** The blocks of its heads up to `to` have been looked at. */
+interface SweptLog {
+  readonly log: LogState
+  readonly to: number
 }
 
 interface EraseWork {
@@ -150,7 +158,7 @@ export class Sweeper {
   async #reclaimTrimmed(): Promise<void> {
     while (this.#trimmed.size > 0 && !this.#isStopped) {
       const keys = new Set<number>()
-      const swept: { readonly log: LogState; readonly to: number }[] = []
+      const swept: SweptLog[] = []
       for (const log of this.#trimmed) {
         const to = await this.#trimmedBlocks(log, keys)
         swept.push({ log, to })
@@ -161,7 +169,9 @@ export class Sweeper {
         true,
       )
       if (this.#isStopped) return
-      for (const { log, to } of swept) await this.#finishTrimmed(log, to)
+      for (let i = 0; i < swept.length; i += logsPerStep) {
+        await this.#finishTrimmed(swept.slice(i, i + logsPerStep))
+      }
     }
     this.#isTrimDue = false
   }
@@ -183,30 +193,32 @@ export class Sweeper {
   }
 
   /** Takes what the index knows about trimmed heads out of it, and remembers how far it is done. */
-  async #finishTrimmed(log: LogState, to: number): Promise<void> {
+  async #finishTrimmed(swept: readonly SweptLog[]): Promise<void> {
     const { storage, writer, index } = this.#options
-    const from = numberKey(rowKinds.index, log.number)
-    const rows = await storage.scanRows(
-      from,
-      positionKey(rowKinds.index, log.number, to + 1),
-      1_024,
-    )
+    const rowsOf: StoredRow[][] = []
+    for (const { log, to } of swept) {
+      const from = numberKey(rowKinds.index, log.number)
+      const until = positionKey(rowKinds.index, log.number, to + 1)
+      rowsOf.push(await storage.scanRows(from, until, 1_024))
+    }
     await writer.write((group) => {
-      const staged = group.log(log)
-      staged.sweptTo = to
-      staged.mustStore = true
-      // The last of them may hold heads that are still there.
-      for (const [key] of rows.slice(0, -1)) {
-        group.row(key, undefined)
-        index.forget(log, keyPosition(key))
+      for (const [i, { log, to }] of swept.entries()) {
+        const staged = group.log(log)
+        staged.sweptTo = to
+        staged.mustStore = true
+        // The last of them may hold heads that are still there.
+        for (const [key] of rowsOf[i]?.slice(0, -1) ?? []) {
+          group.row(key, undefined)
+          index.forget(log, keyPosition(key))
+        }
+        group.onApplied(() => {
+          let dead = 0
+          while ((log.tailHeads[dead + 1] ?? Infinity) <= to + 1) dead += 1
+          if (dead > 0) log.cutTail(dead)
+        })
       }
-      group.onApplied(() => {
-        let dead = 0
-        while ((log.tailHeads[dead + 1] ?? Infinity) <= to + 1) dead += 1
-        if (dead > 0) log.cutTail(dead)
-      })
     })
-    if (to >= log.trimmedTo) this.#trimmed.delete(log)
+    for (const { log, to } of swept) if (to >= log.trimmedTo) this.#trimmed.delete(log)
   }
 
   /** Rewrites those of the blocks that need it, a few per commit. */

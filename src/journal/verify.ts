@@ -1,5 +1,6 @@
 /** Reads everything and checks every checksum: blocks in commit order, then the rows. */
 
+import { TimeSlice } from '../base/time-slice.ts'
 import type { DamagedRange } from '../core/log-store.ts'
 import type { BlockStorage } from './block-storage.ts'
 import { BlockView } from './block.ts'
@@ -9,7 +10,6 @@ import { Page } from './page.ts'
 import { decodeQueueMessage } from './queue-codec.ts'
 import { forEachRow } from './recovery.ts'
 import { keyPosition, rowKinds } from './row-keys.ts'
-import { TimeSlice } from './time-slice.ts'
 
 const stepBytes = 4_194_304
 

@@ -14,6 +14,10 @@ export type StorePolicy = 'acked' | 'always' | 'never'
  */
 export type SlowReaderPolicy = 'wait' | 'drop-newest'
 
+/**
+ * How much of each log is kept. One that has anything in it stands alone: the bounds of history do not
+ * hold for its topics (architecture 4). Infinity is a bound that trims nothing.
+ */
 export interface Retention {
   /** Trim what is older. */
   readonly maxAgeMs?: number | undefined

@@ -11,6 +11,7 @@ import { statSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Database, RootDatabase, Transaction } from 'lmdb'
+import { nextTurn } from '../../base/time-slice.ts'
 import {
   rowPageBytes,
   type BlockStorage,
@@ -23,7 +24,6 @@ import {
   type StoredRow,
 } from '../../journal/block-storage.ts'
 import { diskFull, engineMissing, storageFailed } from '../../journal/storage-errors.ts'
-import { nextTurn } from '../../journal/time-slice.ts'
 import type { BusError } from '../../model/errors.ts'
 import { checkLmdbFile } from './lmdb-file.ts'
 

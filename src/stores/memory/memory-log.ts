@@ -6,9 +6,10 @@
 
 import { IntervalSet } from '../../base/interval-set.ts'
 import type { LogInfo, LogPage, ReadLimit } from '../../core/log-store.ts'
+import { contentBytes } from '../../model/content-bytes.ts'
 import { noHeaders, type LogKey, type StoredMessage } from '../../model/message.ts'
 import { stubId } from '../../model/stub-id.ts'
-import { contentBytes, MemoryPage } from './memory-page.ts'
+import { MemoryPage } from './memory-page.ts'
 
 /** Everything a log consists of, as a backup carries it. */
 export interface MemoryLogState {

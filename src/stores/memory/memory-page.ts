@@ -1,8 +1,8 @@
 /** Fills one page of a read up to its limit; the same rule for logs, the feed and queues. */
 
 import type { ReadLimit } from '../../core/log-store.ts'
+import { contentBytes } from '../../model/content-bytes.ts'
 import type { Headers } from '../../model/message.ts'
-import { utf8Length } from '../../model/name.ts'
 
 interface Content {
   readonly payload: Uint8Array
@@ -29,11 +29,4 @@ export class MemoryPage<Message extends Content> {
     this.#bytes = bytes
     return true
   }
-}
-
-/** Bytes of payload and headers, as limits and `LogInfo.bytes` count them. */
-export function contentBytes(content: Content): number {
-  let bytes = content.payload.length
-  for (const [key, value] of content.headers) bytes += utf8Length(key) + utf8Length(value)
-  return bytes
 }
