@@ -10,11 +10,13 @@ import {
   type handleUnaryCall,
   type Metadata,
   type Server,
+  type ServerDuplexStream,
 } from '@grpc/grpc-js'
 import type { ProtoInit } from '../../base/proto-writer.ts'
 import type { BusClient } from '../../core/bus-client.ts'
 import type { Logger } from '../../core/logger.ts'
 import { BusError, toBusError } from '../../model/errors.ts'
+import type { Connection } from './connection.ts'
 import { ResponseStream } from './response-stream.ts'
 import { stoppingError, toStatus } from './translate.ts'
 
@@ -27,12 +29,15 @@ export interface Method<Request, Response> {
 
 /** Who calls, and what came along. */
 export interface Caller {
+  readonly connection: Connection
   /** The bus as the client of this connection; lives as long as the connection. */
   readonly client: BusClient
   readonly metadata: Metadata
+  /** Runs `listener` once nobody waits for the answer any more, perhaps because it was given. */
+  readonly onCancelled: (listener: () => void) => void
 }
 
-/** Requests of a duplex call, one at a time. */
+/** Requests of a duplex call, one at a time. What a listener throws ends the call. */
 export interface RequestStream<Request> {
   /** Nothing comes while paused, but what was on its way. */
   pause(): void
@@ -42,11 +47,17 @@ export interface RequestStream<Request> {
   on(event: 'end', listener: () => void): void
 }
 
+/** A decoded request with the size it came in. */
+interface Received<Request> {
+  readonly request: Request
+  readonly bytes: number
+}
+
 export interface CallsOptions {
   readonly server: Server
   readonly logger: Logger
-  /** The client handle of a connection by what grpc-js calls its peer; undefined when it is gone. */
-  readonly clientOf: (peer: string) => BusClient | undefined
+  /** A connection by what grpc-js calls its peer; undefined when it is gone. */
+  readonly connectionOf: (peer: string) => Connection | undefined
 }
 
 // Node's codec gives Buffers there, which is what grpc-js wants.
@@ -69,23 +80,32 @@ export class Calls {
       caller: Caller,
     ) => ProtoInit<Response> | Promise<ProtoInit<Response>>,
   ): void {
-    const handle: handleUnaryCall<Request, ProtoInit<Response>> = (call, callback) => {
+    const { responseSerialize } = method
+    const handle: handleUnaryCall<Received<Request>, Uint8Array> = (call, callback) => {
       const fail = (error: unknown) => {
         this.#report(method, error)
         callback(toStatus(error))
       }
       try {
-        const answered = answer(call.request, this.#callerOf(call))
-        if (answered instanceof Promise) {
-          answered.then((response) => callback(null, response), fail)
-        } else callback(null, answered)
+        const { request, bytes } = call.request
+        const caller = this.#callerOf(call)
+        const account = caller.client.live
+        account.receivedFrames += 1
+        account.receivedBytes += bytes
+        const finish = (response: ProtoInit<Response>) => {
+          const encoded = responseSerialize(response)
+          account.sentFrames += 1
+          account.sentBytes += encoded.length
+          callback(null, encoded)
+        }
+        const answered = answer(request, caller)
+        if (answered instanceof Promise) answered.then(finish).catch(fail)
+        else finish(answered)
       } catch (error) {
         fail(error)
       }
     }
-    const { path, responseSerialize, requestDeserialize } = method
-    const serialize = (message: ProtoInit<Response>) => asBuffer(responseSerialize(message))
-    this.#options.server.register(path, handle, serialize, requestDeserialize, 'unary')
+    this.#options.server.register(method.path, handle, asBuffer, receive(method), 'unary')
   }
 
   /**
@@ -96,12 +116,16 @@ export class Calls {
     method: Method<Request, Response>,
     run: (request: Request, responses: ResponseStream, caller: Caller) => void | Promise<void>,
   ): void {
-    const handle: handleServerStreamingCall<Request, Uint8Array> = (call) => {
+    const handle: handleServerStreamingCall<Received<Request>, Uint8Array> = (call) => {
       const responses = this.#open(new ResponseStream(call))
-      this.#run(method, responses, () => run(call.request, responses, this.#callerOf(call)))
+      this.#run(method, responses, () => {
+        const { request, bytes } = call.request
+        const caller = this.#begin(call, responses)
+        count(responses, bytes)
+        return run(request, responses, caller)
+      })
     }
-    const { path, requestDeserialize } = method
-    this.#options.server.register(path, handle, asBuffer, requestDeserialize, 'serverStream')
+    this.#options.server.register(method.path, handle, asBuffer, receive(method), 'serverStream')
   }
 
   /** A method with many requests and many answers, else like `serverStream`. */
@@ -109,12 +133,15 @@ export class Calls {
     method: Method<Request, Response>,
     run: (requests: RequestStream<Request>, responses: ResponseStream, caller: Caller) => void,
   ): void {
-    const handle: handleBidiStreamingCall<Request, Uint8Array> = (call) => {
+    const handle: handleBidiStreamingCall<Received<Request>, Uint8Array> = (call) => {
       const responses = this.#open(new ResponseStream(call))
-      this.#run(method, responses, () => run(call, responses, this.#callerOf(call)))
+      const guard = (work: () => void) => this.#run(method, responses, work)
+      this.#run(method, responses, () => {
+        const caller = this.#begin(call, responses)
+        run(new Requests(call, responses, guard), responses, caller)
+      })
     }
-    const { path, requestDeserialize } = method
-    this.#options.server.register(path, handle, asBuffer, requestDeserialize, 'bidi')
+    this.#options.server.register(method.path, handle, asBuffer, receive(method), 'bidi')
   }
 
   /** Refuses calls from now on and asks the streams that are left to end. */
@@ -146,13 +173,22 @@ export class Calls {
     }
   }
 
-  #callerOf(call: { getPeer(): string; readonly metadata: Metadata }): Caller {
+  #begin(call: Call, responses: ResponseStream): Caller {
+    const caller = this.#callerOf(call)
+    responses.account = caller.client.live
+    caller.connection.addStream(responses)
+    return caller
+  }
+
+  #callerOf(call: Call): Caller {
     if (this.#isStopping) throw stoppingError()
-    const client = this.#options.clientOf(call.getPeer())
-    if (client === undefined) {
+    const connection = this.#options.connectionOf(call.getPeer())
+    if (connection === undefined) {
       throw new BusError('unavailable', 'connection_lost', 'the connection is closed')
     }
-    return { client, metadata: call.metadata }
+    const { client } = connection
+    const onCancelled = (listener: () => void) => void call.once('cancelled', listener)
+    return { connection, client, metadata: call.metadata, onCancelled }
   }
 
   /** Our own defects go to the log; the caller learns no more than that there was one. */
@@ -161,4 +197,59 @@ export class Calls {
     if (reason !== 'internal') return
     this.#options.logger.error('grpc_call_failed', { method: method.path, err: cause ?? error })
   }
+}
+
+/** What all kinds of calls of grpc-js have. */
+interface Call {
+  readonly metadata: Metadata
+  getPeer(): string
+  once(event: 'cancelled', listener: () => void): unknown
+}
+
+class Requests<Request> implements RequestStream<Request> {
+  readonly #call: ServerDuplexStream<Received<Request>, Uint8Array>
+  readonly #responses: ResponseStream
+  readonly #guard: (work: () => void) => void
+
+  constructor(
+    call: ServerDuplexStream<Received<Request>, Uint8Array>,
+    responses: ResponseStream,
+    guard: (work: () => void) => void,
+  ) {
+    this.#call = call
+    this.#responses = responses
+    this.#guard = guard
+  }
+
+  pause(): void {
+    this.#call.pause()
+  }
+
+  resume(): void {
+    this.#call.resume()
+  }
+
+  on(event: 'data' | 'end', listener: ((request: Request) => void) & (() => void)): void {
+    if (event === 'end') {
+      this.#call.on('end', () => this.#guard(listener))
+      return
+    }
+    this.#call.on('data', ({ request, bytes }: Received<Request>) => {
+      count(this.#responses, bytes)
+      // What comes after the end of the call is for nobody.
+      if (!this.#responses.isEnded) this.#guard(() => listener(request))
+    })
+  }
+}
+
+function receive<Request>(method: {
+  readonly requestDeserialize: (bytes: Uint8Array) => Request
+}): (bytes: Uint8Array) => Received<Request> {
+  return (bytes) => ({ request: method.requestDeserialize(bytes), bytes: bytes.length })
+}
+
+function count({ account }: ResponseStream, bytes: number): void {
+  if (account === undefined) return
+  account.receivedFrames += 1
+  account.receivedBytes += bytes
 }

@@ -9,14 +9,15 @@ import { type ConnectionInjector, type Server, ServerCredentials } from '@grpc/g
 import type { ServerHttp2Session } from 'node:http2'
 import { createServer, type Server as NetServer, type Socket } from 'node:net'
 import { createServer as createTlsServer, Server as TlsServer, TLSSocket } from 'node:tls'
-import type { BusClient } from '../../core/bus-client.ts'
 import type { Bus } from '../../core/bus.ts'
 import { systemClock } from '../../core/clock.ts'
 import type { Logger } from '../../core/logger.ts'
+import { toBusError } from '../../model/errors.ts'
 import { anonymous, type Identity } from '../../model/identity.ts'
-import type { ListenAddress } from '../../net/address.ts'
+import { formatHostPort, type ListenAddress } from '../../net/address.ts'
 import { listen } from '../../net/listen.ts'
 import type { BoundListener, ServerTls } from '../adapter.ts'
+import { Connection, type ConnectionOrigin } from './connection.ts'
 
 export interface ConnectionsOptions {
   readonly bus: Bus
@@ -37,7 +38,7 @@ export class Connections {
   readonly #servers: NetServer[] = []
   readonly #sockets = new Set<Socket>()
   /** By what grpc-js calls the peer. */
-  readonly #clients = new Map<string, BusClient>()
+  readonly #connections = new Map<string, Connection>()
   #tls: ServerTls | undefined
   #accepted = 0
 
@@ -51,18 +52,20 @@ export class Connections {
 
   /** @throws the system's error */
   async bind(address: ListenAddress): Promise<void> {
-    const server = address.tls ? this.#createTlsServer() : this.#createPlainServer()
+    let bound = ''
+    const accept = (socket: Socket) => this.#accept(socket, bound)
+    const server = address.tls ? this.#createTlsServer(accept) : createServer(accept)
     server.on('connection', (socket: Socket) => this.#track(socket))
     this.#servers.push(server)
-    const bound = await listen(server, address)
+    bound = await listen(server, address)
     server.on('error', (error) => {
       this.#options.logger.error('grpc_accept_failed', { address: bound, error: error.message })
     })
     this.listeners.push({ protocol: 'grpc', address: bound, tls: address.tls })
   }
 
-  clientOf(peer: string): BusClient | undefined {
-    return this.#clients.get(peer)
+  connectionOf(peer: string): Connection | undefined {
+    return this.#connections.get(peer)
   }
 
   /** New connections get the new certificate; established ones keep theirs. */
@@ -88,15 +91,11 @@ export class Connections {
     this.#injector.destroy()
   }
 
-  #createPlainServer(): NetServer {
-    return createServer((socket) => this.#accept(socket))
-  }
-
-  #createTlsServer(): NetServer {
+  #createTlsServer(accept: (socket: Socket) => void): NetServer {
     const tls = this.#tls
     if (tls === undefined) throw new Error('a TLS address needs a certificate')
     const server = createTlsServer({ ...secureOptions(tls), ALPNProtocols: ['h2'] })
-    server.on('secureConnection', (socket) => this.#accept(socket))
+    server.on('secureConnection', accept)
     server.on('tlsClientError', (error, socket) => {
       const { remoteAddress } = socket
       this.#options.logger.debug('grpc_handshake_failed', { remoteAddress, error: error.message })
@@ -112,25 +111,45 @@ export class Connections {
     socket.on('error', () => undefined)
   }
 
-  #accept(socket: Socket): void {
+  #accept(socket: Socket, listener: string): void {
     this.#accepted += 1
-    const remoteAddress = socket.remoteAddress ?? 'unix'
+    const { remoteAddress: host, remotePort: port } = socket
+    const remoteAddress = host ?? 'unix'
     const remotePort = this.#accepted
+    const isLocal = host === undefined || port === undefined
+    const connection = this.#connect(socket, {
+      transport: isLocal ? 'local_ipc' : 'tcp',
+      source: isLocal ? undefined : formatHostPort(host, port),
+      listener,
+    })
+    if (connection === undefined) return
     // grpc-js tells callers apart by address and port only, which Unix sockets do not have and which
     // are not unique over several listeners. The number of the connection is.
     Object.defineProperties(socket, {
       remoteAddress: { value: remoteAddress },
       remotePort: { value: remotePort },
     })
-    const client = this.#options.bus.connect(identityOf(socket))
     const peer = `${remoteAddress}:${remotePort}`
-    this.#clients.set(peer, client)
+    this.#connections.set(peer, connection)
     socket.on('close', () => {
-      this.#clients.delete(peer)
-      client.close()
+      this.#connections.delete(peer)
+      connection.close()
     })
     socket.on('error', () => undefined)
     this.#injector.injectConnection(socket)
+  }
+
+  /** Undefined when the bus takes no more clients: the socket is closed then. */
+  #connect(socket: Socket, origin: ConnectionOrigin): Connection | undefined {
+    try {
+      return new Connection(this.#options.bus, identityOf(socket), origin)
+    } catch (error) {
+      const { reason } = toBusError(error)
+      this.#options.logger.warn('grpc_connection_refused', { reason, source: origin.source })
+      socket.on('error', () => undefined)
+      socket.destroy()
+      return undefined
+    }
   }
 }
 

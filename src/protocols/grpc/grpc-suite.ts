@@ -160,10 +160,11 @@ export class TestClient {
     request: object = {},
     metadata: Readonly<Record<string, string>> = {},
     options: CallOptions = {},
+    signal?: AbortSignal,
   ): Promise<Plain> {
     const { path, requestSerialize, responseDeserialize } = this.#method(method)
     return new Promise((resolve, reject) => {
-      this.#client.makeUnaryRequest(
+      const call = this.#client.makeUnaryRequest(
         path,
         requestSerialize,
         responseDeserialize,
@@ -172,6 +173,7 @@ export class TestClient {
         options,
         (error, response) => (error ? reject(error) : resolve(response)),
       )
+      signal?.addEventListener('abort', () => call.cancel())
     })
   }
 

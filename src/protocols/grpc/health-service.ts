@@ -21,6 +21,7 @@ const services = new Set([
   '',
   'msgbus.v1.MsgbusService',
   'msgbus.v2.BusService',
+  'msgbus.v2.ClientService',
   'msgbus.v2.QueueService',
   'msgbus.v2.AdminService',
 ])

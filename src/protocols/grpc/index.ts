@@ -14,6 +14,7 @@ import { addReflectionService } from './reflection-service.ts'
 import { addV1Service } from './v1-service.ts'
 import { addAdminService } from './v2-admin-service.ts'
 import { addBusService } from './v2-bus-service.ts'
+import { addClientService } from './v2-client-service.ts'
 import { addQueueService } from './v2-queue-service.ts'
 
 export const grpcSettings = z.strictObject({
@@ -56,9 +57,14 @@ export async function startGrpcAdapter(
     'grpc.max_send_message_length': -1,
   })
   const connections = new Connections({ bus, logger, server, tls })
-  const calls = new Calls({ server, logger, clientOf: (peer) => connections.clientOf(peer) })
+  const calls = new Calls({
+    server,
+    logger,
+    connectionOf: (peer) => connections.connectionOf(peer),
+  })
   addV1Service(calls, context)
   addBusService(calls, context)
+  addClientService(calls, context)
   addQueueService(calls, context)
   addAdminService(calls, context)
   addHealthService(calls, context)

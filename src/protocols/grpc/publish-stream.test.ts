@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import type { BusClient } from '../../core/bus-client.ts'
 import { BusError } from '../../model/errors.ts'
 import type { PublishStreamRequest } from '../../wire/gen/msgbus-v2.ts'
+import type { Connection } from './connection.ts'
 import { PublishStream } from './publish-stream.ts'
 import type { ResponseStream } from './response-stream.ts'
 
@@ -35,10 +36,11 @@ test('what comes behind a batch that came too early is not stored before it', as
     finish: () => undefined,
   }
   // Each has what the stream uses of it.
-  new PublishStream(client as BusClient, requests, responses as unknown as ResponseStream).start()
+  const connection = { sender: () => ({ client }) } as unknown as Connection
+  new PublishStream(connection, requests, responses as unknown as ResponseStream).start()
   const send = (topic: string) => {
     const message = { topic, payload: new Uint8Array(0), headers: new Map(), publishId: '' }
-    onData?.({ batchId: 1, messages: [message] })
+    onData?.({ batchId: 1, messages: [message], live: false, realtime: false, from: '' })
   }
   send('early')
   await new Promise((resolve) => setImmediate(resolve))

@@ -6,7 +6,9 @@
 
 import type { BusClient } from '../../core/bus-client.ts'
 import type { AppendOutcome } from '../../core/log-store.ts'
+import { checkWritableTopic } from '../../core/message-checks.ts'
 import { BusError, toBusError } from '../../model/errors.ts'
+import type { Limits } from '../../model/limits.ts'
 import type { OutgoingMessage } from '../../model/message.ts'
 import {
   encodePublishStreamResponse,
@@ -14,7 +16,10 @@ import {
   type PublishStreamRequest,
 } from '../../wire/gen/msgbus-v2.ts'
 import type { RequestStream } from './calls.ts'
+import type { Connection, SendingClient } from './connection.ts'
+import { namedBytes } from './named-bytes.ts'
 import type { ResponseStream } from './response-stream.ts'
+import type { SendGate } from './send-gate.ts'
 import { stoppingError, toRefusal } from './translate.ts'
 
 /** What may be at the bus and not answered yet. */
@@ -30,24 +35,26 @@ interface Batch {
 }
 
 export class PublishStream {
-  readonly #client: BusClient
+  readonly #connection: Connection
   readonly #requests: RequestStream<PublishStreamRequest>
   readonly #responses: ResponseStream
   /** Batches not yet answered, in the order in which they came. */
   readonly #inFlight: Batch[] = []
   #inFlightBytes = 0
   #isPaused = false
+  /** Of those who published live on this stream. */
+  readonly #gates = new Set<SendGate>()
   /** No more batches come: the client is done, or the daemon stops. */
   #ending: 'no' | 'done' | 'stopped' = 'no'
   /** Why it stopped, if that is not that the daemon stops. */
   #failure: BusError | undefined
 
   constructor(
-    client: BusClient,
+    connection: Connection,
     requests: RequestStream<PublishStreamRequest>,
     responses: ResponseStream,
   ) {
-    this.#client = client
+    this.#connection = connection
     this.#requests = requests
     this.#responses = responses
   }
@@ -68,18 +75,33 @@ export class PublishStream {
       this.#responses.fail(new BusError('resource_exhausted', 'quota_exceeded', text))
       return
     }
-    const { messages, bytes } = toOutgoing(request)
-    const batch: Batch = { bytes, answer: undefined }
-    this.#inFlight.push(batch)
-    this.#inFlightBytes += bytes
-    this.#client.publish(messages).then(
-      (outcomes) => this.#answer(batch, request, outcomes.map(toResult)),
-      (error: unknown) => this.#refuse(batch, request, error),
-    )
+    const sender = this.#connection.sender(request.from)
+    if (request.live) {
+      this.#watch(sender.gate)
+      publishLive(sender.client, request, this.#connection.limits)
+    } else this.#publish(sender, request)
     if (this.#hasEnough()) {
       this.#isPaused = true
       this.#requests.pause()
     }
+  }
+
+  #publish({ client }: SendingClient, request: PublishStreamRequest): void {
+    const { messages, bytes } = toOutgoing(request)
+    const batch: Batch = { bytes, answer: undefined }
+    this.#inFlight.push(batch)
+    this.#inFlightBytes += bytes
+    client.publish(messages).then(
+      (outcomes) => this.#answer(batch, request, outcomes.map(toResult)),
+      (error: unknown) => this.#refuse(batch, request, error),
+    )
+  }
+
+  /** Live messages make their sender wait for receivers that have no room. */
+  #watch(gate: SendGate): void {
+    if (this.#gates.has(gate)) return
+    this.#gates.add(gate)
+    this.#responses.onEnd(gate.onResume(() => this.#readOn()))
   }
 
   #refuse(batch: Batch, request: PublishStreamRequest, error: unknown): void {
@@ -119,10 +141,11 @@ export class PublishStream {
   }
 
   #hasEnough(): boolean {
-    const { length } = this.#inFlight
-    return (
-      length >= inFlightBatches || this.#inFlightBytes >= inFlightBytes || !this.#responses.hasRoom
-    )
+    if (this.#inFlight.length >= inFlightBatches || this.#inFlightBytes >= inFlightBytes)
+      return true
+    if (!this.#responses.hasRoom) return true
+    for (const gate of this.#gates) if (gate.isPaused) return true
+    return false
   }
 
   #readOn(): void {
@@ -155,6 +178,28 @@ function toOutgoing(request: PublishStreamRequest): { messages: OutgoingMessage[
     messages.push({ topic, payload, headers, publishId: publishId === '' ? undefined : publishId })
   }
   return { messages, bytes }
+}
+
+/**
+ * What the bus refuses it counts, and nobody is told.
+ * @throws BusError for what is no topic: nobody else would notice
+ */
+function publishLive(
+  { live }: BusClient,
+  { messages, realtime }: PublishStreamRequest,
+  limits: Limits,
+): void {
+  let topic: string | undefined
+  for (const message of messages) {
+    if (topic === undefined || message.topic !== '') {
+      topic = message.topic
+      checkWritableTopic(topic, limits)
+    }
+    const end = namedBytes.put(topic, message.payload)
+    const { bytes, nameEnd } = namedBytes
+    const { headers } = message
+    live.publish(bytes, 0, nameEnd, nameEnd, end, realtime, undefined, headers)
+  }
 }
 
 function toResult(outcome: AppendOutcome): Partial<PublishResult> {

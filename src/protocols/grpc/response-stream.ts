@@ -5,15 +5,24 @@
  */
 
 import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js'
+import type { LiveOperations } from '../../core/live.ts'
 import { stoppingError, toStatus } from './translate.ts'
 
 /** Above this the stream has no room until all of it is taken. */
 const highMarkBytes = 524_288
 
+/** Whose traffic the messages of a stream are. */
+export type Account = Pick<
+  LiveOperations,
+  'receivedFrames' | 'receivedBytes' | 'sentFrames' | 'sentBytes'
+>
+
 type ResponseCall =
   ServerWritableStream<unknown, Uint8Array> | ServerDuplexStream<unknown, Uint8Array>
 
 export class ResponseStream {
+  /** Undefined until it is known who calls. */
+  account: Account | undefined
   readonly #call: ResponseCall
   #unsentBytes = 0
   /** Sends whose completion has not been reported. */
@@ -34,6 +43,11 @@ export class ResponseStream {
   /** True once the call is over or its status is on its way; what is sent then is dropped. */
   get isEnded(): boolean {
     return this.#isEnded || this.#isEnding
+  }
+
+  /** Encoded and not yet taken by the transport. */
+  get unsentBytes(): number {
+    return this.#unsentBytes
   }
 
   get hasRoom(): boolean {
@@ -57,6 +71,10 @@ export class ResponseStream {
     const last = responses.length - 1
     for (const [i, response] of responses.entries()) {
       this.#unsentBytes += response.length
+      if (this.account !== undefined) {
+        this.account.sentFrames += 1
+        this.account.sentBytes += response.length
+      }
       if (i < last) this.#call.write(response)
       else {
         this.#unsentBlocks += 1

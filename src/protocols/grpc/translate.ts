@@ -6,7 +6,13 @@
 import { Metadata, status } from '@grpc/grpc-js'
 import type { DamagedRange } from '../../core/log-store.ts'
 import { checkWritableTopic } from '../../core/message-checks.ts'
-import { BusError, type BusErrorCode, toBusError } from '../../model/errors.ts'
+import {
+  BusError,
+  type BusErrorCode,
+  errorReasons,
+  type ErrorReason,
+  toBusError,
+} from '../../model/errors.ts'
 import type { Limits } from '../../model/limits.ts'
 import { checkName } from '../../model/name.ts'
 import { nodeIdEquals, type NodeId } from '../../model/node-id.ts'
@@ -31,6 +37,10 @@ export const statusCodes = {
   unauthenticated: status.UNAUTHENTICATED,
 } as const satisfies Record<BusErrorCode, number>
 
+const codesByStatus = new Map(
+  Object.entries(statusCodes).map(([code, number]) => [number as number, code as BusErrorCode]),
+)
+
 /** Trailer with the stable word for the reason, for clients that branch on more than the code. */
 export const reasonTrailer = 'msgbus-reason'
 
@@ -48,6 +58,15 @@ export function toStatus(error: unknown): { code: number; details: string; metad
 export function toRefusal(error: unknown): { code: number; reason: string; message: string } {
   const { code, reason, message } = toBusError(error)
   return { code: statusCodes[code], reason, message }
+}
+
+/** What a callee refuses with, as its caller gets it. */
+export function fromRefusal(refusal: { code: number; reason: string; message: string }): BusError {
+  const code = codesByStatus.get(refusal.code) ?? 'unknown'
+  const { reason, message } = refusal
+  // A defect of the callee is none of ours, and words that we do not know are the application's.
+  const isKnown = Object.hasOwn(errorReasons, reason) && reason !== 'internal'
+  return new BusError(code, isKnown ? (reason as ErrorReason) : 'application_error', message)
 }
 
 /** A node id that is absent, or present with three empty parts, which means the same (2.2). */

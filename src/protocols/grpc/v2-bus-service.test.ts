@@ -7,7 +7,9 @@ import { status } from '@grpc/grpc-js'
 import type { LogStore } from '../../core/log-store.ts'
 import { BusError } from '../../model/errors.ts'
 import { anonymous } from '../../model/identity.ts'
+import { levelFilter } from '../../model/level-filter.ts'
 import { noHeaders } from '../../model/message.ts'
+import { parseTopicFilter } from '../../model/topic-filter.ts'
 import { openMemoryLogStore } from '../../stores/memory/memory-log-store.ts'
 import {
   type Plain,
@@ -16,6 +18,7 @@ import {
   testNode,
   type TestDaemon,
   type TestDaemonOptions,
+  type TestStream,
   until,
   withMethods,
 } from './grpc-suite.ts'
@@ -220,6 +223,132 @@ suite('PublishStream', () => {
 async function daemonHealth(client: { collect(method: string): Promise<Plain[]> }): Promise<void> {
   await client.collect('ListLogs')
 }
+
+/** What a subscription that is there already gets, as topic, payload and head. */
+async function take(stream: TestStream, count: number): Promise<unknown[]> {
+  const taken: unknown[] = []
+  while (taken.length < count) {
+    const response = await stream.next()
+    for (const { topic, payload, headId } of response.messages) {
+      taken.push([topic, payload.toString(), headId])
+    }
+  }
+  return taken
+}
+
+suite('PublishStream, live', () => {
+  const topicRules = [{ filter: parseTopicFilter('kept/#'), store: 'always' as const }]
+
+  test('reaches subscribers at once, is not stored and not answered', async (t) => {
+    const { daemon, client } = await start(t)
+    const everything = subscribe(client, { filter: '#' })
+    const stored = subscribe(client, { filter: '#', storedOnly: true })
+    await everything.next()
+    await stored.next()
+    const batches = [
+      { batchId: 1, live: true, messages: [{ topic: 'a', payload: Buffer.from('1') }] },
+      { batchId: 2, messages: [{ topic: 'b', payload: Buffer.from('2') }] },
+      {
+        batchId: 3,
+        live: true,
+        realtime: true,
+        messages: [{ topic: 'c' }, { headers: { k: 'v' } }],
+      },
+    ]
+    const answers = await send(client, batches)
+    assert.deepEqual(
+      answers.map(({ batchId }) => batchId),
+      [2],
+    )
+    const first = await everything.next()
+    assert.deepEqual(
+      first.messages.map(({ topic, headId }: Plain) => [topic, headId]),
+      [['a', 0]],
+    )
+    const rest: Plain[] = []
+    while (rest.length < 3) rest.push(...(await everything.next()).messages)
+    assert.deepEqual(new Set(rest.map(({ headId }) => headId)), new Set([0, 1]))
+    assert.ok(rest.some(({ headers }) => headers['k'] === 'v'))
+    assert.deepEqual(await take(stored, 1), [['b', '2', 1]])
+    const { logs } = (await client.collect('ListLogs'))[0]
+    assert.deepEqual(
+      logs.map(({ topic }: Plain) => topic),
+      ['b'],
+    )
+    assert.equal(daemon.bus.lastValue('a')?.headId, 0)
+  })
+
+  test('a rule may store it all the same', async (t) => {
+    const { client } = await start(t, { bus: { topicRules } })
+    const everything = subscribe(client, { filter: 'kept/#' })
+    await everything.next()
+    const messages = [{ topic: 'kept/a', payload: Buffer.from('1') }]
+    assert.deepEqual(await send(client, [{ live: true, messages }]), [])
+    assert.deepEqual(await take(everything, 1), [['kept/a', '1', 1]])
+  })
+
+  test('comes from the client it names, and what is no topic ends the stream', async (t) => {
+    const { daemon, client } = await start(t, { bus: { topicRules } })
+    const joined = daemon.connect('msgbus.v2.ClientService').duplex('Join')
+    const outcome = async (batch: object): Promise<Plain> => {
+      const call = client.duplex('PublishStream')
+      const ended = once(call, 'end').catch((error: unknown) => [error])
+      call.write(batch)
+      call.end()
+      call.resume()
+      return (await ended)[0]
+    }
+    // The name is not held by the connection that publishes.
+    joined.write({ joining: { name: 'me' } })
+    await once(joined, 'data')
+    const messages = [{ topic: 'kept/a' }]
+    const foreign = await outcome({ live: true, from: 'me', messages })
+    assert.equal(foreign.code, status.FAILED_PRECONDITION)
+    for (const topic of ['', ' ', 'a\0', 'x'.repeat(1_025)]) {
+      const refused = await outcome({ live: true, messages: [{ topic }] })
+      assert.equal(refused.code, status.INVALID_ARGUMENT)
+    }
+    const reserved = await outcome({ live: true, messages: [{ topic: '$msgbus.delete' }] })
+    assert.equal(reserved.code, status.PERMISSION_DENIED)
+    assert.equal(await outcome({ live: true, messages }), undefined)
+    joined.cancel()
+    joined.on('error', () => undefined)
+  })
+
+  test('waits while a receiver has no room', async (t) => {
+    const { daemon, client } = await start(t)
+    const received: number[] = []
+    const receiver = daemon.bus.connect(anonymous, {
+      protocol: 'test',
+      inbox: {
+        queuedBytes: 0,
+        message: () => undefined,
+        broadcast: () => undefined,
+        publication: ({ bytes, start: at }) => {
+          received.push(bytes[at] ?? -1)
+          receiver.live.congested(true)
+        },
+        pause: () => undefined,
+        resume: () => undefined,
+        end: () => undefined,
+      },
+    })
+    receiver.live.subscribe(levelFilter('mqtt', 'a'))
+    const call = client.duplex('PublishStream')
+    const ended = once(call, 'end')
+    call.resume()
+    for (let i = 0; i < 3; i++) {
+      call.write({ live: true, messages: [{ topic: 'a', payload: Buffer.from([i]) }] })
+    }
+    call.end()
+    for (let i = 0; i < 3; i++) {
+      await until(() => received.length === i + 1)
+      receiver.live.congested(false)
+    }
+    await ended
+    assert.deepEqual(received, [0, 1, 2])
+  })
+})
 
 suite('Subscribe', () => {
   test('every matching log of every origin, in commit order, then live', async (t) => {

@@ -24,8 +24,8 @@ const batchMost = 10_000
 const logsPerResponse = 500
 
 export function addBusService(calls: Calls, { bus }: AdapterContext): void {
-  calls.duplex(busService.publishStream, (requests, responses, { client }) => {
-    new PublishStream(client, requests, responses).start()
+  calls.duplex(busService.publishStream, (requests, responses, { connection }) => {
+    new PublishStream(connection, requests, responses).start()
   })
   calls.serverStream(busService.subscribe, (request, responses, caller) => {
     subscribe(bus, request, responses, caller)

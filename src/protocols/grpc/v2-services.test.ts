@@ -313,6 +313,7 @@ suite('server reflection', () => {
         [
           'msgbus.v1.MsgbusService',
           'msgbus.v2.BusService',
+          'msgbus.v2.ClientService',
           'msgbus.v2.QueueService',
           'msgbus.v2.AdminService',
         ],
