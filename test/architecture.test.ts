@@ -18,8 +18,10 @@ const layers: Record<string, readonly string[]> = {
   core: ['model', 'base'],
   wire: ['model', 'base'],
   journal: ['core', 'model', 'base'],
-  stores: ['journal', 'core', 'model', 'base'],
+  // The list of the engines stands beside their folders.
+  stores: ['stores/*', 'journal', 'core', 'model', 'base'],
   'stores/*': ['stores', 'journal', 'core', 'model', 'base'],
+  embed: ['stores', 'journal', 'core', 'wire', 'model', 'base'],
   net: ['core', 'model', 'base'],
   protocols: ['core', 'net', 'wire', 'model', 'base'],
   'protocols/*': ['protocols', 'core', 'net', 'wire', 'model', 'base'],

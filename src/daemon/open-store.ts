@@ -1,14 +1,13 @@
 /** Opens the configured store, or says in words for the operator why it cannot and what to do. */
 
-import { mkdir } from 'node:fs/promises'
 import { systemClock } from '../core/clock.ts'
 import type { LogStore, LogStoreOptions } from '../core/log-store.ts'
 import type { Logger } from '../core/logger.ts'
 import { BusError, type ErrorReason } from '../model/errors.ts'
 import type { NodeId } from '../model/node-id.ts'
+import { openLogStore } from '../stores/engines.ts'
 import type { Config } from './config-schema.ts'
 import { messageOf, StartError } from './start-error.ts'
-import { engines } from './stores.ts'
 
 // Engines say what is wrong with which folder; what they cannot know is our flags.
 const hints: Partial<Record<ErrorReason, string>> = {
@@ -38,10 +37,7 @@ export function storeOptions(config: Config, folder: string, logger: Logger): Lo
 export async function openStore(config: Config, folder: string, logger: Logger): Promise<LogStore> {
   const { engine } = config.storage
   try {
-    // What is in the logs is nobody else's on this machine; a folder that is there stays as it is.
-    // One that cannot be made is the engine's to report.
-    if (engine !== 'memory') await mkdir(folder, { recursive: true, mode: 0o700 }).catch(() => null)
-    return await engines[engine].open(storeOptions(config, folder, logger))
+    return await openLogStore(engine, storeOptions(config, folder, logger))
   } catch (error) {
     throw storeError(`cannot open the store in ${folder}`, error)
   }

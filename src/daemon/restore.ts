@@ -4,11 +4,11 @@ import { createReadStream } from 'node:fs'
 import { access, constants } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { formatNodeId } from '../model/node-id.ts'
+import { engines } from '../stores/engines.ts'
 import type { Config } from './config-schema.ts'
 import { nodeOf, storeError, storeOptions } from './open-store.ts'
 import { createLogger } from './pino-logger.ts'
 import { messageOf, StartError } from './start-error.ts'
-import { engines } from './stores.ts'
 
 /** Returns what was done, as a line for people. @throws StartError; then the folder is as it was */
 export async function restore(backupFile: string, config: Config): Promise<string> {
