@@ -1,6 +1,8 @@
 /** What the broker itself answers: the methods of `.broker` (spec/busrt 5.1). */
 
 import { BusError } from '../../model/errors.ts'
+import { AnswerMap } from './answer-map.ts'
+import { BrokerLog } from './broker-log.ts'
 import type { BusrtRpc } from './busrt-rpc.ts'
 import type { OperationOptions } from './connection.ts'
 
@@ -9,16 +11,21 @@ export interface BrokerInfo {
   readonly version: string
 }
 
-/** Frames and bytes since the broker started, as seen by it. */
-export interface BrokerStats {
-  readonly uptimeSeconds: number
+/** Frames and bytes, as the broker counts them. */
+export interface Traffic {
   readonly receivedFrames: number
   readonly receivedBytes: number
   readonly sentFrames: number
   readonly sentBytes: number
 }
 
-export interface BrokerClient {
+/** Since the broker started. */
+export interface BrokerStats extends Traffic {
+  readonly uptimeSeconds: number
+}
+
+/** Received counts from this client, sent to it. */
+export interface BrokerClient extends Traffic {
   /** Secondary clients are not listed but counted in `instances`. */
   readonly name: string
   /** `internal`, `local_ipc`, `tcp`, `websocket`. */
@@ -27,41 +34,37 @@ export interface BrokerClient {
   readonly source: string | undefined
   /** Address of the listener it came by. */
   readonly port: string | undefined
-  /** Received from it. */
-  readonly receivedFrames: number
-  readonly receivedBytes: number
-  /** Sent to it. */
-  readonly sentFrames: number
-  readonly sentBytes: number
-  /** Frames that wait for it to read. */
+  /** What waits for it to read: frames; bytes when the broker is msgbusd. */
   readonly queue: number
   /** 1 and its secondary clients. */
   readonly instances: number
 }
 
-const broker = '.broker'
-
 export class BrokerMethods {
+  /** What msgbusd stores; no other broker has that. */
+  readonly log: BrokerLog
   readonly #rpc: BusrtRpc
 
   constructor(rpc: BusrtRpc) {
     this.#rpc = rpc
+    this.log = new BrokerLog(rpc)
   }
 
-  /** Resolves when the broker answers that all is well. */
+  /** Resolves when the broker answers that all is well. @throws BusError `unavailable` when it is not */
   async test(options?: OperationOptions): Promise<void> {
     const answer = await this.#call('test', undefined, options)
-    if (answer['ok'] !== true) throw undecodable('test', 'ok')
+    if (answer.boolean('ok')) return
+    throw new BusError('unavailable', 'internal', 'the broker says that it is not well')
   }
 
   async info(options?: OperationOptions): Promise<BrokerInfo> {
     const info = await this.#call('info', undefined, options)
-    return { author: text(info, 'author'), version: text(info, 'version') }
+    return { author: info.text('author'), version: info.text('version') }
   }
 
   async stats(options?: OperationOptions): Promise<BrokerStats> {
     const stats = await this.#call('stats', undefined, options)
-    return { uptimeSeconds: number(stats, 'uptime'), ...traffic(stats) }
+    return { uptimeSeconds: stats.number('uptime'), ...traffic(stats) }
   }
 
   /**
@@ -70,62 +73,32 @@ export class BrokerMethods {
    */
   async clients(filter?: string, options?: OperationOptions): Promise<BrokerClient[]> {
     const params = filter === undefined ? undefined : { filter }
-    const { clients } = await this.#call('client.list', params, options)
-    if (!Array.isArray(clients)) throw undecodable('client.list', 'clients')
-    return clients.map((client: unknown) => {
-      if (!isMap(client)) throw undecodable('client.list', 'clients')
-      return {
-        name: text(client, 'name'),
-        kind: text(client, 'kind'),
-        source: optionalText(client, 'source'),
-        port: optionalText(client, 'port'),
-        ...traffic(client),
-        queue: number(client, 'queue'),
-        instances: number(client, 'instances'),
-      }
-    })
+    const answer = await this.#call('client.list', params, options)
+    return answer.maps('clients').map((client) => ({
+      name: client.text('name'),
+      kind: client.text('kind'),
+      source: client.optionalText('source'),
+      port: client.optionalText('port'),
+      ...traffic(client),
+      queue: client.number('queue'),
+      instances: client.number('instances'),
+    }))
   }
 
   async #call(
     method: string,
     params: object | undefined,
     options: OperationOptions | undefined,
-  ): Promise<Record<string, unknown>> {
-    const result = await this.#rpc.callPacked(broker, method, params, options)
-    if (!isMap(result)) throw undecodable(method, 'a map')
-    return result
+  ): Promise<AnswerMap> {
+    return new AnswerMap(method, await this.#rpc.callPacked('.broker', method, params, options))
   }
 }
 
-function traffic(map: Record<string, unknown>) {
+function traffic(map: AnswerMap): Traffic {
   return {
-    receivedFrames: number(map, 'r_frames'),
-    receivedBytes: number(map, 'r_bytes'),
-    sentFrames: number(map, 'w_frames'),
-    sentBytes: number(map, 'w_bytes'),
+    receivedFrames: map.number('r_frames'),
+    receivedBytes: map.number('r_bytes'),
+    sentFrames: map.number('w_frames'),
+    sentBytes: map.number('w_bytes'),
   }
-}
-
-function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function text(map: Record<string, unknown>, key: string): string {
-  const value = map[key]
-  if (typeof value !== 'string') throw undecodable('.broker', key)
-  return value
-}
-
-function optionalText(map: Record<string, unknown>, key: string): string | undefined {
-  return map[key] === null || map[key] === undefined ? undefined : text(map, key)
-}
-
-function number(map: Record<string, unknown>, key: string): number {
-  const value = map[key]
-  if (typeof value !== 'number') throw undecodable('.broker', key)
-  return value
-}
-
-function undecodable(method: string, what: string): BusError {
-  return new BusError('internal', 'undecodable', `the answer of ${method} lacks ${what}`)
 }

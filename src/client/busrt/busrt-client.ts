@@ -108,6 +108,16 @@ export class BusrtClient implements AsyncIterable<BusrtFrame> {
     const maxRunning = options.maxConcurrentCalls ?? 1_000
     this.#handlers = new RpcHandlers({ maxRunning, onRoom, onError })
     if (options.onFrame !== undefined) void this.#inbox.handle(options.onFrame)
+    for (const [method, handler] of Object.entries(options.handlers ?? {})) {
+      this.rpc.handle(method, handler)
+    }
+    const { connected, disconnected, reconnecting, filtersRefused, handlerFailed } =
+      options.on ?? {}
+    if (connected !== undefined) this.on('connected', connected)
+    if (disconnected !== undefined) this.on('disconnected', disconnected)
+    if (reconnecting !== undefined) this.on('reconnecting', reconnecting)
+    if (filtersRefused !== undefined) this.on('filtersRefused', filtersRefused)
+    if (handlerFailed !== undefined) this.on('handlerFailed', handlerFailed)
   }
 
   /** See `connect`. */
@@ -239,7 +249,13 @@ export class BusrtClient implements AsyncIterable<BusrtFrame> {
     this.#live()
     this.#lastSecondary += 1
     const name = `${this.name}${secondaryMark}${this.#lastSecondary}`
-    const own = { onFrame: undefined, waitForBroker: undefined, signal: undefined }
+    const own = {
+      onFrame: undefined,
+      handlers: undefined,
+      on: undefined,
+      waitForBroker: undefined,
+      signal: undefined,
+    }
     const client = await BusrtClient.connect({ ...this.#options, ...own, ...options, name })
     this.#secondaries.add(client)
     client.#forget = () => void this.#secondaries.delete(client)
@@ -320,12 +336,14 @@ export class BusrtClient implements AsyncIterable<BusrtFrame> {
         await this.#open(signal)
         return
       } catch (error) {
-        const delayMs = this.#options.waitForBroker === true ? this.#delay.next() : undefined
         const isFinal = signal.aborted || !(error instanceof BusError) || finalCodes.has(error.code)
+        const delayMs =
+          isFinal || this.#options.waitForBroker !== true ? undefined : this.#delay.next()
         if (isFinal || delayMs === undefined) {
           this.#inbox.close()
           throw error
         }
+        this.#emit('reconnecting', { attempt: this.#delay.attempts, delayMs, error })
         await this.#delay.wait(delayMs, signal)
       }
     }
@@ -339,6 +357,7 @@ export class BusrtClient implements AsyncIterable<BusrtFrame> {
     const connection = await Connection.open(
       {
         address: this.address,
+        tls: this.#options.tls,
         name: this.name,
         timeoutMs: this.#timeoutMs,
         pingMs,

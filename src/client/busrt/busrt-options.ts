@@ -1,13 +1,17 @@
 /** What a client is made with, and what it tells of itself. */
 
 import type { BusError } from '../../model/errors.ts'
+import type { ClientTlsOptions } from '../grpc-transport.ts'
 import type { ReconnectOptions } from '../reconnect-delay.ts'
 import type { Timing } from '../timing.ts'
 import type { FrameHandler } from './client-inbox.ts'
+import type { RpcHandler } from './rpc-handlers.ts'
 
 export interface BusrtOptions {
-  /** Path of a Unix socket, `unix:/path`, `host:port` or `[::1]:port`. */
+  /** Path of a Unix socket, `unix:/path`, `host:port` or `[::1]:port`; `tls+` in front asks for TLS. */
   readonly address: string
+  /** For an address with `tls+`; default: what Node.js trusts. */
+  readonly tls?: ClientTlsOptions | undefined
   /**
    * The client is its name: unique at the broker, 1 to 65,535 bytes of UTF-8, not beginning with a dot.
    * By custom `group.subgroup.client`, which broadcast masks divide at the dots.
@@ -28,6 +32,13 @@ export interface BusrtOptions {
    * iterate `frames()`.
    */
   readonly onFrame?: FrameHandler | undefined
+  /**
+   * Handlers of RPC methods that are there from the first moment; `BusrtRpc.handle` adds others. With
+   * them the client has the RPC layer, see `BusrtRpc`.
+   */
+  readonly handlers?: Readonly<Record<string, RpcHandler>> | undefined
+  /** Listeners from the beginning on; `BusrtClient.on` adds others. */
+  readonly on?: BusrtListeners | undefined
   /** Frames that wait for the handler or iterator until the client stops reading; default 8,192. */
   readonly maxQueuedFrames?: number | undefined
   /** The same in bytes of payload; default 8 MiB. */
@@ -42,13 +53,17 @@ export interface BusrtOptions {
   readonly timing?: Timing | undefined
 }
 
+export type BusrtListeners = {
+  readonly [Name in keyof BusrtEvents]?: ((event: BusrtEvents[Name]) => void) | undefined
+}
+
 /** What happens to a client, for logs and for programs that must act on it. */
 export interface BusrtEvents {
   /** The connection stands again, with all subscriptions and exclusions. Not told for the first one. */
   readonly connected: { readonly reconnects: number }
   /** The connection is gone, and with it whatever was on its way. */
   readonly disconnected: { readonly error: BusError; readonly willReconnect: boolean }
-  /** Before each attempt to connect anew. */
+  /** Before each further attempt to connect, also at first with `waitForBroker`. */
   readonly reconnecting: {
     /** 1 for the first since it stood firmly. */
     readonly attempt: number

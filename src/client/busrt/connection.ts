@@ -4,7 +4,6 @@
  * and silence ends it. It never mends itself; that is the client's part.
  */
 
-import net from 'node:net'
 import type { Socket } from 'node:net'
 import { BusError, ProtocolError } from '../../model/errors.ts'
 import {
@@ -16,10 +15,12 @@ import {
   results,
 } from '../../wire/busrt/frames.ts'
 import { onAbort } from '../abort-listeners.ts'
+import type { ClientTlsOptions } from '../grpc-transport.ts'
 import type { Timing } from '../timing.ts'
 import { parseBusrtAddress } from './busrt-address.ts'
 import { DeliveryDecoder } from './delivery-decoder.ts'
 import type { Delivery, DeliverySink } from './delivery-decoder.ts'
+import { openSocket } from './open-socket.ts'
 import { Outbox } from './outbox.ts'
 import { PendingAnswers } from './pending-answers.ts'
 import type { PendingAnswer } from './pending-answers.ts'
@@ -46,6 +47,7 @@ export interface OperationOptions {
 
 export interface ConnectionOptions {
   readonly address: string
+  readonly tls: ClientTlsOptions | undefined
   readonly name: string
   /** For connecting and registering together, for the answer to an operation, and for silence. */
   readonly timeoutMs: number
@@ -82,9 +84,6 @@ const ping = new Uint8Array(requestHeaderBytes)
 const probe = { opcode: opcodes.message, head: '' } as const
 const noBytes = new Uint8Array(0)
 
-// Reading and what follows are one call, and whatever is kept is copied: one buffer serves all.
-const readBuffer = Buffer.allocUnsafe(65_536)
-
 type Stage = 'greeting' | 'accepted' | 'registered' | 'live' | 'closed'
 
 export class Connection implements DeliverySink {
@@ -113,10 +112,8 @@ export class Connection implements DeliverySink {
     this.#operations = new PendingAnswers(options.timing, 0xffff_ffff)
     this.#decoder = new DeliveryDecoder(this, options.maxFrameBytes)
     this.#receivedAtMs = options.timing.monotonic()
-    const onread = { buffer: readBuffer, callback: (bytes: number) => this.#onBytes(bytes) }
-    const address = parseBusrtAddress(options.address)
-    this.#socket = net.connect(
-      'path' in address ? { path: address.path, onread } : { ...address, noDelay: true, onread },
+    this.#socket = openSocket(parseBusrtAddress(options.address), options.tls, (bytes, length) =>
+      this.#onBytes(bytes, length),
     )
     this.#outbox = new Outbox(this.#socket, options.maxPendingBytes)
     this.#socket.on('error', (cause) => this.destroy(socketError(cause, options.address)))
@@ -297,26 +294,25 @@ export class Connection implements DeliverySink {
     })
   }
 
-  #onBytes(bytes: number): boolean {
+  #onBytes(bytes: Buffer, length: number): void {
     this.#receivedAtMs = this.#options.timing.monotonic()
     this.#probedAtMs = undefined
     try {
-      const at = this.#stage === 'live' ? 0 : this.#greet(bytes)
-      if (at < bytes) this.#decoder.push(readBuffer, at, bytes)
+      const at = this.#stage === 'live' ? 0 : this.#greet(bytes, length)
+      if (at < length) this.#decoder.push(bytes, at, length)
       this.#owner.onRead(this)
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
       const text = `${this.#options.address} does not speak BUS/RT: ${error.message}`
       this.destroy(new BusError('internal', 'undecodable', text, { cause: error }))
     }
-    return true
   }
 
   /** The broker's part of the handshake. Returns where the frames begin. */
-  #greet(bytes: number): number {
+  #greet(bytes: Buffer, length: number): number {
     let at = 0
-    for (; at < bytes && this.#stage !== 'live' && this.#stage !== 'closed'; at++) {
-      const byte = readBuffer[at] ?? 0
+    for (; at < length && this.#stage !== 'live' && this.#stage !== 'closed'; at++) {
+      const byte = bytes[at] ?? 0
       if (this.#stage === 'greeting') {
         if (byte !== greeting[this.#greetingBytes]) {
           throw new ProtocolError('its greeting is not that of version 1')
@@ -326,7 +322,7 @@ export class Connection implements DeliverySink {
       } else if (byte !== results.ok) {
         const { name, address } = this.#options
         this.destroy(registrationError(byte, name, address))
-        return bytes
+        return length
       } else if (this.#stage === 'accepted') {
         this.#stage = 'registered'
       } else {

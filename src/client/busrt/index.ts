@@ -5,10 +5,23 @@ export type { BusErrorCode, ErrorReason } from '../../model/errors.ts'
 export { rpcErrorCodes } from '../../wire/busrt/rpc.ts'
 export type { PayloadCodec } from '../payload-codec.ts'
 export type { ReconnectOptions } from '../reconnect-delay.ts'
+export type { NodeId } from '../../model/node-id.ts'
+export type { LogInfo } from '../daemon-info.ts'
+export type { ClientTlsOptions } from '../grpc-transport.ts'
+export type { HeadIdInput } from '../head-id.ts'
+export { BrokerLog } from './broker-log.ts'
+export type {
+  LogFetchOptions,
+  LogOptions,
+  LogPage,
+  LogSubscribeFrom,
+  LogSubscribed,
+  StoredMessage,
+} from './broker-log.ts'
 export { BrokerMethods } from './broker-methods.ts'
-export type { BrokerClient, BrokerInfo, BrokerStats } from './broker-methods.ts'
+export type { BrokerClient, BrokerInfo, BrokerStats, Traffic } from './broker-methods.ts'
 export { BusrtClient, connect } from './busrt-client.ts'
-export type { BusrtEvents, BusrtOptions } from './busrt-options.ts'
+export type { BusrtEvents, BusrtListeners, BusrtOptions } from './busrt-options.ts'
 export { BusrtRpc } from './busrt-rpc.ts'
 export type { PackedRpcHandler } from './busrt-rpc.ts'
 export type { FrameHandler } from './client-inbox.ts'

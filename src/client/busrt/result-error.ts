@@ -149,6 +149,8 @@ function socketText(cause: NodeJS.ErrnoException, address: string): string {
     case 'EPERM':
       return `this user may not open ${address}: check the permissions of the socket file`
     default:
-      return `the connection to ${address} broke: ${cause.message}`
+      return /certificate|self-signed|altnames|ssl|tls|EPROTO/i.test(cause.message)
+        ? `no TLS connection to ${address}: ${cause.message}`
+        : `the connection to ${address} broke: ${cause.message}`
   }
 }
