@@ -59,7 +59,7 @@ export interface HistoryTrimmerOptions {
 /** Besides its content a message takes about as much in a store. */
 const overheadBytes = 48
 
-const page = { messages: 1_000, bytes: 1_048_576 }
+const page = { messages: 2_000, bytes: 1_048_576 }
 
 // Looking less often than every pass makes fewer and larger trims, which spares disks.
 const lateMsMost = 600_000

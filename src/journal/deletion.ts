@@ -4,6 +4,7 @@
  * (SerialLane), appends go on. Content is masked with the commit and erased by the sweeper.
  */
 
+import { TimeSlice } from '../base/time-slice.ts'
 import { formatDeleteMarker, parseDeleteMarker } from '../core/delete-marker.ts'
 import type { DeleteRangeOptions } from '../core/log-store.ts'
 import { checkStorableLog } from '../core/storable.ts'
@@ -187,7 +188,11 @@ export class Deletion {
       if (to > log.trimmedTo) ends.set(log, to)
     }
     const measured: Measured[] = []
-    for (const [log, to] of ends) measured.push(await this.measure(log, log.trimmedTo + 1, to))
+    const slice = new TimeSlice()
+    for (const [log, to] of ends) {
+      measured.push(await this.measure(log, log.trimmedTo + 1, to))
+      await slice.pause()
+    }
     if (measured.length === 0) return
     await writer.write((group) => {
       for (const { log, to, bytes } of measured) {

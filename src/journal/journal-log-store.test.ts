@@ -332,6 +332,32 @@ test('a damaged record that was kept is not mistaken, and one of history holds n
   await reopened.close()
 })
 
+test('trims that are asked for together share commits, and so does the sweeping', async () => {
+  const disk = new SimulatedDisk()
+  const clock = new StepClock()
+  const store = await openSimulated(disk, { ...options, clock })
+  const topics = Array.from({ length: 500 }, (_, i) => `topic ${i}`)
+  await fill(store, topics, 2)
+  const before = disk.commits
+  await Promise.all(topics.map((topic) => store.trim(keyOf(topic), 1)))
+  assert.equal(disk.commits - before, 2)
+  const swept = disk.until(() => disk.blocks.size === 1)
+  clock.fire()
+  await swept
+  await store.close()
+  // One for the blocks, one for each 64 logs, and those of the checkpoint.
+  assert.ok(disk.commits - before < 30, `${disk.commits - before} commits`)
+  const again = await openSimulated(disk, { ...options, clock })
+  for (const topic of topics) {
+    const page = await again.read(keyOf(topic), 1, everything)
+    assert.deepEqual(
+      page.messages.map((m) => m.deleted),
+      [true, false],
+    )
+  }
+  await again.close()
+})
+
 test('a newer format is refused before anything is changed', async () => {
   const disk = new SimulatedDisk()
   await (await openSimulated(disk, options)).close()

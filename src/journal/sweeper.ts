@@ -156,12 +156,14 @@ export class Sweeper {
   }
 
   async #reclaimTrimmed(): Promise<void> {
+    const slice = new TimeSlice()
     while (this.#trimmed.size > 0 && !this.#isStopped) {
       const keys = new Set<number>()
       const swept: SweptLog[] = []
       for (const log of this.#trimmed) {
         const to = await this.#trimmedBlocks(log, keys)
         swept.push({ log, to })
+        await slice.pause()
         if (keys.size >= trimmedBlocksPerPass) break
       }
       await this.#rewrite(

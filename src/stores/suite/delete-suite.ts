@@ -300,6 +300,30 @@ function trimTests(context: SuiteContext): void {
     assert.equal(f.store.log(own('t'))?.bytes, 3)
   })
 
+  storeTest(context, 'many trims at once, among appends and deletes', async (f) => {
+    const { store } = f
+    const topics = numbers(300).map((n) => `t${n}`)
+    await store.append([...topics, ...topics, ...topics].map((topic) => outgoing(topic, 'x')))
+    const calls: Promise<unknown>[] = topics.map((topic) => store.trim(own(topic), 1))
+    calls.push(store.trim(own('t7'), 3), store.trim(own('t7'), 2), store.trim(own('none'), 9))
+    calls.push(publish(store, 't8', ['later']))
+    const range = { topic: 't9', fromHead: 1, toHead: 2, beyondHead: 'clip' } as const
+    calls.push(store.deleteRange(range), store.trim(own('t9'), 2))
+    await Promise.all(calls)
+    await f.holds(async (open) => {
+      const trimmedTo = (topic: string) => open.log(own(topic))?.trimmedTo
+      for (const topic of topics) {
+        const expected = topic === 't7' ? 3 : topic === 't9' ? 2 : 1
+        assert.equal(trimmedTo(topic), expected, topic)
+        const live = (await readLog(open, own(topic))).filter((message) => !message.deleted)
+        const bytes = live.reduce((sum, { payload }) => sum + payload.length, 0)
+        assert.equal(open.log(own(topic))?.bytes, bytes, topic)
+      }
+      assert.equal(open.log(own('t8'))?.bytes, 7)
+      assert.equal(open.log(own('none')), undefined)
+    })
+  })
+
   storeTest(context, 'retention that runs for long keeps logs readable', async (f) => {
     for (let round = 1; round <= 30; round += 1) {
       await publish(f.store, 't', numbers(20))
