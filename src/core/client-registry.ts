@@ -17,20 +17,18 @@ const secondaryMark = '%%'
 const rememberedMasks = 1_000
 const encoder = new TextEncoder()
 
-interface Named {
-  readonly bytes: Uint8Array
-  readonly client: LiveClient
-}
-
 export class ClientRegistry {
   readonly #bus: LiveBus
-  readonly #byBytes = new ByteTable<Named>()
-  readonly #named = new Map<string, Named>()
+  readonly #byBytes = new ByteTable<LiveClient>()
+  readonly #named = new Map<string, LiveClient>()
   readonly #clients = new Set<LiveClient>()
   /** Resolved masks; forgotten when anybody comes or goes. */
   readonly #masks = new Map<string, readonly LiveClient[]>()
   readonly #listeners = new Set<(event: PresenceEvent) => void>()
   #nextId = 1
+
+  /** Changes whenever a name comes or goes. */
+  version = 0
 
   constructor(bus: LiveBus) {
     this.#bus = bus
@@ -46,11 +44,11 @@ export class ClientRegistry {
   }
 
   byBytes(bytes: Uint8Array, start: number, end: number): LiveClient | undefined {
-    return this.#byBytes.get(bytes, start, end)?.client
+    return this.#byBytes.get(bytes, start, end)
   }
 
   byName(name: string): LiveClient | undefined {
-    return this.#named.get(name)?.client
+    return this.#named.get(name)
   }
 
   /** Every named client the mask matches. Do not change the list. */
@@ -62,7 +60,7 @@ export class ClientRegistry {
     const known = this.#masks.get(mask)
     if (known !== undefined) return known
     const found: LiveClient[] = []
-    for (const [name, { client }] of this.#named) if (nameMatches(mask, name)) found.push(client)
+    for (const [name, client] of this.#named) if (nameMatches(mask, name)) found.push(client)
     if (this.#masks.size >= rememberedMasks) this.#masks.clear()
     this.#masks.set(mask, found)
     return found
@@ -141,20 +139,18 @@ export class ClientRegistry {
   }
 
   #add(client: LiveClient): void {
-    const named = { bytes: client.nameBytes, client }
-    this.#named.set(client.name, named)
-    this.#byBytes.set(named)
-    this.#masks.clear()
+    this.#named.set(client.name, client)
+    this.#byBytes.set(client)
+    this.#namesChanged()
     if (client.primary !== undefined) (client.primary.secondaries ??= new Set()).add(client)
   }
 
   #remove(client: LiveClient): void {
     this.#clients.delete(client)
-    const named = this.#named.get(client.name)
-    if (named?.client === client) {
+    if (this.#named.get(client.name) === client) {
       this.#named.delete(client.name)
-      this.#byBytes.delete(named)
-      this.#masks.clear()
+      this.#byBytes.delete(client)
+      this.#namesChanged()
     }
     client.primary?.secondaries?.delete(client)
     this.#bus.countDeparted(client)
@@ -168,6 +164,11 @@ export class ClientRegistry {
     for (const secondary of client.secondaries ?? []) this.#end(secondary, error, isTold)
     if (isTold && client.name !== '') this.#tell(client, 'left', error)
     client.inbox?.end(error)
+  }
+
+  #namesChanged(): void {
+    this.version += 1
+    this.#masks.clear()
   }
 
   #tell(client: LiveClient, kind: PresenceEvent['kind'], reason: BusError | undefined): void {

@@ -143,9 +143,9 @@ export class LastValues {
   }
 }
 
-/** Below some hundred bytes a loop is faster than making the view that a block copy needs. */
+/** Below some dozens of bytes a loop is faster than making the view that a block copy needs. */
 function copyBytes(from: Uint8Array, start: number, end: number, to: Uint8Array): void {
-  if (end - start <= 128) {
+  if (end - start <= 32) {
     for (let i = start, j = 0; i < end; i++, j++) to[j] = from[i] as number
   } else to.set(from.subarray(start, end))
 }

@@ -25,7 +25,8 @@ export class LiveClient implements LiveOperations {
   readonly isClient = true
   readonly id: number
   readonly name: string
-  readonly nameBytes: Uint8Array
+  /** The name in UTF-8: its key in the registry. */
+  readonly bytes: Uint8Array
   readonly identity: Identity
   readonly inbox: Inbox | undefined
   readonly join: JoinOptions
@@ -69,9 +70,13 @@ export class LiveClient implements LiveOperations {
     this.join = join
     this.inbox = join.inbox
     this.name = names.name
-    this.nameBytes = names.bytes
+    this.bytes = names.bytes
     this.primary = names.primary
     this.connectedAtMs = bus.clock.now()
+  }
+
+  get nameBytes(): Uint8Array {
+    return this.bytes
   }
 
   /** It speaks for the daemon. */
@@ -96,6 +101,26 @@ export class LiveClient implements LiveOperations {
     if (!bus.access.isOpen && !this.#maySend(target, bytes, nameStart, nameEnd)) return 'denied'
     if (target === undefined) return 'unknown'
     return this.#hand(target, bytes, start, end, realtime)
+  }
+
+  find(bytes: Uint8Array, nameStart: number, nameEnd: number): LiveClient | undefined {
+    return this.#bus.registry.byBytes(bytes, nameStart, nameEnd)
+  }
+
+  get namesVersion(): number {
+    return this.#bus.registry.version
+  }
+
+  sendTo(
+    peer: LiveClient,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    realtime: boolean,
+  ): SendOutcome {
+    if (peer.isClosed) return 'unknown'
+    if (!this.#bus.access.isOpen && !this.#may('send', peer, peer.name)) return 'denied'
+    return this.#hand(peer, bytes, start, end, realtime)
   }
 
   broadcast(

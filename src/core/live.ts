@@ -27,6 +27,11 @@ export interface Sender {
   readonly nameBytes: Uint8Array
 }
 
+/** Another client, as `find` returned it. */
+export interface Peer extends Sender {
+  readonly isClosed: boolean
+}
+
 /** A topic somebody published on or subscribed to, in both of its forms. */
 export interface TopicText {
   readonly name: string
@@ -117,6 +122,16 @@ export interface LiveOperations extends Sender {
     end: number,
     realtime: boolean,
   ): SendOutcome
+
+  /**
+   * The client of that name; undefined: nobody has it. The answer holds as long as `namesVersion` does, so an
+   * adapter may remember it and spare the look-up.
+   */
+  find(bytes: Uint8Array, nameStart: number, nameEnd: number): Peer | undefined
+  /** Changes whenever a name comes or goes. */
+  readonly namesVersion: number
+  /** As `send`, to a client that was found before. */
+  sendTo(peer: Peer, bytes: Uint8Array, start: number, end: number, realtime: boolean): SendOutcome
 
   /**
    * To every client whose full name matches, the sender included. Returns how many took it.

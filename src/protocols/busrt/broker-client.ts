@@ -8,12 +8,13 @@
 import type { BusClient } from '../../core/bus-client.ts'
 import type { Bus } from '../../core/bus.ts'
 import type { Clock } from '../../core/clock.ts'
-import type { LiveOperations, PresenceEvent } from '../../core/live.ts'
+import type { LiveOperations, PresenceEvent, Sender } from '../../core/live.ts'
 import { daemonIdentity } from '../../model/identity.ts'
 import { rpcErrorCodes, rpcCodeOfResult } from '../../wire/busrt/rpc.ts'
 import { results } from '../../wire/busrt/frames.ts'
 import { type BrokerMethod, brokerMethods } from './broker-methods.ts'
 import { DaemonInbox, RpcFailure, type RpcRequest } from './daemon-inbox.ts'
+import { answerEcho, echo } from './echo.ts'
 import { encodeEvent } from './events.ts'
 
 export interface BrokerClientOptions {
@@ -23,9 +24,10 @@ export interface BrokerClientOptions {
 }
 
 const name = '.broker'
-const infoTopic = encode('.broker/info')
-const warnTopic = encode('.broker/warn')
-const benchmarkMethod = encode('benchmark.test')
+const encoder = new TextEncoder()
+const benchmarkMethod = 'benchmark.test'
+const infoTopic = encoder.encode('.broker/info')
+const warnTopic = encoder.encode('.broker/warn')
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 export class BrokerClient extends DaemonInbox {
@@ -55,14 +57,33 @@ export class BrokerClient extends DaemonInbox {
     this.#client.close()
   }
 
+  override message(
+    sender: Sender,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    realtime: boolean,
+  ): void {
+    if (!answerEcho(sender.nameBytes, bytes, start, end)) {
+      super.message(sender, bytes, start, end, realtime)
+      return
+    }
+    const { live } = this
+    live.receivedFrames += 1
+    live.receivedBytes += end - start
+    live.sentFrames += 1
+    live.sentBytes += echo.end - echo.nameEnd
+    live.send(echo.bytes, 0, echo.nameEnd, echo.nameEnd, echo.end, realtime)
+  }
+
   protected answer({ method, params, sender }: RpcRequest): Uint8Array | Promise<Uint8Array> {
-    if (isSame(method, benchmarkMethod)) return params
     let text: string
     try {
       text = decoder.decode(method)
     } catch {
       throw new RpcFailure(rpcCodeOfResult(results.badData))
     }
+    if (text === benchmarkMethod) return params
     const answer = this.#methods.get(text)
     if (answer === undefined) throw new RpcFailure(rpcErrorCodes.methodNotFound)
     return answer(params, sender)
@@ -81,14 +102,4 @@ export class BrokerClient extends DaemonInbox {
     frame.set(payload, topic.length)
     this.live.publish(frame, 0, topic.length, topic.length, frame.length, false)
   }
-}
-
-function encode(text: string): Uint8Array {
-  return new TextEncoder().encode(text)
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
-  return true
 }

@@ -8,8 +8,8 @@ import type { Outbox } from '../../net/outbox.ts'
 import { deliveryHeaderBytes, deliveryKinds } from '../../wire/busrt/frames.ts'
 import { unnamedSenderBytes } from './translate.ts'
 
-/** Up to so many bytes a loop is faster than making the view that a block copy needs. */
-const loopBytes = 128
+/** Up to so many bytes a loop is faster than a block copy and the view it needs: 50 ns for 100 bytes. */
+const loopBytes = 32
 
 /** A direct message or broadcast. Returns the length of its body. */
 export function writeMessage(

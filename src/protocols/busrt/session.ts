@@ -32,6 +32,7 @@ import {
 import { FrameDecoder, type FrameHandler } from './codec.ts'
 import { writeAck, writeMessage, writePing, writePublication } from './frame-writer.ts'
 import { Handshake } from './handshake.ts'
+import { LastTarget } from './last-target.ts'
 import { registrationResult, resultOfError, resultOfSend } from './translate.ts'
 
 /** What a session needs of the connection it serves. */
@@ -96,10 +97,13 @@ export class BusrtSession implements FrameHandler, Inbox {
   #live: LiveOperations | undefined
   readonly #pending: PendingPublication[] = []
   #pendingBytes = 0
+  readonly #target = new LastTarget()
   /** When the last frame, or before registration the last step of the handshake, was complete. */
   #lastFrameAt: number
   #lastByteAt: number
   #nextPingAt = Infinity
+  /** Frames it had been sent at the last look: a client that takes what it is sent is not idle. */
+  #sentFramesSeen = 0
   /** While the outbox is full: what was unsent at the last look, and since when it does not fall. */
   #stalledBytes = 0
   #stalledSince = 0
@@ -172,7 +176,12 @@ export class BusrtSession implements FrameHandler, Inbox {
       if (now - this.#lastFrameAt >= timeoutMs) this.#finish(undefined)
       return
     }
-    if (this.#outbox.isFull && this.#isStalled(now)) return
+    if (this.#outbox.isFull) {
+      if (this.#isStalled(now)) return
+    } else if (this.#live !== undefined && this.#live.sentFrames !== this.#sentFramesSeen) {
+      this.#sentFramesSeen = this.#live.sentFrames
+      this.#lastFrameAt = now
+    }
     const isWaitedFor = this.gate === 0 && !this.#hasEnded
     if (isWaitedFor && this.#decoder.isMidFrame && now - this.#lastByteAt >= timeoutMs) {
       this.#finish(undefined)
@@ -210,8 +219,16 @@ export class BusrtSession implements FrameHandler, Inbox {
     const realtime = (flags & realtimeFlag) !== 0
     const opcode = flags & opcodeMask
     if (opcode === opcodes.message) {
-      const nul = endOfText(bytes, body, end)
-      const outcome = live.send(bytes, body, nul, nul + 1, end, realtime)
+      const target = this.#target
+      if (!target.isAt(bytes, body, end) || target.version !== live.namesVersion) {
+        const nul = endOfText(bytes, body, end)
+        target.remember(bytes, body, nul, live)
+      }
+      const payload = body + target.length + 1
+      const outcome =
+        target.peer === undefined
+          ? live.send(bytes, body, payload - 1, payload, end, realtime)
+          : live.sendTo(target.peer, bytes, payload, end, realtime)
       if ((flags & ackFlag) !== 0) this.#ack(bytes, head, resultOfSend[outcome])
       return
     }
