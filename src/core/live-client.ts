@@ -284,7 +284,8 @@ export class LiveClient implements LiveOperations {
       return 'full'
     }
     inbox.message(this, bytes, start, end, realtime)
-    if (target.isCongested) this.waitFor(target)
+    // The daemon answers what it was asked: whoever does not read the answers is not read from.
+    if (target.isCongested) (this.isDaemon ? target : this).waitFor(target)
     return 'sent'
   }
 

@@ -139,7 +139,7 @@ export class BusrtSession implements FrameHandler, Inbox {
       this.#break(error)
       return
     }
-    if (this.gate !== 0) this.#holdBack()
+    if (this.gate !== 0 && (this.gate & closed) === 0) this.#holdBack()
   }
 
   /** The client sent everything it will send: what it sent still counts. */
