@@ -11,8 +11,16 @@ import { createServer, type NetConnectOpts } from 'node:net'
 import { join } from 'node:path'
 import process from 'node:process'
 import type { Readable } from 'node:stream'
+import { ManualClock } from '../../../src/core/manual-clock.ts'
+import { MsgBus } from '../../../src/core/msg-bus.ts'
+import { silentLogger } from '../../../src/core/logger.ts'
+import { defaultLimits, type Limits } from '../../../src/model/limits.ts'
+import type { BoundListener } from '../../../src/protocols/adapter.ts'
+import { busrtSettings, startBusrtAdapter } from '../../../src/protocols/busrt/index.ts'
+import { openMemoryLogStore } from '../../../src/stores/memory/memory-log-store.ts'
 import { cleanUp, type Scope } from '../../e2e/clean-up.ts'
 import { startDaemon, temporaryFolder } from '../../e2e/daemon-process.ts'
+import { turn } from './chunking.ts'
 
 export const reference = process.env['MSGBUS_BUSRT_REFERENCE'] ?? ''
 export const isReference = reference !== ''
@@ -25,14 +33,18 @@ export interface BrokerOptions {
   readonly forceRegister?: boolean
   /** Not with the reference's program, which has no such option. */
   readonly maxFrameBytes?: number
+  /** Of the bus; for a broker in this process. */
+  readonly limits?: Partial<Limits>
 }
 
 export interface Broker {
   readonly unix: NetConnectOpts & { readonly path: string }
   readonly tcp: NetConnectOpts & { readonly host: string; readonly port: number }
   readonly timeoutMs: number
-  /** Moves the clock of the broker; for the reference time passes by itself. */
+  /** Moves the clock of the broker; where that is the real one, time passes by itself. */
   pass(ms: number): Promise<void>
+  /** Its wall clock, milliseconds since 1970. */
+  now(): number
 }
 
 /** A broker in a process of its own. */
@@ -44,7 +56,57 @@ export interface BrokerProcess extends Broker {
 
 /** Runs until the test is over. */
 export function startBroker(t: Scope, options: BrokerOptions = {}): Promise<Broker> {
-  return startBrokerProcess(t, options)
+  return isReference ? startReference(t, options) : startHere(t, options)
+}
+
+async function startHere(t: Scope, options: BrokerOptions): Promise<Broker> {
+  const { timeoutMs = defaultTimeoutMs, forceRegister, maxFrameBytes, limits } = options
+  const folder = temporaryFolder(t)
+  const path = join(folder, 'bus.sock')
+  const clock = new ManualClock()
+  const logger = silentLogger
+  const node = { tenantId: 'tenant', blName: 'default', deviceId: 'node-a' }
+  const bus = new MsgBus({ node, limits: { ...defaultLimits, ...limits }, clock, logger })
+  const { publishIdWindowMs, publishIdCount } = defaultLimits
+  const window = { publishIdWindowMs, publishIdCount }
+  const durability = 'memory'
+  const store = await openMemoryLogStore({ folder, node, durability, clock, logger, ...window })
+  bus.attach(store)
+  const context = { bus, logger, version: '0.0.0', tls: undefined, metricsText: async () => '' }
+  const listen = [`unix:${path}`, '127.0.0.1:0']
+  const config = busrtSettings.parse({ listen, timeoutMs, forceRegister, maxFrameBytes })
+  const adapter = await startBusrtAdapter(context, config, clock)
+  cleanUp(t, async () => {
+    await bus.shutdown()
+    const stopped = adapter.stop(0)
+    let isStopped = false
+    void stopped.then(() => (isStopped = true))
+    // All clients are gone, so this takes no time; the clock does not move meanwhile.
+    for (let turns = 0; !isStopped && turns < 1000; turns += 1) await turn()
+    const areLeft = !isStopped
+    clock.advance(0)
+    await stopped
+    await store.close()
+    if (areLeft) throw new Error('connections are left whose clients are gone')
+  })
+  return {
+    unix: { path },
+    tcp: tcpOf(adapter.listeners),
+    timeoutMs,
+    pass: async (ms) => {
+      // What was sent before counts as sent before.
+      await turn()
+      clock.advance(ms)
+    },
+    now: () => clock.now(),
+  }
+}
+
+function tcpOf(listeners: readonly BoundListener[]) {
+  const bound = listeners.find(
+    ({ protocol, address }) => protocol === 'busrt' && address.startsWith('127.0.0.1:'),
+  )
+  return { host: '127.0.0.1', port: Number(bound?.address.split(':')[1]) }
 }
 
 /** The program as users run it; for what shows only there: signals, memory, load. */
@@ -62,12 +124,12 @@ export async function startBrokerProcess(
   const listen = ['--listen', 'off', '--busrt', `unix:${path}`, '--busrt', '127.0.0.1:0']
   const args = ['--config', config, '--storage', 'memory', ...listen]
   const daemon = await startDaemon(t, { args })
-  const bound = daemon.info.listeners.find(({ address }) => address.startsWith('127.0.0.1:'))
   return {
     unix: { path },
-    tcp: { host: '127.0.0.1', port: Number(bound?.address.split(':')[1]) },
+    tcp: tcpOf(daemon.info.listeners),
     timeoutMs,
     pass: async () => undefined,
+    now: Date.now,
     pid: daemon.pid,
     stop: async () => {
       const { code, stderr } = await daemon.stop()
@@ -94,6 +156,7 @@ async function startReference(t: Scope, options: BrokerOptions): Promise<BrokerP
     tcp: { host: '127.0.0.1', port },
     timeoutMs,
     pass: async () => undefined,
+    now: Date.now,
     pid: child.pid ?? 0,
     stop: async () => {
       child.kill('SIGTERM')
