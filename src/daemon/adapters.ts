@@ -31,6 +31,7 @@ export async function startAdapters(
   const { logger } = context
   const running = new Map<ProtocolName, ProtocolAdapter>()
   const skipped: string[] = []
+  let isMissed = false
   try {
     for (const name of Object.keys(adapters) as ProtocolName[]) {
       const { listen } = config.protocols[name]
@@ -46,6 +47,7 @@ export async function startAdapters(
           throw new StartError(`${origin}: cannot listen on ${where}: ${why}`, { cause: error })
         }
         skipped.push(`${name} on ${where}`)
+        isMissed ||= isTaken && !monitoringOnly.has(name)
         logger.warn('listener_skipped', {
           protocol: name,
           address: where,
@@ -53,7 +55,10 @@ export async function startAdapters(
         })
       }
     }
-    if ([...running.keys()].every((name) => monitoringOnly.has(name))) throw noWayIn(skipped)
+    const waysIn = [...running.keys()].filter((name) => !monitoringOnly.has(name))
+    const isAsked = waysIn.some((name) => originOf(`protocols.${name}.listen`) !== defaultOrigin)
+    // Where a default way in is taken, and none was asked for, what is left is not what anybody expects.
+    if (waysIn.length === 0 || (isMissed && !isAsked)) throw noWayIn(skipped)
   } catch (error) {
     await stopAll(running.values(), 0, logger)
     throw error

@@ -45,7 +45,8 @@ async function startWithDoor(t: TestContext) {
     letIn()
     return daemon.stop()
   })
-  const [grpc, http] = daemon.listeners
+  const grpc = daemon.listeners.find(({ protocol }) => protocol === 'grpc')
+  const http = daemon.listeners.find(({ protocol }) => protocol === 'http')
   const client = connectV1(t, grpc?.address ?? '')
   const readyz = async () => {
     const response = await fetch(`http://${http?.address}/readyz`)

@@ -32,7 +32,8 @@ test('it says who it is, where its data is and where it listens, and ready.json 
   const args = [...memory, '--listen', `unix:${join(data, 'bus.sock')}`, '--listen', 'localhost:0']
   const daemon = await startDaemon(t, { args: [...args, '--http', '127.0.0.1:0'], data })
   const { info } = daemon
-  const [unix, tcp, http] = info.listeners
+  const [unix, tcp, busrt, http] = info.listeners
+  assert.equal(busrt?.address, `unix:${join(data, 'busrt.sock')}`)
   assert.equal(unix?.address, `unix:${join(data, 'bus.sock')}`)
   assert.match(tcp?.address ?? '', /^localhost:\d+$/)
   assert.equal(info.pid, daemon.pid)
@@ -45,6 +46,7 @@ test('it says who it is, where its data is and where it listens, and ready.json 
     'data in memory, gone when it stops',
     `grpc listens on ${unix?.address}`,
     `grpc listens on ${tcp?.address}`,
+    `busrt listens on ${busrt?.address}`,
     `http listens on http://${http?.address} (/healthz, /readyz, /metrics)`,
   ])
   assert.match(lines.at(-1) ?? '', /^ready after \d+ ms$/)
@@ -195,7 +197,7 @@ test('a default address that is taken is passed over, unless nothing would be le
   assert.match(daemon.stderr(), /"event":"listener_skipped","protocol":"http"/)
   assert.deepEqual(
     daemon.info.listeners.map(({ protocol }) => protocol),
-    ['grpc'],
+    ['grpc', 'busrt'],
   )
 
   const { code, stderr } = await runMsgbusd(t, [...memory, '--data', temporaryFolder(t)])
