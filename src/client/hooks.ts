@@ -28,7 +28,7 @@ export interface ClientHooks {
   }): void
   /** A stream broke and will be opened again. */
   reconnecting?(info: {
-    /** `subscribe <filter>`, `publisher` or `consume <queue>`. */
+    /** What was to be kept open: `subscribe <filter>`, `consume <queue>`, `join <name>`, `publisher` … */
     readonly what: string
     /** 1 for the first attempt after a success. */
     readonly attempt: number
@@ -41,4 +41,6 @@ export interface ClientHooks {
   damaged?(info: LogKey & { readonly fromHead: bigint; readonly toHead: bigint }): void
   /** The daemon's store was made anew: a position no longer fits, see `SubscribeOptions.historyChanged`. */
   historyChanged?(info: { readonly filter: string }): void
+  /** A handler given to `register` threw what is no `BusError`: most probably a defect of the program. */
+  handlerFailed?(info: { readonly procedure: string; readonly error: unknown }): void
 }

@@ -11,9 +11,13 @@ import type { PeerSyncState } from '../model/peer-sync-state.ts'
 import type { QueueMessage } from '../model/queue-message.ts'
 import { msgbusService } from '../wire/gen/msgbus-v1.ts'
 import type { FifoMessage } from '../wire/gen/msgbus-v1.ts'
-import { adminService, busService, queueService } from '../wire/gen/msgbus-v2.ts'
+import { adminService, busService, clientService, queueService } from '../wire/gen/msgbus-v2.ts'
+import { callProcedure } from './call-procedure.ts'
+import type { CallFields, CallResult } from './call-procedure.ts'
 import { callOnce, isUnimplemented, unsupported } from './client-context.ts'
 import type { ClientContext, RequestOptions } from './client-context.ts'
+import { listClients } from './client-list.ts'
+import type { ClientInfo } from './client-list.ts'
 import { QueueConsumer } from './consumer.ts'
 import type { ConsumeOptions } from './consumer.ts'
 import { fromWireLogInfo } from './daemon-info.ts'
@@ -30,14 +34,28 @@ import { toWireHead } from './head-id.ts'
 import type { HeadIdInput } from './head-id.ts'
 import type { ClientHooks } from './hooks.ts'
 import { fetchLog, requireMessage } from './log-fetch.ts'
+import { LivePublisher } from './live-publisher.ts'
+import type { LiveFields } from './live-publisher.ts'
+import { Participant } from './participant.ts'
+import type { JoinOptions, SendFields } from './participant.ts'
 import { codecs } from './payload-codec.ts'
 import type { PayloadCodec } from './payload-codec.ts'
-import { PublishIds, checkPublishId, encodeValue, toHeaders } from './publication.ts'
+import { PresenceWatch } from './presence-watch.ts'
+import type { PresenceOptions } from './presence-watch.ts'
+import {
+  PublishIds,
+  checkPublishId,
+  encodeArgument,
+  encodeValue,
+  toHeaders,
+} from './publication.ts'
 import type { CodecOption, HeadersInput, PublishFields } from './publication.ts'
 import { Publisher } from './publisher.ts'
 import type { PublisherOptions } from './publisher.ts'
 import { emptyNode, fromEnvelope } from './received-message.ts'
 import type { Message } from './received-message.ts'
+import { Registration } from './registration.ts'
+import type { CallHandler, RegisterOptions } from './registration.ts'
 import { publishOnce, publishPersistently } from './single-publish.ts'
 import { Subscription } from './subscription.ts'
 import type { SubscribeOptions } from './subscription.ts'
@@ -86,6 +104,7 @@ export class MsgbusClient {
   readonly #context: ClientContext
   readonly #publishRetry: boolean
   readonly #ids = new PublishIds()
+  #livePublisher: LivePublisher | undefined
 
   /** Most programs call `connect` instead. The client owns the transport. */
   constructor(transport: Transport, options: ClientOptions = {}) {
@@ -126,7 +145,12 @@ export class MsgbusClient {
 
   /**
    * Stores one message and resolves with it once it is as durable as the daemon is configured. For
-   * many messages use `publisher`. @throws BusError
+   * many messages use `publisher`.
+   *
+   * With `stored: false` nothing is stored or acknowledged: it resolves when the message is on its way,
+   * and subscribers that are there and keep up get it.
+   *
+   * @throws BusError
    */
   publish(
     topic: string,
@@ -138,12 +162,26 @@ export class MsgbusClient {
     value: T,
     options: PublishFields & CodecOption<T> & RequestOptions,
   ): Promise<Message>
+  publish(
+    topic: string,
+    payload: Uint8Array | string,
+    options: LiveFields & { readonly stored: false },
+  ): Promise<void>
+  publish<T>(
+    topic: string,
+    value: T,
+    options: LiveFields & CodecOption<T> & { readonly stored: false },
+  ): Promise<void>
   async publish<T>(
     topic: string,
     value: T,
-    options: PublishFields & Partial<CodecOption<T>> & RequestOptions = {},
-  ): Promise<Message> {
+    options: AnyPublishOptions<T> = {},
+  ): Promise<Message | void> {
     const payload = encodeValue(value, options.codec)
+    if (options.stored === false) {
+      this.#livePublisher ??= new LivePublisher(this.#context, '')
+      return this.#livePublisher.publish(topic, payload, options)
+    }
     const headers = toHeaders(options.headers)
     const given = options.publishId === undefined ? undefined : checkPublishId(options.publishId)
     const publishId = given ?? (this.#publishRetry ? this.#ids.next() : undefined)
@@ -323,6 +361,119 @@ export class MsgbusClient {
     return new QueueConsumer(this.#context, queue, options)
   }
 
+  /**
+   * Sends a message to the client of a name, which may speak any protocol. Resolves when that client's
+   * outbox at the daemon has it. The message comes from nobody: to have a name, `join`.
+   *
+   * @throws BusError `not_found/unknown_client` when nobody has the name
+   */
+  send(
+    target: string,
+    payload: Uint8Array | string,
+    options?: SendFields & RequestOptions,
+  ): Promise<void>
+  send<T>(
+    target: string,
+    value: T,
+    options: SendFields & CodecOption<T> & RequestOptions,
+  ): Promise<void>
+  async send<T>(
+    target: string,
+    value: T,
+    options: SendFields & Partial<CodecOption<T>> & RequestOptions = {},
+  ): Promise<void> {
+    const { codec, realtime = false } = options
+    const request = { target, payload: encodeValue(value, codec), realtime, from: '' }
+    await this.#callV2(clientService.send, request, 'messages to names', options)
+  }
+
+  /**
+   * Sends a message to every client whose name matches; resolves with how many that were.
+   * @param mask chunks separated by `.`; `?` is one chunk, a `*` the rest, at least one
+   */
+  broadcast(
+    mask: string,
+    payload: Uint8Array | string,
+    options?: SendFields & RequestOptions,
+  ): Promise<number>
+  broadcast<T>(
+    mask: string,
+    value: T,
+    options: SendFields & CodecOption<T> & RequestOptions,
+  ): Promise<number>
+  async broadcast<T>(
+    mask: string,
+    value: T,
+    options: SendFields & Partial<CodecOption<T>> & RequestOptions = {},
+  ): Promise<number> {
+    const { codec, realtime = false } = options
+    const request = { mask, payload: encodeValue(value, codec), realtime, from: '' }
+    const { broadcast } = clientService
+    return (await this.#callV2(broadcast, request, 'messages to names', options)).receivers
+  }
+
+  /**
+   * Takes a name and receives what is sent to it, as an async iterable that reconnects; what it sends
+   * comes from that name. @throws BusError for an empty name; all other errors come by iterating
+   */
+  join<T = Uint8Array>(name: string, options: JoinOptions<T> = {}): Participant<T> {
+    return new Participant(this.#context, name, options)
+  }
+
+  /**
+   * Calls a procedure, whoever serves it, and resolves with its answer. Time-out and signal reach the
+   * callee. Nothing is repeated: after `unavailable` it may have run or not.
+   *
+   * @throws CallError an error of the application
+   * @throws BusError `unimplemented/no_such_procedure`, `deadline_exceeded/timed_out`, `cancelled`,
+   *   `unavailable/callee_gone`, and what the callee refused it with
+   */
+  call(
+    procedure: string,
+    payload?: Uint8Array | string,
+    options?: CallFields & RequestOptions,
+  ): Promise<CallResult>
+  call<T>(
+    procedure: string,
+    value: T,
+    options: CallFields & CodecOption<T> & RequestOptions,
+  ): Promise<CallResult>
+  async call<T>(
+    procedure: string,
+    value?: T,
+    options: CallFields & Partial<CodecOption<T>> & RequestOptions = {},
+  ): Promise<CallResult> {
+    const payload = encodeArgument(value, options.codec)
+    return callProcedure(this.#context, { procedure, payload, from: '', options })
+  }
+
+  /**
+   * Serves a procedure; resolves when it is registered, and registers it again when the connection
+   * breaks. @throws BusError `already_exists/procedure_taken`, `permission_denied`, `invalid_argument`
+   */
+  async register(
+    procedure: string,
+    handler: CallHandler,
+    options: RegisterOptions = {},
+  ): Promise<Registration> {
+    const registration = new Registration(this.#context, procedure, handler, options)
+    await registration.ready(options.timeoutMs ?? this.#context.timeoutMs)
+    return registration
+  }
+
+  /**
+   * Who is connected, by any protocol; by name, then id. @throws as `listQueues`
+   * @param mask as for `broadcast`; default: all, also those without a name
+   */
+  clients(mask: string = '', options: RequestOptions = {}): Promise<ClientInfo[]> {
+    return listClients(this.#context, mask, options)
+  }
+
+  /** Who is there, then who comes and goes, of the names that match; an async iterable that reconnects. */
+  presence(mask: string = '*', options: PresenceOptions = {}): PresenceWatch {
+    return new PresenceWatch(this.#context, mask, options)
+  }
+
   /** Every queue, by name. @throws BusError `unimplemented` on daemons that only speak v1 */
   async listQueues(options?: RequestOptions): Promise<readonly QueueInfo[]> {
     const { queues } = await this.#callV2(queueService.listQueues, {}, 'a list of queues', options)
@@ -415,6 +566,11 @@ export class MsgbusClient {
     }
   }
 }
+
+type AnyPublishOptions<T> = PublishFields &
+  LiveFields &
+  Partial<CodecOption<T>> &
+  RequestOptions & { readonly stored?: boolean | undefined }
 
 function fromFifoMessage(message: FifoMessage | undefined): QueueMessage {
   const { source = emptyNode, target = emptyNode, ...rest } = requireMessage(message)

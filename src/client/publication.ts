@@ -54,6 +54,14 @@ export function encodeValue<T>(value: T, codec: PayloadCodec<T> | undefined): Ui
   throw new BusError('invalid_argument', 'bad_argument', text)
 }
 
+/** The argument of a call; absent: an empty payload. @throws as `encodeValue` */
+export function encodeArgument<T>(
+  value: T | undefined,
+  codec: PayloadCodec<T> | undefined,
+): Uint8Array {
+  return value === undefined ? toPayload('') : encodeValue(value, codec)
+}
+
 /** @throws BusError `invalid_argument/bad_argument` */
 export function checkPublishId(publishId: string): string {
   // Request metadata carries nothing else.

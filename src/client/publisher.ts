@@ -13,7 +13,7 @@ import type { BusErrorCode } from '../model/errors.ts'
 import type { OutgoingMessage } from '../model/message.ts'
 import { utf8Length } from '../model/name.ts'
 import { busService } from '../wire/gen/msgbus-v2.ts'
-import type { PublishResult, Refusal } from '../wire/gen/msgbus-v2.ts'
+import type { PublishResult } from '../wire/gen/msgbus-v2.ts'
 import { onAbort } from './abort-listeners.ts'
 import { isUnimplemented } from './client-context.ts'
 import type { ClientContext } from './client-context.ts'
@@ -24,7 +24,7 @@ import type { BacklogEntry, BacklogLimits, Batch } from './publish-backlog.ts'
 import { ReconnectDelay, isRetryable } from './reconnect-delay.ts'
 import type { ReconnectOptions } from './reconnect-delay.ts'
 import { publishOnce } from './single-publish.ts'
-import { toErrorCode, toErrorReason } from './status-code.ts'
+import { fromRefusal } from './status-code.ts'
 import type { ResponseStream } from './transport.ts'
 
 export interface PublisherOptions extends Partial<BacklogLimits> {
@@ -61,6 +61,9 @@ const perhapsOneMessage: ReadonlySet<BusErrorCode> = new Set([
 
 /** gRPC's UNAVAILABLE. */
 const unavailableStatus = 14
+
+/** What a batch has besides its messages. */
+const stored = { live: false, realtime: false, from: '' }
 
 type CodecFields<T> = PublishFields & Partial<CodecOption<T>>
 
@@ -253,7 +256,7 @@ export class Publisher {
           await this.#somethingNew()
         } else {
           this.#sentAt.push(timing.monotonic())
-          await stream.write({ batchId: batch.batchId, messages: toWire(batch.entries) })
+          await stream.write({ ...stored, batchId: batch.batchId, messages: toWire(batch.entries) })
         }
       }
     } finally {
@@ -270,7 +273,7 @@ export class Publisher {
       if (response === undefined) return
       // A daemon that starts or stops refuses for now; the whole batch is tried again.
       const passing = response.results.find(({ refusal }) => refusal?.code === unavailableStatus)
-      if (passing?.refusal !== undefined) throw toRefusalError(passing.refusal)
+      if (passing?.refusal !== undefined) throw fromRefusal(passing.refusal)
       const batch = this.#backlog.answered(response.batchId)
       if (batch === undefined || batch.entries.length !== response.results.length) {
         throw new BusError(
@@ -295,7 +298,7 @@ export class Publisher {
         entry.receipt?.resolve({ headId: BigInt(headId), id, createdAtMs, duplicate })
       } else {
         refused += 1
-        this.#refuse(entry, toRefusalError(refusal))
+        this.#refuse(entry, fromRefusal(refusal))
       }
     }
     const durationMs = this.#context.timing.monotonic() - (this.#sentAt.shift() ?? 0)
@@ -396,11 +399,6 @@ export class Publisher {
       }
     })
   }
-}
-
-function toRefusalError(refusal: Refusal): BusError {
-  const code = toErrorCode(refusal.code)
-  return new BusError(code, toErrorReason(code, refusal.reason), refusal.message)
 }
 
 /** A topic that repeats the one before is left out. */

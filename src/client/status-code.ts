@@ -1,7 +1,8 @@
 /** Canonical gRPC status numbers as the codes of this bus, and the reason when a daemon names none. */
 
-import { errorReasons } from '../model/errors.ts'
+import { BusError, errorReasons } from '../model/errors.ts'
 import type { BusErrorCode, ErrorReason } from '../model/errors.ts'
+import type { Refusal } from '../wire/gen/msgbus-v2.ts'
 
 /** By status number; 0 is OK and has no code. */
 const codes: readonly (BusErrorCode | undefined)[] = [
@@ -53,4 +54,14 @@ export function toErrorCode(status: number): BusErrorCode {
 export function toErrorReason(code: BusErrorCode, word: string | undefined): ErrorReason {
   if (word !== undefined && Object.hasOwn(errorReasons, word)) return word as ErrorReason
   return usualReasons[code]
+}
+
+/** What the daemon refused one item with, as the error of that item. */
+export function fromRefusal(refusal: Refusal): BusError {
+  const code = toErrorCode(refusal.code)
+  return new BusError(code, toErrorReason(code, refusal.reason), refusal.message)
+}
+
+export function toStatusNumber(code: BusErrorCode): number {
+  return codes.indexOf(code)
 }

@@ -54,6 +54,7 @@ type Handlers<S extends Record<string, Method>> = { readonly [K in keyof S]?: Ha
 export interface FakeServices {
   readonly v1?: Handlers<typeof v1.msgbusService>
   readonly bus?: Handlers<typeof v2.busService>
+  readonly client?: Handlers<typeof v2.clientService>
   readonly queue?: Handlers<typeof v2.queueService>
   readonly admin?: Handlers<typeof v2.adminService>
 }
@@ -74,6 +75,7 @@ export async function startFakeDaemon(services: FakeServices, port = 0): Promise
   const server = new Server({ 'grpc.max_receive_message_length': 4_194_304 })
   offer(server, v1.msgbusService, { health, ...services.v1 })
   if (services.bus) offer(server, v2.busService, services.bus)
+  if (services.client) offer(server, v2.clientService, services.client)
   if (services.queue) offer(server, v2.queueService, services.queue)
   if (services.admin) offer(server, v2.adminService, services.admin)
   const bound = await new Promise<number>((resolve, reject) => {
