@@ -26,6 +26,7 @@ import type { LogSubscription } from './log-subscription.ts'
 import type { LogStore } from './log-store.ts'
 import type { Logger } from './logger.ts'
 import { isStorableTopic } from './message-checks.ts'
+import { ParkedMessages } from './parked-messages.ts'
 import { Procedures } from './procedures.ts'
 import { Router } from './router.ts'
 import type { TopicRules } from './topic-rules.ts'
@@ -214,9 +215,10 @@ export class LiveBus {
     const { clients, subscriptions } = topic
     for (const client of clients) {
       if (only !== undefined && (client.primary ?? client).name !== only) continue
-      if (client.isCongested && !this.#mayOverfill(sender, topic)) continue
+      const hasNoRoom = client.isCongested || client.parked !== undefined
+      if (hasNoRoom && !this.#mayOverfill(sender, topic, client, publication)) continue
       client.inbox?.publication(publication)
-      if (client.isCongested) sender.waitFor(client)
+      if (client.isCongested && topic.settings.slowReader === 'wait') sender.waitFor(client)
     }
     if (subscriptions.length === 0 || only !== undefined) return
     for (const subscription of subscriptions) {
@@ -228,10 +230,36 @@ export class LiveBus {
   }
 
   /** Whether one more message goes to a client that has no room: when its sender waits afterwards. */
-  #mayOverfill(sender: LiveClient, topic: Topic): boolean {
-    if (sender.inbox !== undefined && topic.settings.slowReader === 'wait') return true
+  #mayOverfill(
+    sender: LiveClient,
+    topic: Topic,
+    client: LiveClient,
+    publication: LivePublication,
+  ): boolean {
+    const { slowReader } = topic.settings
+    if (slowReader === 'drop-oldest') {
+      const parked = (client.parked ??= new ParkedMessages())
+      const message = publication.toMessage()
+      this.counters.messagesDropped += parked.add({ topic, sender: publication.sender, message })
+      return false
+    }
+    if (!client.isCongested || (slowReader === 'wait' && sender.inbox !== undefined)) return true
     this.counters.messagesDropped += 1
     return false
+  }
+
+  /** A client has room again: what was parked for it goes out, until it has none. */
+  handOverParked(client: LiveClient): void {
+    const { parked } = client
+    parked?.drain(({ topic, sender, message }) => {
+      const publication = this.#lend()
+      const { payload, headers } = message
+      publication.setLive(topic, sender, payload, 0, payload.length, headers, false)
+      client.inbox?.publication(publication)
+      this.#takeBack(publication)
+      return !client.isCongested
+    })
+    if (parked?.size === 0) client.parked = undefined
   }
 
   #deliverStored(client: LiveClient, publication: LivePublication): void {

@@ -16,7 +16,8 @@ import type { Headers } from '../model/message.ts'
 import type { CatchUp } from './catch-up.ts'
 import type { Inbox, JoinOptions, LiveFilter, LiveOperations, SendOutcome } from './live.ts'
 import type { LiveBus } from './live-bus.ts'
-import { decisiveFilter } from './topic-tree.ts'
+import type { ParkedMessages } from './parked-messages.ts'
+import { decisiveFilter, isExactLevelFilter } from './topic-tree.ts'
 
 const decoder = new TextDecoder()
 
@@ -50,6 +51,9 @@ export class LiveClient implements LiveOperations {
   unackedBytes = 0
   /** Reads what was stored while it was congested; undefined when it is up to date. */
   catchUp: CatchUp | undefined = undefined
+
+  /** What a rule let wait while it had no room; undefined when nothing does. */
+  parked: ParkedMessages | undefined = undefined
 
   readonly #bus: LiveBus
   /** Filters by rules and text; the value counts how many texts mean the same to the router. */
@@ -218,11 +222,11 @@ export class LiveClient implements LiveOperations {
   congested(isCongested: boolean): void {
     if (this.isCongested === isCongested) return
     this.isCongested = isCongested
-    if (!isCongested) {
-      this.catchUp?.resume()
-      // Catching up may have filled it again.
-      if (!this.#isFull()) this.#releaseWaiting()
-    }
+    if (isCongested) return
+    this.#bus.handOverParked(this)
+    // Each step may have filled it again.
+    if (!this.#isFull()) this.catchUp?.resume()
+    if (!this.#isFull()) this.#releaseWaiting()
   }
 
   /** Pauses this client until the other one has room. */
@@ -346,12 +350,13 @@ function decisive(filter: LevelFilter): LevelFilter {
   return text === filter.text ? filter : { kind: 'level', rules: filter.rules, text }
 }
 
-/** Whether another of the filters means the same to the router. */
+/** Whether another of the filters means the same to the router; a name does by whatever rules. */
 function hasSame(filters: Iterable<LiveFilter>, filter: LevelFilter): boolean {
   const { rules, text } = decisive(filter)
+  const isName = isExactLevelFilter(rules, text)
   for (const other of filters) {
-    if (other.kind === 'level' && other.rules === rules && decisive(other).text === text)
-      return true
+    if (other.kind !== 'level' || decisive(other).text !== text) continue
+    if (isName ? isExactLevelFilter(other.rules, text) : other.rules === rules) return true
   }
   return false
 }

@@ -193,10 +193,10 @@ const topics = z
         .describe('Remember the newest message for subscriptions that start at `last`.'),
       maxPayloadBytes: z.int().min(0).optional().describe('Refuse larger payloads.'),
       slowReader: z
-        .enum(['wait', 'drop-newest'])
+        .enum(['wait', 'drop-newest', 'drop-oldest'])
         .optional()
         .describe(
-          'What is not stored and meets a subscriber without room: the publisher waits, or that subscriber misses it.',
+          'What is not stored and meets a subscriber without room: the publisher waits, or that subscriber misses it, or the oldest of the 1,000 messages (256 KiB) that wait for it.',
         ),
     }),
   )

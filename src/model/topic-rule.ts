@@ -10,9 +10,9 @@ export type StorePolicy = 'acked' | 'always' | 'never'
 
 /**
  * What becomes of a publication that is not stored when a subscriber has no room: its publisher is made
- * to wait, or this subscriber misses it.
+ * to wait, or this subscriber misses it, or misses the oldest of what already waits for it.
  */
-export type SlowReaderPolicy = 'wait' | 'drop-newest'
+export type SlowReaderPolicy = 'wait' | 'drop-newest' | 'drop-oldest'
 
 /**
  * How much of each log is kept. One that has anything in it stands alone: the bounds of history do not
