@@ -148,7 +148,8 @@ export class Router {
     if (!name.startsWith(busrtOwnPrefix)) {
       this.#trees.mqtt.match(name, levels, found)
       this.#trees.wamp.match(name, levels, found)
-      for (const { filter, receivers } of this.#texts.values()) {
+      // As leading wildcards, they do not see what is the daemon's own.
+      for (const { filter, receivers } of topic.isReserved ? nobody : this.#texts.values()) {
         if (filter.matches(name)) found.push(...receivers)
       }
     }
