@@ -14,6 +14,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { homedir } from 'node:os'
@@ -27,7 +28,7 @@ export type Toolchain =
 
 const protoFolder = join(packageRoot, 'proto')
 const protoFile = 'msgbus/v1/msgbus.proto'
-const cacheHome = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache')
+export const cacheHome = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache')
 
 export function goClient(): Toolchain {
   const version = output('go', ['version'])
@@ -82,7 +83,7 @@ export function pythonClient(): Toolchain {
 }
 
 /** Runs `build` in a copy of the sources unless that was done before with the same inputs. */
-function cached(
+export function cached(
   language: string,
   version: string,
   build: (folder: string) => Toolchain,
@@ -91,7 +92,9 @@ function cached(
   const hash = createHash('sha256')
     .update(version)
     .update(readFileSync(join(protoFolder, protoFile)))
-  for (const name of readdirSync(sources).toSorted()) hash.update(readFileSync(join(sources, name)))
+  const entries = readdirSync(sources, { recursive: true, encoding: 'utf8' }).toSorted()
+  for (const path of entries.map((entry) => join(sources, entry)))
+    if (statSync(path).isFile()) hash.update(readFileSync(path))
   const parent = join(cacheHome, 'msgbus-interop', language)
   const folder = join(parent, hash.digest('hex').slice(0, 16))
   const mark = join(folder, 'client.json')
@@ -105,18 +108,18 @@ function cached(
   return client
 }
 
-function output(command: string, args: readonly string[]): string | undefined {
+export function output(command: string, args: readonly string[]): string | undefined {
   const { status, stdout } = spawnSync(command, args, { encoding: 'utf8' })
   return status === 0 ? stdout.trim() : undefined
 }
 
 /** Undefined when it worked, else the end of what it said. */
-function tryRun(command: string, args: readonly string[], cwd: string): string | undefined {
+export function tryRun(command: string, args: readonly string[], cwd: string): string | undefined {
   const done = spawnSync(command, args, { cwd, encoding: 'utf8' })
   return done.status === 0 ? undefined : `${done.stdout}${done.stderr}`.trim().slice(-500)
 }
 
-function mustRun(command: string, args: readonly string[], cwd: string): void {
+export function mustRun(command: string, args: readonly string[], cwd: string): void {
   const failure = tryRun(command, args, cwd)
   if (failure !== undefined) throw new Error(`${command} ${args.join(' ')}: ${failure}`)
 }
