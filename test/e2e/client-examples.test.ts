@@ -56,6 +56,15 @@ test('examples', async (t) => {
     assert.match(output, /20 jobs done, \d+ and \d+ each\n$/)
   })
 
+  await example('names-and-calls', async (name) => {
+    assert.equal(
+      await run(name, address),
+      'the kitchen answers: soup will take a moment\n' +
+        'examples.kitchen says: soup is ready\n' +
+        'examples.sold_out: no more dough\n',
+    )
+  })
+
   await example('replay-to-file', async (name) => {
     const file = join(folder, 'replay.txt')
     const output = await run(name, address, 'examples/batch', file)
