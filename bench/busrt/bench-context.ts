@@ -2,6 +2,7 @@
 
 import type { BrokerName, BrokerPrograms } from './brokers.ts'
 import type { Cores } from './cores.ts'
+import type { StageName } from './load-run.ts'
 import type { NativePrograms } from './native-programs.ts'
 import type { Report } from './report.ts'
 
@@ -22,7 +23,7 @@ export interface BenchContext {
   readonly limitSeconds: number
   /** Of our own load: per one-way stage; ping-pong stages run a tenth. */
   readonly operations: number
-  readonly stages: readonly string[]
+  readonly stages: readonly StageName[]
   readonly clients: number
   readonly window: number
 }

@@ -41,7 +41,7 @@ export function storeGuard(ratios: GuardRatios): void {
   writeFileSync(file, `${JSON.stringify({ ...readGuard(), ratios }, null, 2)}\n`)
 }
 
-/** Medians of several rounds of some tenths of a second; about five seconds in all. */
+/** Medians of several short rounds; about three seconds in all. */
 export async function measureGuard(native: NativePrograms): Promise<GuardRatios> {
   const cores = pinnedCores()
   const relay = await startBroker('relay', native, cores?.broker)
@@ -70,6 +70,6 @@ export async function measureGuard(native: NativePrograms): Promise<GuardRatios>
 }
 
 function loadOf(stage: StageName) {
-  const operations = isPingPong(stage) ? 15_000 : 150_000
+  const operations = isPingPong(stage) ? 6_000 : 60_000
   return { stage, operations, clients: 8, payloadBytes: 100, window: 500 }
 }

@@ -17,7 +17,6 @@ import {
   ratePerSecond,
   runLoad,
   type StageName,
-  stageNames,
 } from './load-run.ts'
 
 type StageRuns = ReadonlyMap<BrokerName, Run<LoadResult>[]>
@@ -29,15 +28,12 @@ interface Row {
 }
 
 export async function runLoadRounds(context: BenchContext): Promise<void> {
-  const { report, native, brokers, payloads, clients } = context
+  const { report, native, brokers, payloads, clients, stages } = context
   if ('missing' in native) return report.say(`\nour own load: skipped, ${native.missing}`)
-  const chosen = stageNames.filter(
-    (stage) => context.stages.length === 0 || context.stages.includes(stage),
-  )
   const results: unknown[] = []
   for (const payloadBytes of payloads) {
     const runs: LoadRuns = new Map(
-      chosen.map((stage) => [stage, new Map(brokers.map((name) => [name, []]))]),
+      stages.map((stage) => [stage, new Map(brokers.map((name) => [name, []]))]),
     )
     for (let round = 0; round < context.rounds; round++) {
       await runRound(context, native.load, payloadBytes, round, runs)

@@ -54,7 +54,7 @@ const options = {
   'store-guard': { type: 'boolean', default: false },
   brokers: text,
   rounds: { ...text, default: '5' },
-  workers: text,
+  workers: { ...text, default: '1,4,8' },
   payload: text,
   iterations: { ...text, default: '200000' },
   limit: { ...text, default: '120' },
@@ -65,45 +65,76 @@ const options = {
   json: { type: 'boolean', default: false },
 } as const
 
-export async function run(args: string[]): Promise<void> {
-  const { values } = parseArgs({ args, options })
-  // Ends what was started: children are ended when this process exits, which signals alone do not tell.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+type Settings = ReturnType<typeof settingsOf>
 
-  const native = nativePrograms()
-  if (values['store-guard']) {
-    if ('missing' in native) throw new Error(native.missing)
-    const ratios = await measureGuard(native)
-    storeGuard(ratios)
-    process.stdout.write(`${JSON.stringify(ratios)}\n`)
+export async function run(args: string[]): Promise<void> {
+  let settings: Settings
+  try {
+    settings = settingsOf(args)
+  } catch (error) {
+    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.exitCode = 2
     return
   }
+  // What was started ends when this process exits, which it would not do in order by a signal alone.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+  await (settings.storesGuard ? takeGuard() : takeFigures(settings))
+}
+
+/** @throws Error that says what is wrong with them */
+function settingsOf(args: string[]) {
+  const { values } = parseArgs({ args, options })
   const untilCrash = values['until-crash']
-  const chosen = namesOf(values.only, partNames, 'only')
-  const asked = namesOf(values.brokers, brokerNames, 'brokers')
-  const payloads = values.payload === undefined ? undefined : numbersOf(values.payload, 'payload')
+  return {
+    storesGuard: values['store-guard'],
+    asJson: values.json,
+    /** How many runs in a row; undefined: the parts. */
+    untilCrash: untilCrash === undefined ? undefined : numberOf(untilCrash, 'until-crash'),
+    parts: namesOf(values.only, partNames, 'only'),
+    /** Undefined: nobody said. */
+    brokers:
+      values.brokers === undefined ? undefined : namesOf(values.brokers, brokerNames, 'brokers'),
+    payloads: values.payload === undefined ? undefined : numbersOf(values.payload, 'payload'),
+    measures: {
+      rounds: numberOf(values.rounds, 'rounds'),
+      workers: numbersOf(values.workers, 'workers'),
+      iterations: numberOf(values.iterations, 'iterations'),
+      limitSeconds: numberOf(values.limit, 'limit'),
+      operations: numberOf(values.operations, 'operations'),
+      stages: namesOf(values.stages, stageNames, 'stages'),
+      clients: numberOf(values.clients, 'clients'),
+      window: numberOf(values.window, 'window'),
+    },
+  }
+}
+
+async function takeGuard(): Promise<void> {
+  const native = nativePrograms()
+  if ('missing' in native) throw new Error(native.missing)
+  const ratios = await measureGuard(native)
+  storeGuard(ratios)
+  process.stdout.write(`${JSON.stringify(ratios)}\n`)
+}
+
+async function takeFigures(settings: Settings): Promise<void> {
+  const native = nativePrograms()
   const reference = findReference()
   const programs = {
     reference: 'missing' in reference ? undefined : reference.broker,
     relay: 'missing' in native ? undefined : native.relay,
   }
-  const report = new Report(values.json)
+  const report = new Report(settings.asJson)
   const context: BenchContext = {
+    ...settings.measures,
     report,
-    brokers: asked.filter((name) => name === 'ours' || programs[name] !== undefined),
+    brokers: (settings.brokers ?? brokerNames).filter(
+      (name) => name === 'ours' || programs[name] !== undefined,
+    ),
     programs,
     native,
     tool: 'missing' in reference ? reference : reference.tool,
     cores: pinnedCores(),
-    rounds: numberOf(values.rounds, 'rounds'),
-    workers: numbersOf(values.workers ?? '1,4,8', 'workers'),
-    payloads: payloads ?? [10, 100, 1_000, 10_000],
-    iterations: numberOf(values.iterations, 'iterations'),
-    limitSeconds: numberOf(values.limit, 'limit'),
-    operations: numberOf(values.operations, 'operations'),
-    stages: values.stages === undefined ? [] : namesOf(values.stages, stageNames, 'stages'),
-    clients: numberOf(values.clients, 'clients'),
-    window: numberOf(values.window, 'window'),
+    payloads: settings.payloads ?? [10, 100, 1_000, 10_000],
   }
 
   report.say(`${machine()}; median (smallest … largest)`)
@@ -112,15 +143,14 @@ export async function run(args: string[]): Promise<void> {
   const quietness = await measureQuietness()
   report.say(describeQuietness(quietness))
 
-  if (untilCrash === undefined) {
-    for (const name of partNames) {
-      if (!chosen.includes(name)) continue
-      const own = name === 'load' ? { payloads: payloads ?? [100] } : {}
-      await parts[name]({ ...context, ...own })
+  if (settings.untilCrash === undefined) {
+    for (const name of settings.parts) {
+      const payloads = name === 'load' ? (settings.payloads ?? [100]) : context.payloads
+      await parts[name]({ ...context, payloads })
     }
   } else {
-    const brokers = values.brokers === undefined ? (['ours'] as const) : context.brokers
-    await runUntilCrash({ ...context, brokers }, numberOf(untilCrash, 'until-crash'))
+    const brokers = settings.brokers === undefined ? (['ours'] as const) : context.brokers
+    await runUntilCrash({ ...context, brokers }, settings.untilCrash)
   }
 
   const quietnessAfter = await measureQuietness()
@@ -155,6 +185,8 @@ function numbersOf(list: string, option: string): readonly number[] {
 
 function numberOf(item: string, option: string): number {
   const number = Number(item)
-  if (!Number.isInteger(number) || number < 1) throw new Error(`--${option} ${item}: not a number`)
+  if (!Number.isInteger(number) || number < 1) {
+    throw new Error(`--${option} ${item}: a whole number from 1 is needed`)
+  }
   return number
 }

@@ -25,7 +25,7 @@ export async function runToolRounds(context: BenchContext): Promise<void> {
     for (const payloadBytes of payloads) {
       const options = { tool, workers: workerCount, payloadBytes, iterations, limitSeconds }
       const runs = await compare(context, options)
-      results.push({ ...options, tool: undefined, runs: Object.fromEntries(runs) })
+      results.push({ workers: workerCount, payloadBytes, iterations, runs: plain(runs) })
       show(context, options, runs)
     }
   }
@@ -33,6 +33,16 @@ export async function runToolRounds(context: BenchContext): Promise<void> {
 }
 
 type ToolRuns = ReadonlyMap<BrokerName, readonly Run<ReadonlyMap<string, number>>[]>
+
+/** As JSON has it. */
+function plain(runs: ToolRuns): Record<string, unknown> {
+  return Object.fromEntries(
+    [...runs].map(([name, list]) => [
+      name,
+      list.map(({ result, failure }) => ({ rates: Object.fromEntries(result ?? []), failure })),
+    ]),
+  )
+}
 
 async function compare(context: BenchContext, options: ToolOptions): Promise<ToolRuns> {
   const runs = new Map(

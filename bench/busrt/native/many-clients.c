@@ -5,7 +5,8 @@
  *
  * Connects them one after the other, lets each send a message to itself, then lets all but two be idle
  * for `seconds`, pinging once a second as client libraries do, while two exchange a message every
- * millisecond. Prints one line of JSON.
+ * millisecond. At last all subscribe to one topic, and messages are published on it, one when the other
+ * has reached all. Prints one line of JSON.
  */
 
 #include "client.h"
@@ -15,6 +16,8 @@ static struct client *clients;
 static unsigned client_count = 10000;
 static size_t payload_length = 100;
 static uint8_t *payload;
+static const char *topic = "bench/busrt/all";
+static const unsigned publications = 10;
 static unsigned arrived;
 static uint64_t probe_since;
 static struct samples latencies;
@@ -64,6 +67,12 @@ static void keep_alive(unsigned connected) {
   }
 }
 
+static bool all_acknowledged(void) {
+  for (unsigned i = 0; i < client_count; i++)
+    if (clients[i].ack_count > 0) return false;
+  return true;
+}
+
 int main(int count, char **words) {
   static const struct option options[] = {
       {"socket", required_argument, 0, 's'},  {"server-pid", required_argument, 0, 'P'},
@@ -86,6 +95,7 @@ int main(int count, char **words) {
   if (!path || !server) fail("many-clients: socket and server-pid are needed");
   if (client_count < 2) fail("many-clients: at least 2 clients");
   payload = allocate(payload_length);
+  memset(payload, 0xee, payload_length);
   clients = allocate(client_count * sizeof *clients);
   start_clients(path);
 
@@ -119,12 +129,44 @@ int main(int count, char **words) {
     turn(1);
   }
   double cpu_share = (double)(cpu_of(server) - cpu_before) / (double)(now() - begin);
+  uint64_t resident_idle = resident_of(server);
+  double p50 = percentile(&latencies, 0.5), p99 = percentile(&latencies, 0.99);
+
+  for (unsigned i = 0; i < client_count; i++) {
+    put_subscribe(&clients[i], topic);
+    flush(&clients[i]);
+    keep_alive(client_count);
+    turn(0);
+  }
+  for (uint64_t since = now(); !all_acknowledged();) {
+    turn(100);
+    if (now() - since > stall) fail("not every subscription was acknowledged");
+  }
+  uint64_t resident_most = 0, fan_out_cpu = cpu_of(server), fan_out_begin = now();
+  for (unsigned i = 0; i < publications; i++) {
+    uint64_t since = now();
+    arrived = 0;
+    put_operation(&clients[0], op_publish | qos_none, code_ok, topic, strlen(topic), NULL, 0,
+                  payload, payload_length);
+    flush(&clients[0]);
+    while (arrived < client_count) {
+      keep_alive(client_count);
+      turn(1);
+      uint64_t resident = resident_of(server);
+      if (resident > resident_most) resident_most = resident;
+      if (now() - since > stall) fail("%u of %u publications came", arrived, client_count);
+    }
+  }
+  double deliveries = (double)publications * client_count;
+  double fan_out_us = (double)(now() - fan_out_begin) / 1e3 / publications;
+  double delivery_cpu_us = (double)(cpu_of(server) - fan_out_cpu) / 1e3 / deliveries;
   printf("{\"clients\":%u,\"connectSeconds\":%.3f,\"residentBefore\":%llu,"
          "\"residentConnected\":%llu,\"residentUsed\":%llu,\"residentIdle\":%llu,"
-         "\"idleCpuShare\":%.4f,\"p50Us\":%.1f,\"p99Us\":%.1f}\n",
+         "\"idleCpuShare\":%.4f,\"p50Us\":%.1f,\"p99Us\":%.1f,\"fanOutUs\":%.0f,"
+         "\"deliveryCpuUs\":%.3f,\"residentMost\":%llu}\n",
          client_count, connect_seconds, (unsigned long long)resident_before,
          (unsigned long long)resident_connected, (unsigned long long)resident_used,
-         (unsigned long long)resident_of(server), cpu_share, percentile(&latencies, 0.5),
-         percentile(&latencies, 0.99));
+         (unsigned long long)resident_idle, cpu_share, p50, p99, fan_out_us, delivery_cpu_us,
+         (unsigned long long)resident_most);
   return 0;
 }

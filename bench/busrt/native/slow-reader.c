@@ -52,7 +52,8 @@ static void took_delivery(struct client *client, const struct delivery *delivery
   }
   if (client->index != reader && client->index != second) return;
   if (delivery->length != payload_length)
-    fail("client %u: a message of %zu bytes", client->index, delivery->length);
+    fail("client %u: a message of %zu bytes from %.*s", client->index, delivery->length,
+         (int)delivery->sender_length, delivery->sender);
   struct receiver *receiver = &receivers[client->index];
   uint32_t number = get32(delivery->payload);
   if (number < receiver->next || number >= sent)
@@ -207,6 +208,7 @@ int main(int count, char **words) {
   if (!path || !server) fail("slow-reader: socket and server-pid are needed");
   if (payload_length < 4) fail("slow-reader: a payload has at least 4 bytes, to be numbered");
   payload = allocate(payload_length);
+  memset(payload, 0xee, payload_length);
   start_clients(path);
   for (unsigned i = 0; i < client_count; i++)
     connect_client(&clients[i], i, 2 * payload_length + (64 << 10));
