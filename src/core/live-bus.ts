@@ -8,7 +8,7 @@
  */
 
 import { BusError, toBusError } from '../model/errors.ts'
-import type { Action, Identity } from '../model/identity.ts'
+import { type Action, daemonIdentity, type Identity } from '../model/identity.ts'
 import type { LevelFilter } from '../model/level-filter.ts'
 import type { Limits } from '../model/limits.ts'
 import { type Headers, noHeaders, type StoredMessage } from '../model/message.ts'
@@ -29,6 +29,7 @@ import { isStorableTopic } from './message-checks.ts'
 import { ParkedMessages } from './parked-messages.ts'
 import { Procedures } from './procedures.ts'
 import { Router } from './router.ts'
+import { isClientName, publisherHeader, withPublisher } from './publisher-header.ts'
 import type { TopicRules } from './topic-rules.ts'
 import { levelFilterMatcher } from './topic-tree.ts'
 import { type Topic, Topics } from './topics.ts'
@@ -41,15 +42,18 @@ export interface LiveBusOptions {
   readonly access: AccessCheck
   readonly counters: BusCounters
   readonly topicRules: TopicRules
+  /** The bus has ended a client that did not ask for it; what else it has ends, too. */
+  readonly ended: (client: LiveClient, error: BusError) => void
   /** The open store; undefined while starting or stopping. */
   readonly store: () => LogStore | undefined
 }
 
-/** Header of a stored message that names the client that published it. */
-export const publisherHeader = 'msgbus-publisher'
+export { publisherHeader } from './publisher-header.ts'
 
 /** Publications that a rule stores though nobody waits for them, per client: beyond it the client waits. */
 const unackedBytesMost = 1_048_576
+/** What one of them costs beside its payload. */
+const unackedOverheadBytes = 256
 const rememberedSenders = 10_000
 const encoder = new TextEncoder()
 
@@ -97,7 +101,7 @@ export class LiveBus {
 
   /** @throws BusError `permission_denied` that names the rule */
   requireAccess(identity: Identity, action: Action, resource: string): void {
-    if (this.access.isOpen) return
+    if (this.access.isOpen || identity === daemonIdentity) return
     try {
       requireAccess(this.access, identity, action, resource)
     } catch (error) {
@@ -107,6 +111,7 @@ export class LiveBus {
   }
 
   isAllowed(identity: Identity, action: Action, resource: string): boolean {
+    if (identity === daemonIdentity) return true
     if (this.access.refusal(identity, action, resource) === undefined) return true
     this.counters.accessDenied += 1
     return false
@@ -132,14 +137,16 @@ export class LiveBus {
       this.counters.messagesRefused += 1
       return 'refused'
     }
-    if (store === 'always' && only === undefined && isStorableTopic(topic.name, this.limits)) {
-      this.#storeUnacked(sender, topic, bytes.slice(start, end), realtime, headers)
-      return 'published'
+    // What the daemon itself has to say is for now.
+    const isStored = store === 'always' && only === undefined && !sender.isDaemon
+    if (isStored && isStorableTopic(topic.name, this.limits)) {
+      return this.#storeUnacked(sender, topic, bytes.slice(start, end), realtime, headers)
     }
     const publication = this.#lend()
     publication.setLive(topic, sender, bytes, start, end, headers, realtime)
-    this.#deliverLive(sender, topic, publication, only)
+    // First, since receivers may publish: what they say is newer.
     if (only === undefined) this.lastValues.remember(topic, publication, this.clock.now())
+    this.#deliverLive(sender, topic, publication, only)
     this.#takeBack(publication)
     return 'published'
   }
@@ -155,8 +162,9 @@ export class LiveBus {
       if (message.deleted || topic.isReserved) continue
       const publication = this.#lend()
       publication.setStored(topic, this.#senderOf(message), message)
-      for (const client of topic.clients) this.#deliverStored(client, publication)
       this.lastValues.remember(topic, publication, message.createdAtMs)
+      publication.fanOut = topic.clients.length
+      for (const client of topic.clients) this.#deliverStored(client, publication)
       this.#takeBack(publication)
     }
     this.#flush()
@@ -171,11 +179,16 @@ export class LiveBus {
     this.publishLive(sender, topic, payload, 0, payload.length, false)
   }
 
-  /** Whether a live filter of the client wants this topic. */
-  wants(client: LiveClient, topicName: string): boolean {
-    const topic = this.topics.byName(topicName)
+  /** Whether a client is to be given what is stored on this topic. */
+  #wants(client: LiveClient, topic: Topic): boolean {
+    if (topic.isReserved) return false
     this.router.resolve(topic)
     return topic.clients.includes(client)
+  }
+
+  /** The bus has ended a client: so does what is not of the live path. */
+  ended(client: LiveClient, error: BusError): void {
+    this.#options.ended(client, error)
   }
 
   /** A client leaves: what it counted stays in the sums. */
@@ -213,8 +226,9 @@ export class LiveBus {
   ): void {
     this.router.resolve(topic)
     const { clients, subscriptions } = topic
+    publication.fanOut = clients.length
     for (const client of clients) {
-      if (only !== undefined && (client.primary ?? client).name !== only) continue
+      if (client.isClosed || (only !== undefined && !isMeant(client, only))) continue
       const hasNoRoom = client.isCongested || client.parked !== undefined
       if (hasNoRoom && !this.#mayOverfill(sender, topic, client, publication)) continue
       client.inbox?.publication(publication)
@@ -254,6 +268,8 @@ export class LiveBus {
     parked?.drain(({ topic, sender, message }) => {
       const publication = this.#lend()
       const { payload, headers } = message
+      // It may have changed its mind since.
+      if (!this.#wants(client, this.topics.look(topic.name))) return true
       publication.setLive(topic, sender, payload, 0, payload.length, headers, false)
       client.inbox?.publication(publication)
       this.#takeBack(publication)
@@ -276,12 +292,13 @@ export class LiveBus {
     client.catchUp = new CatchUp({
       store,
       after,
-      wants: (log) => replay?.matches(log.topic) === true || this.wants(client, log.topic),
+      wants: (log) => this.#wants(client, this.topics.look(log.topic)),
       deliver: (message) => {
         const isReplayed = replay !== undefined && message.sequence <= replay.until
-        if (isReplayed ? !replay.matches(message.topic) : !this.wants(client, message.topic)) return
+        if (isReplayed && !replay.matches(message.topic)) return
+        const topic = this.topics.look(message.topic)
+        if (!this.#wants(client, topic)) return
         const publication = this.#lend()
-        const topic = this.topics.byName(message.topic)
         publication.setStored(topic, this.#senderOf(message), message)
         client.inbox?.publication(publication)
         this.#takeBack(publication)
@@ -290,8 +307,7 @@ export class LiveBus {
       onDone: () => (client.catchUp = undefined),
       onError: (error) => {
         client.catchUp = undefined
-        client.inbox?.end(toBusError(error))
-        this.registry.leave(client, toBusError(error))
+        this.registry.end(client, toBusError(error))
       },
     })
   }
@@ -302,14 +318,16 @@ export class LiveBus {
     payload: Uint8Array,
     realtime: boolean,
     headers: Headers,
-  ): void {
+  ): PublishOutcome {
     const store = this.#options.store()
-    if (store === undefined) {
+    const isStopped = sender.inbox !== undefined || sender.unackedBytes <= unackedBytesMost
+    if (store === undefined || !isStopped) {
       this.counters.messagesRefused += 1
-      return
+      return 'refused'
     }
     const named = withPublisher(headers, sender.name)
-    sender.unackedBytes += payload.length
+    const cost = payload.length + unackedOverheadBytes
+    sender.unackedBytes += cost
     if (sender.unackedBytes > unackedBytesMost) sender.block(storeBlocker)
     store
       .append([{ topic: topic.name, payload, headers: named, history: true, realtime }])
@@ -327,14 +345,15 @@ export class LiveBus {
         },
       )
       .finally(() => {
-        sender.unackedBytes -= payload.length
+        sender.unackedBytes -= cost
         if (sender.unackedBytes <= unackedBytesMost / 2) sender.unblock(storeBlocker)
       })
+    return 'published'
   }
 
   #senderOf(message: StoredMessage): Sender {
     const name = message.headers.size === 0 ? undefined : message.headers.get(publisherHeader)
-    if (name === undefined || name === '') return unnamedSender
+    if (name === undefined || !isClientName(name)) return unnamedSender
     const known = this.registry.byName(name) ?? this.#senders.get(name)
     if (known !== undefined) return known
     const sender: Sender = { name, nameBytes: encoder.encode(name) }
@@ -379,10 +398,7 @@ interface Replay {
 /** Stands for the store among those a client waits for. */
 const storeBlocker = {}
 
-/** The headers with the publisher's name, unless they have one or there is none. */
-export function withPublisher(headers: Headers, name: string): Headers {
-  if (name === '' || headers.has(publisherHeader)) return headers
-  return headers.size === 0
-    ? new Map([[publisherHeader, name]])
-    : new Map(headers).set(publisherHeader, name)
+/** A publication for one client is for its secondaries, too. */
+function isMeant(client: LiveClient, only: string): boolean {
+  return only !== '' && (client.primary ?? client).name === only
 }

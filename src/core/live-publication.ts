@@ -4,11 +4,20 @@ import { type Headers, noHeaders, type StoredMessage } from '../model/message.ts
 import type { NodeId } from '../model/node-id.ts'
 import type { Clock } from './clock.ts'
 import type { Publication, Sender, TopicText } from './live.ts'
+import { withPublisher } from './publisher-header.ts'
 
 const nothing = new Uint8Array(0)
 
 /** Sender of what came from a client without a name. */
 export const unnamedSender: Sender = { name: '', nameBytes: nothing }
+
+let lastSerial = 0
+
+/** Small integers only, begun anew when they are used up. */
+function nextSerial(): number {
+  lastSerial = (lastSerial + 1) & 0x3fff_ffff
+  return lastSerial
+}
 
 export class LivePublication implements Publication {
   topic: TopicText = { name: '', bytes: nothing }
@@ -19,6 +28,8 @@ export class LivePublication implements Publication {
   headers: Headers = noHeaders
   realtime = false
   sequence = 0
+  fanOut = 1
+  serial = 0
   readonly #node: NodeId
   readonly #clock: Clock
   #message: StoredMessage | undefined
@@ -46,6 +57,8 @@ export class LivePublication implements Publication {
     this.headers = headers
     this.realtime = realtime
     this.sequence = 0
+    this.fanOut = 1
+    this.serial = nextSerial()
     this.#message = undefined
   }
 
@@ -59,6 +72,8 @@ export class LivePublication implements Publication {
     this.headers = message.headers
     this.realtime = message.realtime === true
     this.sequence = message.sequence
+    this.fanOut = 1
+    this.serial = nextSerial()
     this.#message = message
   }
 
@@ -70,7 +85,7 @@ export class LivePublication implements Publication {
       headId: 0,
       sequence: 0,
       payload: this.bytes.slice(this.start, this.end),
-      headers: this.headers,
+      headers: withPublisher(this.headers, this.sender.name),
       createdAtMs: this.#clock.now(),
       deleted: false,
     })

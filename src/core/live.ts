@@ -55,6 +55,10 @@ export interface Publication {
   readonly realtime: boolean
   /** Place in the commit order; 0 when the publication is not stored. */
   readonly sequence: number
+  /** Clients it is offered to; an adapter that has many of them may encode it once. */
+  readonly fanOut: number
+  /** Another number for each publication, so that what was encoded for one is not taken for the next. */
+  readonly serial: number
   /** The publication as a message of its own that may be kept; made once, however many ask. */
   toMessage(): StoredMessage
 }

@@ -33,22 +33,49 @@ export function writeMessage(
   return length
 }
 
+/** The frame of a publication that goes to several clients: the same bytes for all of them. */
+const shared = { serial: -1, bytes: new Uint8Array(0), frame: new Uint8Array(0) }
+const sharedBytesMost = 65_536
+
 /** A publication. Returns the length of its body. */
 export function writePublication(outbox: Outbox, publication: Publication): number {
-  const { sender, topic, bytes, start, end, realtime } = publication
+  const { sender, topic, start, end, realtime } = publication
   const name = sender.nameBytes.length === 0 ? unnamedSenderBytes : sender.nameBytes
+  const length = name.length + 1 + topic.bytes.length + 1 + (end - start)
+  const frameLength = deliveryHeaderBytes + length
+  if (publication.fanOut === 1 || frameLength > sharedBytesMost) {
+    const at = outbox.reserve(frameLength, realtime)
+    encodePublication(publication, name, length, outbox.bytes, at)
+    return length
+  }
+  if (shared.serial !== publication.serial) {
+    if (shared.bytes.length === 0) shared.bytes = new Uint8Array(sharedBytesMost)
+    encodePublication(publication, name, length, shared.bytes, 0)
+    shared.frame = shared.bytes.subarray(0, frameLength)
+    shared.serial = publication.serial
+  }
+  const at = outbox.reserve(frameLength, realtime)
+  outbox.bytes.set(shared.frame, at)
+  return length
+}
+
+function encodePublication(
+  publication: Publication,
+  name: Uint8Array,
+  length: number,
+  out: Uint8Array,
+  start: number,
+): void {
+  const { topic, bytes, realtime } = publication
   const topicBytes = topic.bytes
-  const length = name.length + 1 + topicBytes.length + 1 + (end - start)
-  let at = outbox.reserve(deliveryHeaderBytes + length, realtime)
-  const out = outbox.bytes
+  let at = start
   writeHeader(out, at, deliveryKinds.publish, length, realtime)
   at += deliveryHeaderBytes
   for (let i = 0; i < name.length; i++) out[at++] = name[i] as number
   out[at++] = 0
   for (let i = 0; i < topicBytes.length; i++) out[at++] = topicBytes[i] as number
   out[at++] = 0
-  copy(bytes, start, end, out, at)
-  return length
+  copy(bytes, publication.start, publication.end, out, at)
 }
 
 /** The answer to the operation whose id stands in `bytes[id..id + 4)`. */
