@@ -5,11 +5,15 @@
 
 import type {
   BusClient,
+  Consumer,
+  ConsumeOptions,
+  ConsumerSink,
   LogOperations,
   QueueOperations,
   SubscribeOptions,
+  Subscription,
+  SubscriptionSink,
 } from '../core/bus-client.ts'
-import type { Subscription, SubscriptionSink } from '../core/bus-client.ts'
 import type { LogInfo } from '../core/log-store.ts'
 import type {
   CallHandler,
@@ -30,6 +34,7 @@ import type { ClientLink, Receipt } from './client-link.ts'
 import { toReceipt } from './client-link.ts'
 import type { ClientInbox } from './inbox.ts'
 import { copyBytes, copyOf } from './payload.ts'
+import { Wakefulness } from './wakefulness.ts'
 
 const scratchBytes = 65_536
 
@@ -40,6 +45,7 @@ export class DirectLink implements ClientLink {
   readonly #bus: MsgBus
   readonly #client: BusClient
   readonly #scratch = Buffer.allocUnsafe(scratchBytes)
+  readonly #wakefulness = new Wakefulness()
   /** The name that stands at the beginning of the scratch buffer. */
   #scratchName = ''
   #scratchNameEnd = 0
@@ -60,6 +66,8 @@ export class DirectLink implements ClientLink {
       transport: 'internal',
     })
     inbox.counts = this.#client.live
+    // When the caller has the client.
+    queueMicrotask(() => inbox.open())
     this.name = this.#client.live.name
     this.node = bus.node
     this.epoch = bus.status().epoch
@@ -141,7 +149,7 @@ export class DirectLink implements ClientLink {
   }
 
   get queue(): QueueOperations {
-    return this.#client.queue
+    return { ...this.#client.queue, consume: (options, sink) => this.#consume(options, sink) }
   }
 
   async register(procedure: string, handler: CallHandler): Promise<{ close(): void }> {
@@ -151,8 +159,13 @@ export class DirectLink implements ClientLink {
     })
   }
 
-  call(options: CallOptions): Promise<CallResult> {
-    return this.#client.calls.call({ ...options, payload: copyOf(options.payload) })
+  async call(options: CallOptions): Promise<CallResult> {
+    const rest = this.#wakefulness.begin()
+    try {
+      return await this.#client.calls.call({ ...options, payload: copyOf(options.payload) })
+    } finally {
+      rest()
+    }
   }
 
   async clients(): Promise<ClientInfo[]> {
@@ -161,6 +174,28 @@ export class DirectLink implements ClientLink {
 
   close(): void {
     this.#client.close()
+  }
+
+  #consume(options: ConsumeOptions, sink: ConsumerSink): Consumer {
+    const rest = this.#wakefulness.begin()
+    try {
+      const consumer = this.#client.queue.consume(options, {
+        deliver: (...delivery) => sink.deliver(...delivery),
+        end: (error) => {
+          rest()
+          sink.end(error)
+        },
+      })
+      return {
+        close: () => {
+          rest()
+          consumer.close()
+        },
+      }
+    } catch (error) {
+      rest()
+      throw error
+    }
   }
 
   /** Puts the name and then the payload into one block, which is valid until the next call. */

@@ -78,6 +78,7 @@ export class ClientInbox implements Inbox {
   #dropped = 0
 
   #isPaused = false
+  #isOpen = false
 
   constructor(options: InboxOptions) {
     this.#options = options
@@ -85,6 +86,8 @@ export class ClientInbox implements Inbox {
 
   /** The program gets hold of the client in this turn: what nobody listens to at its end is dropped. */
   open(): void {
+    this.#isOpen = true
+    if (this.#isCongested) this.#options.onCongested(true)
     this.#options.turn.add({ run: () => this.#endFirstTurn() })
   }
 
@@ -270,7 +273,7 @@ export class ClientInbox implements Inbox {
     if (this.#isCongested ? this.#queuedBytes > highBytes / 2 : this.#queuedBytes < highBytes)
       return
     this.#isCongested = !this.#isCongested
-    onCongested(this.#isCongested)
+    if (this.#isOpen) onCongested(this.#isCongested)
   }
 
   #countReceived(bytes: number): void {

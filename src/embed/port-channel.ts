@@ -25,12 +25,12 @@ export interface PortChannelOptions {
   readonly windowBytes?: number | undefined
 }
 
-/** Twice what a turn of one thread brings while the other is busy with its own. */
-export const windowBytesDefault = 1_048_576
+/** Some batches: one being dealt with, others on their way. */
+export const windowBytesDefault = 262_144
 /** A batch is sent off before the end of the turn when it has so many bytes. */
 const batchBytes = 65_536
 /** What may wait for the window before `isFull`. */
-const highBytes = 1_048_576
+const highBytes = 262_144
 
 export class PortChannel {
   /** Write frames here, then call `written`. */
@@ -48,15 +48,22 @@ export class PortChannel {
   #kept = 0
   #isFlushDue = false
   #isFull = false
+  #isOpen = false
   #isClosed = false
 
   constructor(options: PortChannelOptions) {
     this.#options = options
     this.#windowBytes = options.windowBytes ?? windowBytesDefault
-    const { port } = options
+  }
+
+  /** Begins to use the port; what was written before goes out. */
+  open(): void {
+    const { port } = this.#options
+    this.#isOpen = true
     port.on('message', (message: unknown) => this.#receive(message))
     port.on('messageerror', () => this.#fail(new ProtocolError('a message could not be read')))
     port.on('close', () => this.#end(undefined))
+    this.written()
   }
 
   /** Bytes that were written and could not be sent yet. */
@@ -76,15 +83,7 @@ export class PortChannel {
   /** Frames were written. `soon`: without waiting for the end of the turn. */
   written(soon = false): void {
     if (this.#isClosed) return
-    if (this.writer.length >= batchBytes) this.#flush()
-    else if (soon) queueMicrotask(() => this.#flush())
-    else if (!this.#isFlushDue) {
-      this.#isFlushDue = true
-      setImmediate(() => {
-        this.#isFlushDue = false
-        this.#flush()
-      })
-    }
+    if (this.#isOpen) this.#flushSoon(soon)
     if (!this.#isFull && this.queuedBytes >= highBytes) this.#isFull = true
   }
 
@@ -137,6 +136,18 @@ export class PortChannel {
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- ports of Node.js have none
     this.#options.port.postMessage(this.#taken)
     this.#taken = 0
+  }
+
+  #flushSoon(soon: boolean): void {
+    if (this.writer.length >= batchBytes) this.#flush()
+    else if (soon) queueMicrotask(() => this.#flush())
+    else if (!this.#isFlushDue) {
+      this.#isFlushDue = true
+      setImmediate(() => {
+        this.#isFlushDue = false
+        this.#flush()
+      })
+    }
   }
 
   #flush(): void {

@@ -87,6 +87,7 @@ export class PortLink implements ClientLink {
       onRoom: () => this.#checkRoom(),
       onClosed: (error) => this.#lost(error),
     })
+    this.#channel.open()
   }
 
   get name(): string {
@@ -345,6 +346,7 @@ export class PortLink implements ClientLink {
       throw new ProtocolError(`the bus speaks another version than ${portProtocol}`)
     }
     this.#welcome = welcome
+    this.#inbox.open()
     this.#onWelcome?.resolve()
   }
 

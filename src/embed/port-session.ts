@@ -22,6 +22,7 @@ import type {
   Inbox,
   Invocation,
   JoinOptions,
+  LiveOperations,
   Publication,
   Sender,
 } from '../core/live.ts'
@@ -87,6 +88,8 @@ export class PortSession implements Inbox {
   #onClosed: (error: Error | undefined) => void = () => undefined
   readonly #channel: PortChannel
   readonly #client: BusClient
+  /** Undefined while it joins. */
+  #live: LiveOperations | undefined
   readonly #requests: PortRequests
   readonly #subscriptions = new Map<number, PortSubscription>()
   readonly #consumers = new Map<number, Consumer>()
@@ -109,19 +112,6 @@ export class PortSession implements Inbox {
     const { name = '' } = join
     const user = name === '' ? 'in-process' : name
     const identity: Identity = { user, groups: [], method: 'in-process' }
-    // Before the port is touched: a name that is taken leaves it as it is.
-    this.#client = bus.connect(identity, {
-      ...join,
-      inbox: this,
-      protocol: 'in-process',
-      transport: 'worker',
-    })
-    const { live } = this.#client
-    this.#requests = portRequests(this.#client, {
-      clients: () => bus.clients(),
-      subscribeLive: (filter) => live.subscribe(levelFilter('mqtt', filter)),
-      unsubscribeLive: (filter) => void live.unsubscribe(levelFilter('mqtt', filter)),
-    })
     this.#channel = new PortChannel({
       port,
       onFrame: (frame) => this.#take(frame),
@@ -129,16 +119,27 @@ export class PortSession implements Inbox {
       onRoom: () => this.#onRoom(),
       onClosed: (error) => this.#end(error),
     })
+    const { epoch } = bus.status()
+    const welcome: PortWelcome = { protocol: portProtocol, name, node: bus.node, epoch }
+    writeValue(this.#channel.writer, kinds.welcome, 0, welcome)
+    // Those who hear of the newcomer may send to it before this returns.
+    this.#client = bus.connect(identity, {
+      ...join,
+      inbox: this,
+      protocol: 'in-process',
+      transport: 'worker',
+    })
+    const { live } = this.#client
+    this.#live = live
+    this.#requests = portRequests(this.#client, {
+      clients: () => bus.clients(),
+      subscribeLive: (filter) => live.subscribe(levelFilter('mqtt', filter)),
+      unsubscribeLive: (filter) => void live.unsubscribe(levelFilter('mqtt', filter)),
+    })
+    this.#channel.open()
     // The thread keeps the process alive if it has something to do.
     port.unref()
-    const welcome: PortWelcome = {
-      protocol: portProtocol,
-      name,
-      node: bus.node,
-      epoch: bus.status().epoch,
-    }
-    writeValue(this.#channel.writer, kinds.welcome, 0, welcome)
-    this.#channel.written()
+    live.congested(this.#channel.isFull)
   }
 
   get queuedBytes(): number {
@@ -199,10 +200,11 @@ export class PortSession implements Inbox {
   }
 
   #sent(payloadBytes: number, realtime: boolean): void {
-    const { live } = this.#client
+    this.#channel.written(realtime)
+    const live = this.#live
+    if (live === undefined) return
     live.sentFrames += 1
     live.sentBytes += payloadBytes
-    this.#channel.written(realtime)
     if (this.#channel.isFull) live.congested(true)
   }
 
