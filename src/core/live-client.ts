@@ -13,13 +13,16 @@ import { daemonIdentity, type Identity } from '../model/identity.ts'
 import type { LevelFilter } from '../model/level-filter.ts'
 import { BusError } from '../model/errors.ts'
 import type { Headers } from '../model/message.ts'
+import { utf8Length } from '../model/name.ts'
 import type { CatchUp } from './catch-up.ts'
 import type { Inbox, JoinOptions, LiveFilter, LiveOperations, SendOutcome } from './live.ts'
 import type { LiveBus } from './live-bus.ts'
 import type { ParkedMessages } from './parked-messages.ts'
 import { decisiveFilter, isExactLevelFilter } from './topic-tree.ts'
 
-const decoder = new TextDecoder()
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+/** What the daemon tells all clients of BUS/RT (spec/busrt 4.5): no right is needed to hear it. */
+const forEverybody = '.broker/warn'
 
 export class LiveClient implements LiveOperations {
   /** Tells it from a log subscription among receivers. */
@@ -127,6 +130,13 @@ export class LiveClient implements LiveOperations {
     return this.#hand(peer, bytes, start, end, realtime)
   }
 
+  sendToNobody(bytes: Uint8Array, nameStart: number, nameEnd: number): SendOutcome {
+    if (this.#bus.access.isOpen || this.#maySend(undefined, bytes, nameStart, nameEnd)) {
+      return 'unknown'
+    }
+    return 'denied'
+  }
+
   broadcast(
     mask: string,
     bytes: Uint8Array,
@@ -162,6 +172,10 @@ export class LiveClient implements LiveOperations {
     headers?: Headers,
   ): 'published' | 'denied' | 'refused' {
     const bus = this.#bus
+    if (topicEnd - topicStart > bus.limits.topicBytes) {
+      bus.counters.messagesRefused += 1
+      return 'refused'
+    }
     const topic = bus.topics.byBytes(bytes, topicStart, topicEnd)
     if (!bus.access.isOpen && !this.#may('publish', topic, topic.name)) return 'denied'
     return bus.publishLive(this, topic, bytes, start, end, realtime, only, headers)
@@ -170,7 +184,9 @@ export class LiveClient implements LiveOperations {
   subscribe(filter: LiveFilter): void {
     const bus = this.#bus
     const text = filter.kind === 'level' ? filter.text : filter.key
-    bus.requireAccess(this.identity, 'subscribe', text)
+    this.requireOpen()
+    this.#checkLength(text)
+    if (text !== forEverybody) bus.requireAccess(this.identity, 'subscribe', text)
     const filters = (this.#filters ??= new Map<string, LiveFilter>())
     const key = keyOf(filter)
     if (filters.has(key)) return
@@ -201,6 +217,8 @@ export class LiveClient implements LiveOperations {
   exclude(filter: LevelFilter): void {
     const exclusions = (this.#exclusions ??= new Map<string, LevelFilter>())
     const { subscriptionsPerClient } = this.#bus.limits
+    this.requireOpen()
+    this.#checkLength(filter.text)
     if (exclusions.has(keyOf(filter))) return
     if (exclusions.size >= subscriptionsPerClient) {
       const limit = `this client has ${exclusions.size} exclusions, which is the limit`
@@ -229,9 +247,18 @@ export class LiveClient implements LiveOperations {
     if (!this.#isFull()) this.#releaseWaiting()
   }
 
+  /**
+   * Whoever has left gets nothing more to keep, also when it asked before it left.
+   * @throws BusError `cancelled`
+   */
+  requireOpen(): void {
+    if (this.isClosed) throw new BusError('cancelled', 'cancelled', 'this client has left')
+  }
+
   /** Pauses this client until the other one has room. */
   waitFor(receiver: LiveClient): void {
-    if (!this.block(receiver)) return
+    // Whoever has left in the middle of a delivery will never say that it has room.
+    if (receiver.isClosed || !this.block(receiver)) return
     const waiting = (receiver.#waiting ??= new Set())
     waiting.add(this)
   }
@@ -324,6 +351,13 @@ export class LiveClient implements LiveOperations {
     if (allowed.size >= rememberedDecisions) allowed.clear()
     allowed.add(thing)
     return true
+  }
+
+  #checkLength(filter: string): void {
+    const { topicBytes } = this.#bus.limits
+    if (filter.length * 3 <= topicBytes || utf8Length(filter) <= topicBytes) return
+    const text = `a filter has ${utf8Length(filter)} bytes, the limit is ${topicBytes}`
+    throw new BusError('invalid_argument', 'name_too_long', text)
   }
 
   // A method, since the compiler does not see that calls in between change the state.

@@ -136,6 +136,8 @@ export interface LiveOperations extends Sender {
   readonly namesVersion: number
   /** As `send`, to a client that was found before. */
   sendTo(peer: Peer, bytes: Uint8Array, start: number, end: number, realtime: boolean): SendOutcome
+  /** What `send` answers for a name that nobody has, as `find` said: `unknown`, or `denied`. */
+  sendToNobody(bytes: Uint8Array, nameStart: number, nameEnd: number): SendOutcome
 
   /**
    * To every client whose full name matches, the sender included. Returns how many took it.

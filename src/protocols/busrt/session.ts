@@ -227,7 +227,7 @@ export class BusrtSession implements FrameHandler, Inbox {
       const payload = body + target.length + 1
       const outcome =
         target.peer === undefined
-          ? live.send(bytes, body, payload - 1, payload, end, realtime)
+          ? live.sendToNobody(bytes, body, payload - 1)
           : live.sendTo(target.peer, bytes, payload, end, realtime)
       if ((flags & ackFlag) !== 0) this.#ack(bytes, head, resultOfSend[outcome])
       return
