@@ -5,7 +5,7 @@
  * The oldest are found by reading the feed of all logs of history from a position, up to the first message
  * that may stay. That one tells when to look again, so most passes read nothing, and none reads every
  * log. What the position passes by is set aside with the place to go back to: logs in which something
- * older is kept, which become history when that is deleted, and logs that somebody still has to read.
+ * is kept, which become history when that is deleted, and logs that somebody still has to read.
  */
 
 import { contentBytes } from '../model/content-bytes.ts'
@@ -39,7 +39,7 @@ export interface HistoryUsage {
   readonly logs: number
   /** As `storedBytes` counts. */
   readonly bytes: number
-  /** Logs with history that cannot be trimmed, since older messages of theirs are kept. */
+  /** Logs with history that cannot be trimmed, since other messages of theirs are kept. */
   readonly pinnedLogs: number
   /** All of those logs, what is kept in them included. */
   readonly pinnedBytes: number
@@ -156,11 +156,16 @@ export class HistoryTrimmer {
         unread += 1
       }
       ends.set(key, message)
-      excess.bytes -= contentBytes(message) + overheadBytes
+      if (this.#counts(message)) excess.bytes -= contentBytes(message) + overheadBytes
     }
     await this.#trimLogs(ends)
     this.#options.counters.historyTrimmedUnread += unread
     return staying
+  }
+
+  /** What was to be kept, and is deleted, goes along and was not counted. */
+  #counts({ topic, origin, headId, deleted }: StoredMessage): boolean {
+    return !deleted || headId > (this.#options.store.log({ topic, origin })?.keptTo ?? 0)
   }
 
   async #trimLogs(ends: ReadonlyMap<string, StoredMessage>): Promise<void> {
@@ -178,10 +183,9 @@ export class HistoryTrimmer {
     if (info === undefined || this.#options.hasOwnRetention(log.topic)) return false
     const key = keyOf(log)
     if (this.#aside.has(key)) return false
-    if (info.keptTo === 0) return true
-    // What comes after a log without history is behind the position anyway.
     if (isPinned(info)) this.#aside.set(key, { log, after: this.#position, needed: undefined })
-    return false
+    // What has no history now can have some later, with greater sequences.
+    return isHistory(info)
   }
 
   #setAside(key: string, message: StoredMessage): void {
@@ -197,7 +201,7 @@ export class HistoryTrimmer {
     const holds = [...this.#options.holds()]
     for (const [key, { log, after, needed }] of this.#aside) {
       const info = this.#options.store.log(log)
-      if (info !== undefined && info.keptTo > 0) continue
+      if (info?.holdsKept === true) continue
       const isThere = needed !== undefined && (info?.trimmedTo ?? 0) < needed.headId
       if (isThere && !isTooMuch && holds.some((hold) => hold.needs(needed))) continue
       this.#aside.delete(key)
@@ -207,14 +211,24 @@ export class HistoryTrimmer {
   }
 }
 
-/** What the messages of a log take in a store, about. */
-export function storedBytes(info: LogInfo): number {
-  return info.bytes + (info.head - info.trimmedTo) * overheadBytes
+/** What a log takes in a store, about, when its messages after `afterHead` are counted. */
+export function storedBytes({ bytes, head }: LogInfo, afterHead: number): number {
+  return bytes + (head - afterHead) * overheadBytes
 }
 
-/** It holds history that cannot be trimmed, since older messages of it are kept. */
-export function isPinned(info: LogInfo): boolean {
-  return info.keptTo > 0 && info.head > info.keptTo
+/** It has history that cannot be trimmed, since other messages of it are kept. */
+export function isPinned({ holdsKept, historyTo, trimmedTo }: LogInfo): boolean {
+  return holdsKept && historyTo > trimmedTo
+}
+
+/** It has history, and nothing that is kept but what was deleted. */
+export function isHistory(info: LogInfo): boolean {
+  return !info.holdsKept && info.head > historyAfter(info)
+}
+
+/** The history of a log begins after this head. */
+export function historyAfter({ keptTo, trimmedTo }: LogInfo): number {
+  return Math.max(keptTo, trimmedTo)
 }
 
 function keyOf(log: LogKey): string {

@@ -100,12 +100,12 @@ export interface LogInfo extends LogKey {
   readonly head: number
   /** Heads 1..trimmedTo were trimmed by retention: only stubs come back. 0: none. */
   readonly trimmedTo: number
-  /**
-   * History ends here: the last head that was not appended as `history`. What follows it, or all of the
-   * log when it is 0, is history and may be trimmed to its bounds; what comes before must stay as it is. Back
-   * to 0 when every head up to it has been trimmed or deleted.
-   */
+  /** The last head that was not appended as `history`; 0: none. All that follows it is history. */
   readonly keptTo: number
+  /** The last head that was appended as `history`, whatever has become of it since; 0: none. */
+  readonly historyTo: number
+  /** Something up to `keptTo` is neither trimmed nor deleted, and so must stay where it is. */
+  readonly holdsKept: boolean
   /** Payload and header bytes not trimmed or deleted. */
   readonly bytes: number
   readonly lastSequence: number

@@ -1,7 +1,9 @@
 /** What is trimmed and what is not: history and its bounds, kept messages, rules, readers that are behind. */
 
 import assert from 'node:assert/strict'
+import { randomInt } from 'node:crypto'
 import { describe, test } from 'node:test'
+import * as fc from 'fast-check'
 import { anonymous } from '../model/identity.ts'
 import { defaultLimits } from '../model/limits.ts'
 import { noHeaders, type LogKey, type StoredMessage } from '../model/message.ts'
@@ -9,7 +11,13 @@ import { parseTopicFilter } from '../model/topic-filter.ts'
 import type { TopicRule } from '../model/topic-rule.ts'
 import { openMemoryLogStore } from '../stores/memory/memory-log-store.ts'
 import { BusCounters } from './counters.ts'
-import { type HistoryBounds, type Hold, storedBytes } from './history-trimmer.ts'
+import {
+  historyAfter,
+  type HistoryBounds,
+  type Hold,
+  isHistory,
+  storedBytes,
+} from './history-trimmer.ts'
 import type { Inbox } from './live.ts'
 import { silentLogger } from './logger.ts'
 import type { LogStore, ReadLimit } from './log-store.ts'
@@ -22,6 +30,7 @@ const node = { tenantId: 'tenant', blName: 'default', deviceId: 'device' }
 const other = { ...node, deviceId: 'other' }
 const own = (topic: string): LogKey => ({ topic, origin: node })
 const hour = 3_600_000
+const everything: ReadLimit = { messages: 1_000_000 }
 const unbounded: HistoryBounds = { maxAgeMs: Infinity, maxBytes: Infinity }
 const day: HistoryBounds = { maxAgeMs: 24 * hour, maxBytes: Infinity }
 
@@ -73,6 +82,30 @@ function openStore(clock: ManualClock): Promise<LogStore> {
   })
 }
 
+/** A bus over such a store, with somebody who publishes. */
+async function openBus(history: HistoryBounds) {
+  const clock = new ManualClock()
+  const bus = new MsgBus({ node, limits: defaultLimits, clock, logger: silentLogger, history })
+  const store = await openStore(clock)
+  bus.attach(store)
+  const publisher = bus.connect(anonymous)
+  const say = async (topic: string, text: string) => {
+    const payload = Buffer.from(text)
+    const [outcome] = await publisher.publish([
+      { topic, payload, headers: noHeaders, history: true },
+    ])
+    assert.equal(outcome?.kind, 'stored')
+  }
+  /** Lets passes run until this is so. */
+  const until = async (isSo: () => boolean) => {
+    while (!isSo()) {
+      clock.advance(retentionPassMs)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  return { bus, clock, store, say, until }
+}
+
 /** Publishes one message of 100 bytes to each topic; a topic in capitals is kept. */
 async function publish(store: LogStore, ...topics: string[]): Promise<void> {
   const payload = new Uint8Array(100)
@@ -85,6 +118,10 @@ async function publish(store: LogStore, ...topics: string[]): Promise<void> {
 }
 
 const trimmedTo = (store: LogStore, topic: string) => store.log(own(topic))?.trimmedTo
+
+function rule(filter: string, retention: TopicRule['retention']): TopicRule {
+  return { filter: parseTopicFilter(filter), retention }
+}
 
 /** A reader that has read everything up to a sequence, of some topics or of all. */
 class Reader implements Hold {
@@ -169,6 +206,8 @@ describe('history by age', () => {
     const { clock, store, keeper, reads } = await openBench(day)
     const topics = Array.from({ length: 2_000 }, (_, i) => `t${i}`)
     await publish(store, ...topics)
+    // One that stays pinned for as long as this takes.
+    await store.append([{ topic: 't0', payload: new Uint8Array(1), headers: noHeaders }])
     await keeper.runPass()
     const first = { ...reads }
     for (let pass = 0; pass < 100; pass += 1) {
@@ -203,8 +242,6 @@ describe('history by age', () => {
     await keeper.close()
   })
 })
-
-const everything: ReadLimit = { messages: 1_000_000 }
 
 describe('history by bytes', () => {
   test('the oldest go first, over all logs, until the rest keeps within the bound', async () => {
@@ -267,7 +304,7 @@ describe('logs with messages that are kept', () => {
     await keeper.runPass()
     assert.deepEqual([trimmedTo(store, 'mixed'), trimmedTo(store, 'plain')], [0, 1])
     const { pinnedLogs, pinnedBytes, logs } = keeper.usage
-    assert.deepEqual([pinnedLogs, pinnedBytes, logs], [1, 207 + 3 * 48, 1])
+    assert.deepEqual([pinnedLogs, pinnedBytes, logs], [1, 207 + 3 * 48, 0])
     // The position is behind all of it by now.
     await publish(store, 'plain')
     clock.advance(25 * hour)
@@ -276,6 +313,49 @@ describe('logs with messages that are kept', () => {
     await keeper.runPass()
     assert.equal(trimmedTo(store, 'mixed'), 3)
     assert.equal(keeper.usage.pinnedLogs, 0)
+    await keeper.close()
+  })
+
+  test('are shown as pinned, wherever in them the history is', async () => {
+    const { store, keeper } = await openBench(day)
+    const append = async (topic: string, history: boolean) => {
+      await store.append([{ topic, payload: new Uint8Array(1), headers: noHeaders, history }])
+    }
+    await append('before', true)
+    await append('before', false)
+    await append('behind', false)
+    await append('behind', true)
+    await append('kept', false)
+    await append('trimmed', true)
+    await append('trimmed', false)
+    await store.trim(own('trimmed'), 1)
+    await append('history', true)
+    await keeper.runPass()
+    assert.deepEqual(keeper.usage, {
+      logs: 1,
+      bytes: 49,
+      pinnedLogs: 2,
+      pinnedBytes: 4 * 49,
+    })
+    await keeper.close()
+  })
+
+  test('whose messages are all deleted are left alone, until there is history behind them', async () => {
+    const { clock, store, keeper } = await openBench({ maxAgeMs: 24 * hour, maxBytes: 400 })
+    const topics = Array.from({ length: 50 }, () => 'ALL')
+    await publish(store, ...topics)
+    await store.deleteRange({ topic: 'ALL', fromHead: 1, toHead: 50, beyondHead: 'clip' })
+    await publish(store, 'a', 'b')
+    await keeper.runPass()
+    assert.deepEqual(keeper.usage, { logs: 2, bytes: 296, pinnedLogs: 0, pinnedBytes: 0 })
+    assert.deepEqual([trimmedTo(store, 'ALL'), trimmedTo(store, 'a')], [0, 0])
+    const payload = new Uint8Array(100)
+    await store.append([{ topic: 'ALL', payload, headers: noHeaders, history: true }])
+    await keeper.runPass()
+    assert.deepEqual([trimmedTo(store, 'ALL'), trimmedTo(store, 'a')], [0, 1])
+    clock.advance(25 * hour)
+    await keeper.runPass()
+    assert.equal(trimmedTo(store, 'ALL'), 51)
     await keeper.close()
   })
 
@@ -293,10 +373,6 @@ describe('logs with messages that are kept', () => {
 })
 
 describe('rules with a retention of their own', () => {
-  const rule = (filter: string, retention: TopicRule['retention']): TopicRule => {
-    return { filter: parseTopicFilter(filter), retention }
-  }
-
   test('stand in the place of the bounds of history, for more and for less', async () => {
     const rules = [rule('long/#', { maxAgeMs: Infinity }), rule('short', { maxAgeMs: hour })]
     const { clock, store, keeper, counters } = await openBench({ ...day, maxBytes: 200 }, rules)
@@ -378,29 +454,6 @@ describe('readers that are behind', () => {
 })
 
 describe('readers of a bus', () => {
-  async function openBus(history: HistoryBounds) {
-    const clock = new ManualClock()
-    const bus = new MsgBus({ node, limits: defaultLimits, clock, logger: silentLogger, history })
-    const store = await openStore(clock)
-    bus.attach(store)
-    const publisher = bus.connect(anonymous)
-    const say = async (topic: string, text: string) => {
-      const payload = Buffer.from(text)
-      const [outcome] = await publisher.publish([
-        { topic, payload, headers: noHeaders, history: true },
-      ])
-      assert.equal(outcome?.kind, 'stored')
-    }
-    /** Lets passes run until this is so. */
-    const until = async (isSo: () => boolean) => {
-      while (!isSo()) {
-        clock.advance(retentionPassMs)
-        await new Promise((resolve) => setImmediate(resolve))
-      }
-    }
-    return { bus, clock, store, say, until }
-  }
-
   test('a log subscription gets what it has not read, however late', async () => {
     const { bus, clock, store, say, until } = await openBus(day)
     for (const text of ['1', '2', '3']) await say('a', text)
@@ -427,10 +480,10 @@ describe('readers of a bus', () => {
     clock.advance(30 * hour)
     await until(() => trimmedTo(store, 'b') === 1)
     assert.equal(trimmedTo(store, 'a'), 1)
-    while (!caughtUp) {
+    await until(() => {
       subscription.resume()
-      await new Promise((resolve) => setImmediate(resolve))
-    }
+      return caughtUp
+    })
     assert.deepEqual(seen, ['1', '2', '3'])
     subscription.resume()
     await until(() => trimmedTo(store, 'a') === 3)
@@ -501,7 +554,88 @@ describe('readers of a bus', () => {
   })
 })
 
-test('what a log takes', () => {
-  const info = { ...own('t'), head: 5, trimmedTo: 2, keptTo: 0, bytes: 70, lastSequence: 9 }
-  assert.equal(storedBytes(info), 70 + 3 * 48)
+describe('anything in any order', () => {
+  const topics = ['a', 'b', 'c']
+  const topic = fc.constantFrom(...topics)
+  const step = fc.oneof(
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        kind: fc.constant('publish' as const),
+        topic,
+        size: fc.nat(60),
+        history: fc.oneof({ weight: 7, arbitrary: fc.constant(true) }, fc.boolean()),
+      }),
+    },
+    { weight: 3, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(400) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ kind: fc.constant('delete' as const), topic, to: fc.nat(40) }),
+    },
+    { weight: 3, arbitrary: fc.record({ kind: fc.constant('pass' as const) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constant('read' as const),
+        after: fc.option(fc.nat(60), { freq: 2 }),
+        topics: fc.subarray(topics, { minLength: 1 }),
+      }),
+    },
+  )
+  const steps = fc.array(step, { minLength: 1, maxLength: 80, size: 'max' })
+  const seed = Number(process.env['MSGBUS_HISTORY_SEED'] ?? randomInt(2 ** 31))
+
+  test(`bounds hold, and what is kept or being read stays (seed ${seed})`, async () => {
+    const bounds = { maxAgeMs: 1_000, maxBytes: 1_500 }
+    await fc.assert(
+      fc.asyncProperty(steps, async (all) => {
+        const { clock, store, keeper, holds } = await openBench(bounds)
+        const kept = new Map<string, number>()
+        let reader: Reader | undefined
+        for (const next of all) {
+          if (next.kind === 'wait') clock.advance(next.ms)
+          else if (next.kind === 'publish') {
+            const { topic: name, size, history } = next
+            const payload = new Uint8Array(size)
+            await store.append([{ topic: name, payload, headers: noHeaders, history }])
+            if (!history && !kept.has(name)) kept.set(name, store.head(own(name)) ?? 0)
+          } else if (next.kind === 'delete') {
+            const range = { topic: next.topic, fromHead: 1, toHead: next.to }
+            await store.deleteRange({ ...range, beyondHead: 'clip' })
+            // Whatever was kept up to there is given up by its owner.
+            if ((kept.get(next.topic) ?? Infinity) <= next.to) kept.delete(next.topic)
+          } else if (next.kind === 'read') {
+            holds.clear()
+            if (next.after !== null) holds.add((reader = new Reader(next.after, ...next.topics)))
+            else reader = undefined
+          } else {
+            await keeper.runPass()
+            await keeper.runPass()
+            await checkBounds(store, clock.now(), bounds, reader)
+          }
+          for (const [name, head] of kept) assert.ok((trimmedTo(store, name) ?? 0) < head, name)
+        }
+        await keeper.close()
+      }),
+      { seed, numRuns: 300, includeErrorInReport: true },
+    )
+  })
 })
+
+async function checkBounds(
+  store: LogStore,
+  nowMs: number,
+  { maxAgeMs, maxBytes }: HistoryBounds,
+  reader: Reader | undefined,
+): Promise<void> {
+  let bytes = 0
+  for (const info of store.logs()) {
+    if (!isHistory(info)) continue
+    bytes += storedBytes(info, historyAfter(info))
+    const { messages } = await store.read(info, historyAfter(info) + 1, { messages: 1 })
+    const [oldest] = messages
+    if (oldest === undefined || reader?.needs(oldest) === true) continue
+    assert.ok(oldest.createdAtMs >= nowMs - maxAgeMs - maxAgeMs / 24, `${info.topic} is too old`)
+  }
+  assert.ok(bytes <= maxBytes, `${bytes} bytes`)
+}

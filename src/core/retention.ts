@@ -14,7 +14,9 @@ import type { Retention } from '../model/topic-rule.ts'
 import type { Clock, Timer } from './clock.ts'
 import type { BusCounters } from './counters.ts'
 import {
+  historyAfter,
   HistoryTrimmer,
+  isHistory,
   isPinned,
   storedBytes,
   type HistoryBounds,
@@ -104,12 +106,12 @@ export class RetentionKeeper {
       if (hasBounds(retention)) {
         const to = await this.#endOf(info, retention)
         if (to > info.trimmedTo) trims.push({ log: info, from: info.trimmedTo, to })
-      } else if (info.keptTo === 0) {
-        usage.logs += 1
-        usage.bytes += storedBytes(info)
       } else if (isPinned(info)) {
         usage.pinnedLogs += 1
-        usage.pinnedBytes += storedBytes(info)
+        usage.pinnedBytes += storedBytes(info, info.trimmedTo)
+      } else if (isHistory(info)) {
+        usage.logs += 1
+        usage.bytes += storedBytes(info, historyAfter(info))
       }
       if (trims.length === trimsTogether) {
         await this.#trim(trims)

@@ -174,6 +174,26 @@ test('all faults come at once, each with its place and path', () => {
   ])
 })
 
+test('history: two bounds, or none, and topics with a retention of their own', () => {
+  const historyOf = (file: string) => load({ file }).config.storage.history
+  const day = { maxAgeMs: 86_400_000, maxBytes: 1_073_741_824 }
+  assert.deepEqual(historyOf(''), day)
+  assert.deepEqual(historyOf('storage: { history: { maxAgeMs: 60000 } }'), {
+    ...day,
+    maxAgeMs: 60_000,
+  })
+  const none = 'storage: { history: { maxAgeMs: forever, maxBytes: unlimited } }'
+  assert.deepEqual(historyOf(none), { maxAgeMs: Infinity, maxBytes: Infinity })
+  const { topics } = load({
+    file: 'topics: [{ filter: a, retention: { maxAgeMs: forever } }]',
+  }).config
+  assert.deepEqual(topics[0]?.retention, { maxAgeMs: Infinity })
+  assert.deepEqual(faultsOf({ file: 'storage: { history: { maxAgeMs: 0, maxBytes: forever } }' }), [
+    'bus.yaml:1:33: storage.history.maxAgeMs: must be at least 1, got 0',
+    'bus.yaml:1:46: storage.history.maxBytes: expected a number or unlimited, got "forever"',
+  ])
+})
+
 test('faults of the YAML itself have a line', () => {
   assert.match(faultsOf({ file: 'a: [1, 2\nb: }' })[0] ?? '', /^bus\.yaml:\d+:\d+: /)
   assert.match(faultsOf({ file: 'log: {}\nlog: {}' })[0] ?? '', /^bus\.yaml:2:1: .*unique/)

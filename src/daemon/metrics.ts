@@ -141,7 +141,7 @@ async function createRegistry(bus: MsgBus, loop: IntervalHistogram): Promise<Reg
   gauge('msgbus_history_bytes', 'Bytes of all history.', () => bus.status().history?.bytes)
   gauge(
     'msgbus_history_pinned_logs',
-    'Logs whose history is not trimmed, because older messages in them are kept until they are deleted.',
+    'Logs whose history is not trimmed, because other messages in them are kept until they are deleted.',
     () => bus.status().history?.pinnedLogs,
   )
   gauge(

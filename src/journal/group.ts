@@ -23,6 +23,7 @@ export interface StagedLog {
   trimmedAtMs: number
   sweptTo: number
   keptTo: number
+  historyTo: number
   /** Block of the newest staged run, so that the next message tells whether it begins one. */
   lastBlock: number
   readonly runKeys: number[]
@@ -105,7 +106,7 @@ export class Group {
     if (this.#latest?.log === log) return this.#latest
     let staged = this.#logs.get(log)
     if (staged === undefined) {
-      const { head, bytes, lastSequence, trimmedTo, trimmedAtMs, sweptTo, keptTo } = log
+      const { head, bytes, lastSequence, trimmedTo, trimmedAtMs, sweptTo } = log
       staged = {
         log,
         head,
@@ -114,7 +115,8 @@ export class Group {
         trimmedTo,
         trimmedAtMs,
         sweptTo,
-        keptTo,
+        keptTo: log.keptTo,
+        historyTo: log.historyTo,
         lastBlock: -1,
         runKeys: [],
         runHeads: [],
@@ -158,7 +160,8 @@ export class Group {
     staged.head = headId
     staged.lastSequence = sequence
     if (!deleted) staged.bytes += size
-    if (!history) staged.keptTo = headId
+    if (history) staged.historyTo = headId
+    else staged.keptTo = headId
     const { key } = this.#builder
     if (staged.lastBlock !== key) {
       staged.lastBlock = key
@@ -257,6 +260,7 @@ export class Group {
       log.trimmedAtMs = staged.trimmedAtMs
       log.sweptTo = staged.sweptTo
       log.keptTo = staged.keptTo
+      log.historyTo = staged.historyTo
       log.deleted = staged.deleted
       for (let i = 0; i < staged.runKeys.length; i++) {
         log.addRun(staged.runKeys[i] as number, staged.runHeads[i] as number)

@@ -298,8 +298,8 @@ test('a store written before there was history: everything in it is kept', async
   await first.close()
   for (const kind of [rowKinds.log, rowKinds.logCopy]) {
     for (const [name, value] of rowsOf(disk, kind)) {
-      // Without the last number, which takes one byte here.
-      const [head, checksum] = [value.subarray(0, -5), new Uint8Array(4)]
+      // Without the last two numbers, which take one byte each here.
+      const [head, checksum] = [value.subarray(0, -6), new Uint8Array(4)]
       disk.rows.set(name, sealed(Buffer.concat([head, checksum])))
     }
   }
@@ -312,6 +312,7 @@ test('a store written before there was history: everything in it is kept', async
     const again = await openSimulated(state, options)
     assert.equal(again.head(keyOf('a')), 8)
     assert.equal(again.log(keyOf('a'))?.keptTo, 5)
+    assert.equal(again.log(keyOf('a'))?.historyTo, 8)
     await again.close()
   }
 })

@@ -21,9 +21,9 @@ export class LogState implements LogKey {
   lastSequence = 0
   trimmedTo = 0
   trimmedAtMs = 0
-  /** The last head that came to be kept, whatever has become of it since. */
+  /** This and the next two as in `LogInfo`. */
   keptTo = 0
-  /** As in `LogInfo`. */
+  historyTo = 0
   bytes = 0
   /** Also of heads that are not there yet: they will be stored deleted. */
   deleted = new IntervalSet()
@@ -45,9 +45,9 @@ export class LogState implements LogKey {
   }
 
   get info(): LogInfo {
-    const { topic, origin, head, trimmedTo, bytes, lastSequence } = this
-    const keptTo = this.#holdsKept() ? this.keptTo : 0
-    return { topic, origin, head, trimmedTo, keptTo, bytes, lastSequence }
+    const { topic, origin, head, trimmedTo, keptTo, historyTo, bytes, lastSequence } = this
+    const holdsKept = this.#holdsKept()
+    return { topic, origin, head, trimmedTo, keptTo, historyTo, holdsKept, bytes, lastSequence }
   }
 
   /** Trimmed or deleted: its content is not shown. */
@@ -80,7 +80,14 @@ const logVersion = 1
 /** What is stored about a log beside its name. */
 export type LogCounters = Pick<
   LogState,
-  'head' | 'lastSequence' | 'trimmedTo' | 'trimmedAtMs' | 'sweptTo' | 'bytes' | 'keptTo'
+  | 'head'
+  | 'lastSequence'
+  | 'trimmedTo'
+  | 'trimmedAtMs'
+  | 'sweptTo'
+  | 'bytes'
+  | 'keptTo'
+  | 'historyTo'
 >
 
 export function encodeLog(log: LogKey, counters: LogCounters, storedTo: number): Uint8Array {
@@ -98,6 +105,7 @@ export function encodeLog(log: LogKey, counters: LogCounters, storedTo: number):
     .number(counters.bytes)
     .number(storedTo)
     .number(counters.keptTo)
+    .number(counters.historyTo)
     .finish()
 }
 
@@ -121,5 +129,6 @@ export function decodeLog(
     storedTo: row.number(),
     // Rows of versions that knew no history end here: everything was to be kept.
     keptTo: row.isAtEnd ? head : row.number(),
+    historyTo: row.isAtEnd ? 0 : row.number(),
   }
 }

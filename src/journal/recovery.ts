@@ -188,9 +188,12 @@ class TailScan {
     // A head that was given away stays so, whatever became of its record.
     log.head = Math.max(log.head, head)
     log.lastSequence = Math.max(log.lastSequence, sequence)
-    const isHistory = (view.flagsAt(i) & recordFlags.history) !== 0
     // Of a record that says nothing reliable there is nothing left to keep.
-    if (!isHistory && (isSound || view.isDirectorySound)) log.keptTo = Math.max(log.keptTo, head)
+    if (isSound || view.isDirectorySound) {
+      const isHistory = (view.flagsAt(i) & recordFlags.history) !== 0
+      if (isHistory) log.historyTo = Math.max(log.historyTo, head)
+      else log.keptTo = Math.max(log.keptTo, head)
+    }
     if (!isSound) {
       if (!log.isDead(head)) this.#damage.report(log, head, head)
       return

@@ -18,6 +18,7 @@ export interface MemoryLogState {
   readonly trimmedAtMs: number
   /** Absent in older backups, in which everything was to be kept. */
   readonly keptTo?: number | undefined
+  readonly historyTo?: number | undefined
   readonly lastSequence: number
   readonly deletedRanges: readonly (readonly [from: number, to: number])[]
   readonly messages: readonly StoredMessage[]
@@ -36,6 +37,8 @@ export class MemoryLog {
   #trimmedAtMs = 0
   /** The last head that is not history, whatever has become of it since. */
   #keptTo = 0
+  /** The last head that is. */
+  #historyTo = 0
   #lastSequence = 0
   #bytes = 0
 
@@ -55,7 +58,9 @@ export class MemoryLog {
       origin: this.key.origin,
       head: this.head,
       trimmedTo: this.#trimmedTo,
-      keptTo: this.areAllDeleted(this.#trimmedTo + 1, this.#keptTo) ? 0 : this.#keptTo,
+      keptTo: this.#keptTo,
+      historyTo: this.#historyTo,
+      holdsKept: !this.areAllDeleted(this.#trimmedTo + 1, this.#keptTo),
       bytes: this.#bytes,
       lastSequence: this.#lastSequence,
     }
@@ -72,7 +77,8 @@ export class MemoryLog {
 
   /** Stores the next message, deleted if its head was deleted before. It belongs to the log now. */
   add(message: StoredMessage, isHistory: boolean): StoredMessage {
-    if (!isHistory) this.#keptTo = message.headId
+    if (isHistory) this.#historyTo = message.headId
+    else this.#keptTo = message.headId
     // One source of truth: what arrives deleted is a deleted range of one head.
     if (message.deleted) this.#deletedRanges.add(message.headId, message.headId)
     const stored = this.#deletedRanges.has(message.headId) ? this.#erased(message) : message
@@ -156,6 +162,7 @@ export class MemoryLog {
       trimmedTo: this.#trimmedTo,
       trimmedAtMs: this.#trimmedAtMs,
       keptTo: this.#keptTo,
+      historyTo: this.#historyTo,
       lastSequence: this.#lastSequence,
       deletedRanges: [...this.#deletedRanges.entries()],
       messages: this.#messages.slice(),
@@ -169,6 +176,7 @@ export class MemoryLog {
     this.#trimmedAtMs = state.trimmedAtMs
     for (const message of state.messages) this.add(message, true)
     this.#keptTo = state.keptTo ?? this.head
+    this.#historyTo = state.historyTo ?? 0
     this.#lastSequence = state.lastSequence
   }
 

@@ -11,6 +11,7 @@ export function keptSuite(context: SuiteContext): void {
     await history(f.store, 't', 5)
     await f.holds(async (store) => {
       assert.equal(keptTo(store, 't'), 0)
+      assert.equal(store.log(own('t'))?.historyTo, 5)
       assert.equal(store.head(own('t')), 5)
     })
     await history(f.store, 't', 2)
@@ -24,10 +25,14 @@ export function keptSuite(context: SuiteContext): void {
     await history(f.store, 't', 3)
     await f.holds(async (store) => {
       assert.equal(keptTo(store, 't'), 4)
+      assert.equal(store.log(own('t'))?.historyTo, 7)
       assert.equal((await readLog(store, own('t'))).length, 7)
     })
     await publish(f.store, 't', numbers(2))
-    await f.holds(async (store) => assert.equal(keptTo(store, 't'), 9))
+    await f.holds(async (store) => {
+      assert.equal(keptTo(store, 't'), 9)
+      assert.equal(store.log(own('t'))?.historyTo, 7)
+    })
   })
 
   storeTest(context, 'both kinds in one call, and other logs beside', async (f) => {
@@ -125,8 +130,10 @@ async function history(store: LogStore, topic: string, count: number): Promise<v
   for (const outcome of await store.append(items)) storedIn(outcome)
 }
 
+/** The last head that is to be kept; 0 when there is none any more. */
 function keptTo(store: LogStore, log: string | LogKey): number | undefined {
-  return store.log(typeof log === 'string' ? own(log) : log)?.keptTo
+  const info = store.log(typeof log === 'string' ? own(log) : log)
+  return info?.holdsKept === false ? 0 : info?.keptTo
 }
 
 async function remove(f: StoreFixture, fromHead: number, toHead: number): Promise<void> {

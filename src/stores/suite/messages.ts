@@ -194,8 +194,9 @@ function contentBytes({ payload, headers }: Pick<StoredMessage, 'payload' | 'hea
 }
 
 function plainInfo(info: LogInfo): LogInfo {
-  const { head, trimmedTo, keptTo, bytes, lastSequence } = info
-  return { ...plainKey(info), head, trimmedTo, keptTo, bytes, lastSequence }
+  const { head, trimmedTo, keptTo, historyTo, holdsKept, bytes, lastSequence } = info
+  const kept = { keptTo, historyTo, holdsKept }
+  return { ...plainKey(info), head, trimmedTo, ...kept, bytes, lastSequence }
 }
 
 function plainKey({ topic, origin }: LogKey): LogKey {
