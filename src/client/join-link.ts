@@ -1,17 +1,15 @@
 /**
- * A name held at the daemon over as many Join streams as that takes. Its owner gets what comes, and
- * sends; a name that somebody else took while the connection was broken is asked for again and again,
- * since most often it is our own old stream that the daemon has not given up yet.
+ * A name held at the daemon over as many Join streams as that takes. A name that somebody else took
+ * while the connection was broken is asked for again and again, since most often it is our own old
+ * stream that the daemon has not given up yet.
  */
 
 import { BusError } from '../model/errors.ts'
 import type { ErrorReason } from '../model/errors.ts'
 import { clientService } from '../wire/gen/msgbus-v2.ts'
-import type { Dispatch, JoinResponse } from '../wire/gen/msgbus-v2.ts'
-import { onAbort } from './abort-listeners.ts'
+import type { JoinResponse } from '../wire/gen/msgbus-v2.ts'
 import { isUnimplemented, unsupported } from './client-context.ts'
 import type { ClientContext } from './client-context.ts'
-import { DispatchSender } from './dispatch-sender.ts'
 import { ReconnectLoop } from './reconnect-loop.ts'
 import { isRetryable } from './reconnect-delay.ts'
 import type { ReconnectOptions } from './reconnect-delay.ts'
@@ -47,9 +45,9 @@ export class JoinLink {
   readonly #loop: ReconnectLoop
   readonly #ready: Promise<void>
   #onReady: { resolve(): void; reject(error: unknown): void } | undefined
-  #sender: DispatchSender | undefined
+  #isStanding = false
   /** Who waits for the stream to stand. */
-  #waiting: { resolve(sender: DispatchSender): void; reject(error: BusError): void }[] = []
+  #waiting: { resolve(): void; reject(error: BusError): void }[] = []
 
   constructor(context: ClientContext, options: JoinLinkOptions) {
     this.#context = context
@@ -88,53 +86,27 @@ export class JoinLink {
   }
 
   /** Resolves when the name is taken: at once, or with the next stream. @throws BusError when that fails */
-  async standing(): Promise<DispatchSender> {
-    if (this.#sender !== undefined) return this.#sender
+  async standing(): Promise<void> {
+    if (this.#isStanding) return
     if (this.#loop.isStopped) throw new BusError('cancelled', 'cancelled', 'it was closed')
-    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
-  }
-
-  /** Resolves with how many took it. @throws BusError what the daemon refused it with, or how the stream broke */
-  async send(message: Dispatch, signal: AbortSignal | undefined): Promise<number> {
-    const sender = await this.standing()
-    if (signal?.aborted === true) throw given(signal)
-    return new Promise((resolve, reject) => {
-      const unlisten = onAbort(signal, () => reject(given(signal)))
-      sender.add({
-        message,
-        resolve: (receivers) => {
-          unlisten()
-          resolve(receivers)
-        },
-        reject: (error) => {
-          unlisten()
-          reject(error)
-        },
-      })
-    })
+    await new Promise<void>((resolve, reject) => this.#waiting.push({ resolve, reject }))
   }
 
   async #read(signal: AbortSignal, onOpen: () => void): Promise<void> {
-    const { transport } = this.#context
     const { name, replace, presence } = this.#options
-    if (transport.duplex === undefined) {
-      throw new BusError('unimplemented', 'unsupported', 'this connection has no duplex streams')
-    }
-    const stream = transport.duplex(clientService.join, { signal })
+    const request = { name, replace, presence }
+    const stream = this.#context.transport.stream(clientService.join, request, { signal })
     try {
-      await stream.write({ joining: { name, replace, presence }, messages: [], batchId: 0 })
       const first = await this.#first(() => stream.read())
       if (first === undefined) return
       await this.#options.onJoined?.(signal)
       onOpen()
-      const sender = new DispatchSender((request) => stream.write(request))
-      this.#sender = sender
+      this.#isStanding = true
       this.#onReady?.resolve()
-      for (const waiting of this.#waiting.splice(0)) waiting.resolve(sender)
+      for (const waiting of this.#waiting.splice(0)) waiting.resolve()
       for (;;) {
         const response = await stream.read()
         if (response === undefined) return
-        if (response.results !== undefined) sender.answered(response.results)
         await this.#options.onResponse(response)
       }
     } finally {
@@ -151,12 +123,7 @@ export class JoinLink {
   }
 
   #broken(error: BusError): void {
-    this.#sender?.fail(error)
-    this.#sender = undefined
+    this.#isStanding = false
     for (const waiting of this.#waiting.splice(0)) waiting.reject(error)
   }
-}
-
-function given(signal: AbortSignal | undefined): BusError {
-  return new BusError('cancelled', 'cancelled', 'sending was aborted', { cause: signal?.reason })
 }

@@ -13,6 +13,7 @@ import { DirectMessage } from './direct-message.ts'
 import { JoinLink } from './join-link.ts'
 import { LivePublisher } from './live-publisher.ts'
 import type { LiveFields } from './live-publisher.ts'
+import { MessageSender } from './message-sender.ts'
 import { codecs } from './payload-codec.ts'
 import type { PayloadCodec } from './payload-codec.ts'
 import { encodeArgument, encodeValue } from './publication.ts'
@@ -51,6 +52,7 @@ export class Participant<T = Uint8Array> implements AsyncIterable<DirectMessage<
   readonly #link: JoinLink
   readonly #queue: BatchQueue<DirectMessage<T>>
   readonly #codec: PayloadCodec<T>
+  readonly #sender: MessageSender
   #publisher: LivePublisher | undefined
 
   /** Opens at once. @throws BusError for a bad name */
@@ -59,6 +61,7 @@ export class Participant<T = Uint8Array> implements AsyncIterable<DirectMessage<
     const { replace = false, reconnect, signal } = options
     this.name = name
     this.#context = context
+    this.#sender = new MessageSender(context, name)
     this.#codec = options.codec ?? (codecs.bytes as PayloadCodec<unknown> as PayloadCodec<T>)
     this.#queue = new BatchQueue<DirectMessage<T>>({
       maxItems: options.bufferMessages ?? 10_000,
@@ -81,6 +84,7 @@ export class Participant<T = Uint8Array> implements AsyncIterable<DirectMessage<
         )
       },
       onEnd: (error) => {
+        this.#sender.close()
         this.#publisher?.close()
         // An abort ends it at once; what came before the daemon ended it can still be taken.
         if (error === undefined || error.reason === 'cancelled') this.#queue.close(error)
@@ -176,11 +180,13 @@ export class Participant<T = Uint8Array> implements AsyncIterable<DirectMessage<
     this.close()
   }
 
-  #dispatch<U>(
+  async #dispatch<U>(
     to: { case: 'target' | 'mask'; value: string },
     value: U,
     { codec, realtime = false, signal }: SendOptions & Partial<CodecOption<U>>,
   ): Promise<number> {
-    return this.#link.send({ to, payload: encodeValue(value, codec), realtime }, signal)
+    const payload = encodeValue(value, codec)
+    await this.#link.standing()
+    return this.#sender.send({ to, payload, realtime }, signal)
   }
 }

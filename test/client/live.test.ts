@@ -4,8 +4,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { Metadata, status } from '@grpc/grpc-js'
-import type { ServerDuplexStream } from '@grpc/grpc-js'
-import { BusError, CallError, codecs, connect, MsgbusClient } from '../../src/client/index.ts'
+import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js'
+import {
+  BusError,
+  CallError,
+  codecs,
+  connect,
+  createGrpcTransport,
+  MsgbusClient,
+} from '../../src/client/index.ts'
 import type { ClientHooks, Transport } from '../../src/client/index.ts'
 import type {
   CallAnswer,
@@ -16,11 +23,14 @@ import type {
   PublishStreamResponse,
   RegisterRequest,
   RegisterResponse,
+  SendStreamRequest,
+  SendStreamResponse,
 } from '../../src/wire/gen/msgbus-v2.ts'
 import { Failure, startFakeDaemon } from './fake-daemon.ts'
 import type { FakeServices } from './fake-daemon.ts'
 
-type JoinCall = ServerDuplexStream<JoinRequest, JoinResponse>
+type JoinCall = ServerWritableStream<JoinRequest, JoinResponse>
+type SendCall = ServerDuplexStream<SendStreamRequest, SendStreamResponse>
 type RegisterCall = ServerDuplexStream<RegisterRequest, RegisterResponse>
 type PublishCall = ServerDuplexStream<PublishStreamRequest, PublishStreamResponse>
 
@@ -62,18 +72,12 @@ function later(): { run: () => void } {
 }
 
 /** A daemon that gives each Join stream to a script of its own. */
-function joins(...scripts: ((call: JoinCall, first: JoinRequest) => void)[]): FakeServices {
+function joins(...scripts: ((call: JoinCall, request: JoinRequest) => void)[]): FakeServices {
   let calls = 0
-  return {
-    client: {
-      join: (call) => {
-        call.once('data', (first: JoinRequest) => scripts[calls++]?.(call, first))
-      },
-    },
-  }
+  return { client: { join: (request, call) => scripts[calls++]?.(call, request) } }
 }
 
-const joined: JoinResponse = { joined: {}, messages: [], results: undefined, presence: [] }
+const joined: JoinResponse = { joined: {}, messages: [], presence: [] }
 
 function carrying(...texts: string[]): JoinResponse {
   const messages = texts.map((text) => {
@@ -113,9 +117,8 @@ function clientOf(name: string): ClientInfo {
 }
 
 /** Says that each message of a batch had one receiver. */
-function answerAll(call: JoinCall, { batchId, messages }: JoinRequest): void {
-  const results = messages.map(() => ({ receivers: 1, refusal: undefined }))
-  call.write({ ...joined, joined: undefined, results: { batchId, results } })
+function answerAll(call: SendCall, { batchId, messages }: SendStreamRequest): void {
+  call.write({ batchId, results: messages.map(() => ({ receivers: 1, refusal: undefined })) })
 }
 
 test('a name is taken again when the connection breaks, also while the old stream holds it', async (t) => {
@@ -147,10 +150,7 @@ test('a name is taken again when the connection breaks, also while the old strea
   }
   assert.deepEqual(texts, ['one', 'two', 'three'])
   const joining = { name: 'me', replace: true, presence: '' }
-  assert.deepEqual(
-    requests.map((request) => request.joining),
-    [joining, joining],
-  )
+  assert.deepEqual(requests, [joining, joining])
 })
 
 test('a name that somebody else has is told at once, one that was taken over is not taken back', async (t) => {
@@ -185,26 +185,24 @@ test('a name that somebody else has is told at once, one that was taken over is 
 })
 
 test('what is sent in one turn goes together, and each message has its outcome', async (t) => {
-  const batches: JoinRequest[] = []
-  const client = await serve(
-    t,
-    joins((call) => {
-      call.write(joined)
-      call.on('data', (request: JoinRequest) => {
-        batches.push(request)
-        const results = request.messages.map(({ to }) => {
-          if (to?.value !== 'nobody') return { receivers: 3, refusal: undefined }
-          const refusal = { code: status.NOT_FOUND, reason: 'unknown_client', message: 'no' }
-          return { receivers: 0, refusal }
+  const batches: SendStreamRequest[] = []
+  const services = joins((call) => call.write(joined))
+  const client = await serve(t, {
+    client: {
+      ...services.client,
+      sendStream: (call) => {
+        call.on('data', (request: SendStreamRequest) => {
+          batches.push(request)
+          const results = request.messages.map(({ to }) => {
+            if (to?.value !== 'nobody') return { receivers: 3, refusal: undefined }
+            const refusal = { code: status.NOT_FOUND, reason: 'unknown_client', message: 'no' }
+            return { receivers: 0, refusal }
+          })
+          call.write({ batchId: request.batchId, results })
         })
-        call.write({
-          ...joined,
-          joined: undefined,
-          results: { batchId: request.batchId, results },
-        })
-      })
-    }),
-  )
+      },
+    },
+  })
   const me = client.join('me')
   await me.ready()
   const outcomes = await Promise.allSettled([
@@ -219,6 +217,7 @@ test('what is sent in one turn goes together, and each message has its outcome',
     [undefined, 'unknown_client', 3],
   )
   assert.equal(batches.length, 1)
+  assert.equal(batches[0]?.from, 'me')
   assert.deepEqual(
     batches[0]?.messages.map(({ to, payload, realtime }) => [
       to?.case,
@@ -233,20 +232,29 @@ test('what is sent in one turn goes together, and each message has its outcome',
   )
 })
 
-test('what has no answer when the stream breaks fails; what is sent later waits for the next one', async (t) => {
-  const client = await serve(
-    t,
-    joins(
-      (call) => {
-        call.write(joined)
-        call.once('data', () => fail(call, status.UNAVAILABLE, 'connection_lost'))
-      },
-      (call) => {
-        call.write(joined)
-        call.on('data', (request: JoinRequest) => answerAll(call, request))
-      },
-    ),
+test('what has no outcome when the stream breaks fails; what is sent later waits for the name', async (t) => {
+  let streams = 0
+  const cut = later()
+  const services = joins(
+    (call) => {
+      call.write(joined)
+      cut.run = () => fail(call, status.UNAVAILABLE, 'connection_lost')
+    },
+    (call) => call.write(joined),
   )
+  const client = await serve(t, {
+    client: {
+      ...services.client,
+      sendStream: (call) => {
+        streams += 1
+        call.on('data', (request: SendStreamRequest) => {
+          if (streams > 1) return answerAll(call, request)
+          cut.run()
+          return fail(call, status.UNAVAILABLE, 'connection_lost')
+        })
+      },
+    },
+  })
   const me = client.join('me')
   await assert.rejects(me.send('a', 'lost'), { code: 'unavailable', reason: 'connection_lost' })
   await me.send('a', 'arrives')
@@ -586,21 +594,49 @@ test('a daemon that only speaks v1 offers none of it, and says so', async (t) =>
   await assert.rejects(client.presence()[Symbol.asyncIterator]().next(), unsupported)
 })
 
-test('a transport without duplex streams says so', async () => {
-  const closing = new AbortController()
-  const transport: Transport = {
-    target: 'a browser',
-    unary: () => assert.fail('nothing is called'),
-    stream: () => assert.fail('nothing is called'),
-    closed: closing.signal,
-    close: () => closing.abort(),
-  }
-  const client = new MsgbusClient(transport, { timing })
+test('without duplex streams messages are single calls, and what needs such streams says so', async (t) => {
+  const sent: object[] = []
+  const services = joins((call) => call.write(joined))
+  const daemon = await startFakeDaemon({
+    client: {
+      ...services.client,
+      send: (request) => {
+        sent.push(request)
+        return {}
+      },
+      broadcast: ({ mask, from }) => {
+        sent.push({ mask, from })
+        return { receivers: 2 }
+      },
+    },
+  })
+  const client = new MsgbusClient(withoutDuplex(createGrpcTransport(daemon.address)), { timing })
+  t.after(() => {
+    client.close()
+    daemon.stop()
+  })
   const unsupported = { code: 'unimplemented', reason: 'unsupported' } as const
   await assert.rejects(client.publish('a', 'x', { stored: false }), unsupported)
-  await assert.rejects(client.join('a').ready(), unsupported)
   await assert.rejects(
     client.register('a', () => 'x'),
     unsupported,
   )
+  const me = client.join('me')
+  await me.send('you', 'x', { realtime: true })
+  assert.equal(await me.broadcast('*', 'y'), 2)
+  assert.deepEqual(sent, [
+    { target: 'you', payload: new Uint8Array(Buffer.from('x')), realtime: true, from: 'me' },
+    { mask: '*', from: 'me' },
+  ])
 })
+
+/** As a browser's would be. */
+function withoutDuplex(transport: Transport): Omit<Transport, 'duplex'> {
+  return {
+    target: transport.target,
+    closed: transport.closed,
+    unary: (...args) => transport.unary(...args),
+    stream: (...args) => transport.stream(...args),
+    close: () => transport.close(),
+  }
+}

@@ -110,6 +110,27 @@ test('a hundred thousand messages arrive in order, however slowly they are taken
   await sending
 })
 
+test('a program that answers each message before it takes the next does not wait for itself', async (t) => {
+  const daemon = await startDaemon(t, inMemory)
+  const [a, b] = [await open(t, daemon), await open(t, daemon)]
+  const asking = a.join('asking')
+  const answering = b.join('answering', { bufferMessages: 10, bufferBytes: 10_000 })
+  await Promise.all([asking.ready(), answering.ready()])
+  const total = 3_000
+  const payload = 'x'.repeat(1_000)
+  const all = Promise.all(Array.from({ length: total }, () => asking.send('answering', payload)))
+  const serving = (async () => {
+    let served = 0
+    for await (const { sender } of answering) {
+      await answering.send(sender, 'yes')
+      served += 1
+      if (served === total) break
+    }
+  })()
+  assert.equal((await take(asking, total)).length, total)
+  await Promise.all([all, serving])
+})
+
 test('calls between two programs: a thousand at once, errors, cancelling, a soft end', async (t) => {
   const daemon = await startDaemon(t, inMemory)
   const [a, b] = [await open(t, daemon), await open(t, daemon)]

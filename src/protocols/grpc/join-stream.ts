@@ -1,74 +1,59 @@
 /**
  * One Join call: a client of the bus with a name, for as long as the stream lives. What the bus puts
  * into its inbox is encoded at once, since it is borrowed, and sent together once per turn of the loop.
- *
- * Memory is bounded in both directions: a client that does not read is congested, which stops those
- * who feed it, and is cut off when what comes from those who cannot be stopped is too much; and nothing
- * is read from a client while receivers of its messages, or its own stream, have no room.
+ * A client that does not read is congested, which stops those who feed it, and is cut off when what
+ * comes from those who cannot be stopped is too much.
  */
 
 import { ProtoWriter } from '../../base/proto-writer.ts'
 import type { BusClient } from '../../core/bus-client.ts'
 import type { Bus } from '../../core/bus.ts'
 import type { Inbox, PresenceEvent, Sender } from '../../core/live.ts'
-import { BusError, toBusError } from '../../model/errors.ts'
+import { BusError } from '../../model/errors.ts'
 import { nameMatches } from '../../model/name-mask.ts'
-import {
-  type Dispatch,
-  type DispatchResult,
-  encodeJoinResponse,
-  type JoinRequest,
-} from '../../wire/gen/msgbus-v2.ts'
-import type { Caller, RequestStream } from './calls.ts'
-import { broadcastTo, sendTo } from './direct-message.ts'
+import { encodeJoinResponse, type JoinRequest } from '../../wire/gen/msgbus-v2.ts'
+import type { Connection, SendingClient } from './connection.ts'
 import type { ResponseStream } from './response-stream.ts'
 import { SendGate } from './send-gate.ts'
-import { toRefusal } from './translate.ts'
 
 /** Messages of one turn are sent together up to so many bytes. */
 const responseBytes = 65_536
 /** What may wait for a client to read, beyond what it was told to have no room for. */
 const unreadBytesMost = 16_777_216
-/** Empty messages take few bytes each; without a bound one request could become millions of them. */
-const batchMessages = 10_000
 
 /** Field 2 of JoinResponse, and the fields of ReceivedMessage. */
 const tags = { messages: 0x12, sender: 0x0a, payload: 0x12, broadcast: 0x18, realtime: 0x20 }
 
-export class JoinStream implements Inbox {
+export class JoinStream implements Inbox, SendingClient {
+  readonly client: BusClient
   readonly gate = new SendGate()
-  readonly #bus: Bus
-  readonly #caller: Caller
-  readonly #requests: RequestStream<JoinRequest>
   readonly #responses: ResponseStream
   readonly #writer = new ProtoWriter()
   readonly #release: (() => void)[] = []
-  /** Undefined before the first request. */
-  #client: BusClient | undefined
   #messageWidth = 1
   #isFlushDue = false
-  #isReading = true
 
-  constructor(
-    bus: Bus,
-    caller: Caller,
-    requests: RequestStream<JoinRequest>,
-    responses: ResponseStream,
-  ) {
-    this.#bus = bus
-    this.#caller = caller
-    this.#requests = requests
+  /** @throws BusError as `Bus.connect` */
+  constructor(connection: Connection, { name, replace }: JoinRequest, responses: ResponseStream) {
     this.#responses = responses
+    this.client = connection.join(name, replace, this)
+    this.#release.push(
+      connection.addNamed(name, this),
+      () => this.client.close(),
+      () => this.gate.close(gone()),
+    )
   }
 
-  start(): void {
-    this.gate.onResume(() => this.#readOn())
+  start(bus: Bus, presence: string): void {
+    this.#responses.account = this.client.live
     this.#responses.onRoom = () => this.#roomChanged()
     this.#responses.onEnd(() => this.#leave())
-    this.#requests.on('data', (request) => this.#accept(request))
-    this.#requests.on('end', () => {
-      if (this.#client === undefined) this.#responses.finish()
+    this.#send(encodeJoinResponse({ joined: {} }))
+    if (presence === '') return
+    const stopWatching = bus.onPresence((event) => {
+      if (nameMatches(presence, event.name)) this.#tell(event)
     })
+    this.#release.push(stopWatching)
   }
 
   get queuedBytes(): number {
@@ -92,9 +77,9 @@ export class JoinStream implements Inbox {
   /** Never called: Subscribe is how gRPC clients subscribe. */
   publication(): void {}
 
+  /** Whoever sends under the name waits at the gate. */
   pause(): void {
     this.gate.pause()
-    this.#stopReading()
   }
 
   resume(): void {
@@ -106,41 +91,8 @@ export class JoinStream implements Inbox {
     this.#responses.fail(error)
   }
 
-  #accept({ joining, messages, batchId }: JoinRequest): void {
-    if (this.#client === undefined) {
-      if (joining === undefined) throw badRequest('the first request of Join says who joins')
-      this.#client = this.#join(joining)
-    } else if (joining !== undefined) {
-      throw badRequest('only the first request of Join says who joins')
-    }
-    if (messages.length > batchMessages) {
-      const text = `a batch of ${messages.length} messages, limit ${batchMessages}`
-      throw new BusError('resource_exhausted', 'quota_exceeded', text)
-    }
-    const results: Partial<DispatchResult>[] = []
-    for (const message of messages) results.push(dispatch(this.#client, message))
-    if (batchId !== 0) this.#send(encodeJoinResponse({ results: { batchId, results } }))
-    if (!this.#mayRead()) this.#stopReading()
-  }
-
-  #join({ name, replace, presence }: NonNullable<JoinRequest['joining']>): BusClient {
-    const { connection } = this.#caller
-    const client = connection.join(name, replace, this)
-    this.#responses.account = client.live
-    this.#release.push(connection.addNamed(name, { client, gate: this.gate }), () => client.close())
-    this.#send(encodeJoinResponse({ joined: {} }))
-    if (presence !== '') {
-      const stopWatching = this.#bus.onPresence((event) => {
-        if (nameMatches(presence, event.name)) this.#tell(event)
-      })
-      this.#release.push(stopWatching)
-    }
-    return client
-  }
-
   #leave(): void {
     for (const release of this.#release.splice(0)) release()
-    this.gate.close(new BusError('unavailable', 'connection_lost', 'the name was given back'))
   }
 
   #deliver(
@@ -193,7 +145,7 @@ export class JoinStream implements Inbox {
 
   #write(response: Uint8Array): void {
     if (this.#responses.send([response]) || this.#responses.isEnded) return
-    this.#client?.live.congested(true)
+    this.client.live.congested(true)
     if (this.#responses.unsentBytes <= unreadBytesMost) return
     const text = `${this.#responses.unsentBytes} bytes wait to be read`
     this.#responses.fail(new BusError('resource_exhausted', 'slow_client', text))
@@ -204,43 +156,10 @@ export class JoinStream implements Inbox {
 
   #roomChanged(): void {
     if (this.#responses.isEnded || !this.#responses.hasRoom) return
-    this.#client?.live.congested(false)
-    this.#readOn()
-  }
-
-  #mayRead(): boolean {
-    return !this.gate.isPaused && this.#responses.hasRoom
-  }
-
-  #stopReading(): void {
-    if (!this.#isReading) return
-    this.#isReading = false
-    this.#requests.pause()
-  }
-
-  #readOn(): void {
-    if (this.#isReading || !this.#mayRead()) return
-    this.#isReading = true
-    this.#requests.resume()
+    this.client.live.congested(false)
   }
 }
 
-function dispatch(client: BusClient, { to, payload, realtime }: Dispatch): Partial<DispatchResult> {
-  try {
-    switch (to?.case) {
-      case 'target':
-        sendTo(client, to.value, payload, realtime)
-        return { receivers: 1 }
-      case 'mask':
-        return { receivers: broadcastTo(client, to.value, payload, realtime) }
-      case undefined:
-        throw badRequest('a message needs a target or a mask')
-    }
-  } catch (error) {
-    return { refusal: toRefusal(toBusError(error)) }
-  }
-}
-
-function badRequest(text: string): BusError {
-  return new BusError('invalid_argument', 'bad_argument', text)
+function gone(): BusError {
+  return new BusError('unavailable', 'connection_lost', 'the name was given back')
 }

@@ -289,7 +289,7 @@ suite('PublishStream, live', () => {
 
   test('comes from the client it names, and what is no topic ends the stream', async (t) => {
     const { daemon, client } = await start(t, { bus: { topicRules } })
-    const joined = daemon.connect('msgbus.v2.ClientService').duplex('Join')
+    const joined = daemon.connect('msgbus.v2.ClientService').stream('Join', { name: 'me' })
     const outcome = async (batch: object): Promise<Plain> => {
       const call = client.duplex('PublishStream')
       const ended = once(call, 'end').catch((error: unknown) => [error])
@@ -299,8 +299,7 @@ suite('PublishStream, live', () => {
       return (await ended)[0]
     }
     // The name is not held by the connection that publishes.
-    joined.write({ joining: { name: 'me' } })
-    await once(joined, 'data')
+    await joined.next()
     const messages = [{ topic: 'kept/a' }]
     const foreign = await outcome({ live: true, from: 'me', messages })
     assert.equal(foreign.code, status.FAILED_PRECONDITION)
@@ -312,7 +311,6 @@ suite('PublishStream, live', () => {
     assert.equal(reserved.code, status.PERMISSION_DENIED)
     assert.equal(await outcome({ live: true, messages }), undefined)
     joined.cancel()
-    joined.on('error', () => undefined)
   })
 
   test('waits while a receiver has no room', async (t) => {

@@ -80,9 +80,8 @@ async function connectBreakable(t: TestContext, daemon: TestDaemon) {
 }
 
 /** Joins and waits until the name is taken. */
-async function join(client: TestClient, name: string, more: object = {}): Promise<Duplex> {
-  const stream = new Duplex(client, 'Join')
-  stream.write({ joining: { name, ...more } })
+async function join(client: TestClient, name: string, more: object = {}): Promise<TestStream> {
+  const stream = client.stream('Join', { name, ...more })
   assert.deepEqual((await stream.next()).joined, {})
   return stream
 }
@@ -166,15 +165,16 @@ suite('Join', () => {
   test('messages between two connections, under their names and in order', async (t) => {
     const { daemon } = await start(t)
     const [a, b] = [daemon.connect(service), daemon.connect(service)]
-    const alice = await join(a, 'alice')
+    await join(a, 'alice')
     const bob = await join(b, 'bob')
+    const sending = new Duplex(a, 'SendStream')
     const total = 20_000
     const batch = 1_000
     for (let i = 0; i < total; i += batch) {
       const messages = Array.from({ length: batch }, (_, n) => {
         return { target: 'bob', payload: bytes(String(i + n)) }
       })
-      alice.write({ messages, batchId: 1 + i / batch })
+      sending.write({ messages, batchId: 1 + i / batch, from: 'alice' })
     }
     const received = await nextMessages(bob, total)
     assert.deepEqual(
@@ -185,9 +185,12 @@ suite('Join', () => {
       { ...received[0], payload: '' },
       { sender: 'alice', payload: '', broadcast: false, realtime: false },
     )
-    const { results } = await alice.next()
-    assert.deepEqual([results.batchId, results.results.length], [1, batch])
-    assert.deepEqual(results.results[0], { receivers: 1, refusal: null })
+    const { batchId, results } = await sending.next()
+    assert.deepEqual([batchId, results.length], [1, batch])
+    assert.deepEqual(results[0], { receivers: 1, refusal: null })
+    sending.halfClose()
+    for (let i = 1; i < total / batch; i++) assert.equal((await sending.next()).batchId, i + 1)
+    assert.deepEqual(await ended(sending), ['OK', undefined])
   })
 
   test('each message has an outcome of its own, and none without a batch id', async (t) => {
@@ -201,19 +204,20 @@ suite('Join', () => {
       { mask: '*', payload: bytes('y') },
       { mask: '' },
     ]
-    me.write({ messages })
-    me.write({ messages, batchId: 7 })
+    const sending = new Duplex(client, 'SendStream')
+    sending.write({ messages, from: 'me' })
+    sending.write({ messages, from: 'me', batchId: 7 })
     const [x, y] = await nextMessages(me, 2)
     assert.deepEqual([text(x), x.sender, x.realtime, x.broadcast], ['x', 'me', true, false])
     assert.deepEqual([text(y), y.sender, y.realtime, y.broadcast], ['y', 'me', false, true])
     await nextMessages(me, 2)
-    const { results } = await me.next()
-    assert.equal(results.batchId, 7)
+    const { batchId, results } = await sending.next()
+    assert.equal(batchId, 7)
     assert.deepEqual(
-      results.results.map((one: Plain) => one.refusal?.reason ?? one.receivers),
+      results.map((one: Plain) => one.refusal?.reason ?? one.receivers),
       ['unknown_client', 1, 'bad_argument', 0, 1, 'name_empty'],
     )
-    const [{ refusal }] = results.results
+    const [{ refusal }] = results
     assert.equal(refusal.code, status.NOT_FOUND)
   })
 
@@ -249,11 +253,16 @@ suite('Join', () => {
     const { inbox, received } = inProcessInbox()
     const there = daemon.bus.connect(anonymous, { protocol: 'test', name: 'there', inbox })
     const here = await join(client, 'here')
-    here.write({ messages: [{ target: 'there', payload: bytes('hello') }, { mask: 'there' }] })
-    await until(() => received.length === 2)
+    const sending = new Duplex(client, 'SendStream')
+    const messages = [{ target: 'there', payload: bytes('hello') }, { mask: 'there' }]
+    sending.write({ from: 'here', messages })
+    sending.write({ messages })
+    await until(() => received.length === 4)
     assert.deepEqual(received, [
       ['here', 'hello', 'message'],
       ['here', '', 'broadcast'],
+      ['', 'hello', 'message'],
+      ['', '', 'broadcast'],
     ])
     const block = bytes('..herehi..')
     assert.equal(there.live.send(block, 2, 6, 6, 8, true), 'sent')
@@ -265,8 +274,7 @@ suite('Join', () => {
     const { daemon } = await start(t)
     const [a, b] = [daemon.connect(service), daemon.connect(service)]
     const first = await join(a, 'name')
-    const second = new Duplex(b, 'Join')
-    second.write({ joining: { name: 'name' } })
+    const second = b.stream('Join', { name: 'name' })
     assert.deepEqual(await ended(second), ['ALREADY_EXISTS', 'name_taken'])
     const third = await join(b, 'name', { replace: true })
     assert.deepEqual(await ended(first), ['ABORTED', 'replaced'])
@@ -288,8 +296,7 @@ suite('Join', () => {
 
   test('a secondary needs its primary and ends with it', async (t) => {
     const { client } = await start(t)
-    const early = new Duplex(client, 'Join')
-    early.write({ joining: { name: 'a%%1' } })
+    const early = client.stream('Join', { name: 'a%%1' })
     assert.deepEqual(await ended(early), ['NOT_FOUND', 'primary_missing'])
     const primary = await join(client, 'a')
     const secondary = await join(client, 'a%%1')
@@ -326,33 +333,18 @@ suite('Join', () => {
 
   test('what is not right ends the stream', async (t) => {
     const { client } = await start(t)
-    const outcome = async (...requests: object[]) => {
-      const stream = new Duplex(client, 'Join')
-      for (const request of requests) stream.write(request)
+    const joining = async (name: string) => ended(client.stream('Join', { name }))
+    assert.deepEqual(await joining('a\0'), ['INVALID_ARGUMENT', 'name_contains_nul'])
+    assert.deepEqual(await joining('.broker'), ['INVALID_ARGUMENT', 'reserved_name'])
+    const sending = async (request: object) => {
+      const stream = new Duplex(client, 'SendStream')
+      stream.write(request)
       return ended(stream)
     }
-    const joining = { name: 'a' }
-    assert.deepEqual(await outcome({}), ['INVALID_ARGUMENT', 'bad_argument'])
-    assert.deepEqual(await outcome({ messages: [{}] }), ['INVALID_ARGUMENT', 'bad_argument'])
-    assert.deepEqual(await outcome({ joining }, { joining }), ['INVALID_ARGUMENT', 'bad_argument'])
     const messages = Array.from({ length: 10_001 }, () => ({ target: 'a' }))
-    const tooMany = await outcome({ joining, messages })
-    assert.deepEqual(tooMany, ['RESOURCE_EXHAUSTED', 'quota_exceeded'])
-    const nul = await outcome({ joining: { name: 'a\0' } })
-    assert.deepEqual(nul, ['INVALID_ARGUMENT', 'name_contains_nul'])
-    const reserved = await outcome({ joining: { name: '.broker' } })
-    assert.deepEqual(reserved, ['INVALID_ARGUMENT', 'reserved_name'])
-    const empty = new Duplex(client, 'Join')
-    empty.halfClose()
-    assert.deepEqual(await ended(empty), ['OK', undefined])
-  })
-
-  test('who half-closes goes on receiving', async (t) => {
-    const { client } = await start(t)
-    const me = await join(client, 'me')
-    me.halfClose()
-    await client.call('Send', { target: 'me', payload: bytes('still here') })
-    assert.equal(text((await nextMessages(me, 1))[0]), 'still here')
+    assert.deepEqual(await sending({ messages }), ['RESOURCE_EXHAUSTED', 'quota_exceeded'])
+    const foreign = await sending({ from: 'nobody' })
+    assert.deepEqual(foreign, ['FAILED_PRECONDITION', 'unknown_client'])
   })
 
   test('ends with UNAVAILABLE when the daemon stops', async (t) => {
@@ -370,21 +362,23 @@ suite('a receiver that does not read', () => {
   test('stops the stream that feeds it, loses nothing and holds little', async (t) => {
     const { daemon } = await start(t)
     const slow = await join(daemon.connect(service), 'slow')
-    const quick = await join(daemon.connect(service), 'quick')
+    const quick = daemon.connect(service)
+    await join(quick, 'quick')
+    const sending = new Duplex(quick, 'SendStream')
     const total = 1_000
     let written = 0
     const writing = (async () => {
       while (written < total) {
-        await quick.writeSlowly({ messages: [{ target: 'slow', payload }] })
+        await sending.writeSlowly({ from: 'quick', messages: [{ target: 'slow', payload }] })
         written += 1
       }
     })()
     await until(() => daemon.bus.client('slow')?.congested === true)
     // Everything there is room for on the way has arrived when nothing arrives any more.
-    const account = () => daemon.bus.client('quick')?.receivedFrames
+    const account = () => daemon.bus.traffic().receivedFrames
     for (let last = -1, turns = 0; turns < 200; turns += 1) {
       if (account() !== last) turns = 0
-      last = account() ?? 0
+      last = account()
       await new Promise((resolve) => setImmediate(resolve))
     }
     assert.ok(written < total, `all ${written} were taken`)
@@ -751,7 +745,6 @@ suite('rules of access', () => {
         resource.startsWith('secret') ? `${action} of secrets` : undefined,
     }
     const { client } = await start(t, { bus: { access } })
-    const me = await join(client, 'me')
     const denied = ['PERMISSION_DENIED', 'access_denied']
     assert.deepEqual(await rejected(client.call('Send', { target: 'secret' })), denied)
     assert.deepEqual(await rejected(client.call('Broadcast', { mask: 'secret.*' })), denied)
@@ -759,14 +752,15 @@ suite('rules of access', () => {
     const callee = new Duplex(client, 'Register')
     callee.write({ registration: { procedures: ['secret'] } })
     assert.deepEqual(await ended(callee), denied)
-    me.write({ messages: [{ target: 'secret' }, { mask: 'secret' }], batchId: 1 })
-    const { results } = await me.next()
+    await join(client, 'me')
+    const sending = new Duplex(client, 'SendStream')
+    const messages = [{ target: 'secret' }, { mask: 'secret' }]
+    sending.write({ from: 'me', batchId: 1, messages })
+    const { results } = await sending.next()
     assert.deepEqual(
-      results.results.map(({ refusal }: Plain) => refusal.code),
+      results.map(({ refusal }: Plain) => refusal.code),
       [status.PERMISSION_DENIED, status.PERMISSION_DENIED],
     )
-    const joining = new Duplex(client, 'Join')
-    joining.write({ joining: { name: 'secret' } })
-    assert.deepEqual(await ended(joining), denied)
+    assert.deepEqual(await ended(client.stream('Join', { name: 'secret' })), denied)
   })
 })

@@ -14,6 +14,7 @@ import type { Caller, Calls } from './calls.ts'
 import { broadcastTo, sendTo } from './direct-message.ts'
 import { JoinStream } from './join-stream.ts'
 import { RegisterStream } from './register-stream.ts'
+import { SendStream } from './send-stream.ts'
 
 const clientsPerResponse = 500
 
@@ -36,8 +37,11 @@ export function addClientService(calls: Calls, { bus }: AdapterContext): void {
   calls.duplex(clientService.register, (requests, responses, { client }) => {
     new RegisterStream(client, requests, responses).start()
   })
-  calls.duplex(clientService.join, (requests, responses, caller) => {
-    new JoinStream(bus, caller, requests, responses).start()
+  calls.serverStream(clientService.join, (request, responses, { connection }) => {
+    new JoinStream(connection, request, responses).start(bus, request.presence)
+  })
+  calls.duplex(clientService.sendStream, (requests, responses, { connection }) => {
+    new SendStream(connection, requests, responses).start()
   })
   calls.serverStream(clientService.listClients, async ({ mask }, responses) => {
     const clients = bus

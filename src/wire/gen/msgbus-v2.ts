@@ -280,18 +280,9 @@ export interface Cancellation {
 }
 
 export interface JoinRequest {
-  /** In the first request, and only there. */
-  readonly joining: Joining | undefined
-  /** Sent in this order. At most 10,000. */
-  readonly messages: readonly Dispatch[]
-  /** Chosen by the client and returned with the outcomes; 0: no answer. */
-  readonly batchId: number
-}
-
-export interface Joining {
   /**
    * Unique over all protocols. `a%%b` is a secondary of `a`, which must be there, and ends with it.
-   * Empty: nobody can send to it; for presence, and for sending in order.
+   * Empty: nobody can send to it; for presence alone.
    */
   readonly name: string
   /** Take the name over: the client that has it is ended. Never for a secondary. */
@@ -300,23 +291,10 @@ export interface Joining {
   readonly presence: string
 }
 
-export interface Dispatch {
-  readonly payload: Uint8Array
-  /** Deliver without delay. */
-  readonly realtime: boolean
-  readonly to:
-    /** Full name of the receiver. */
-    | { readonly case: 'target'; readonly value: string }
-    /** As in BroadcastRequest. */
-    | { readonly case: 'mask'; readonly value: string }
-    | undefined
-}
-
 export interface JoinResponse {
   /** In the first response, and only there. */
   readonly joined: Joined | undefined
   readonly messages: readonly ReceivedMessage[]
-  readonly results: DispatchResults | undefined
   readonly presence: readonly PresenceChange[]
 }
 
@@ -329,18 +307,6 @@ export interface ReceivedMessage {
   /** It went to everybody whose name matches a mask. */
   readonly broadcast: boolean
   readonly realtime: boolean
-}
-
-export interface DispatchResults {
-  readonly batchId: number
-  /** One per message of the batch, in order. */
-  readonly results: readonly DispatchResult[]
-}
-
-export interface DispatchResult {
-  readonly receivers: number
-  /** Set when refused. */
-  readonly refusal: Refusal | undefined
 }
 
 export interface PresenceChange {
@@ -364,6 +330,38 @@ export interface ClientLeft {
 }
 
 export type ClientReplaced = Readonly<Record<never, never>>
+
+export interface SendStreamRequest {
+  /** Chosen by the client and returned with the outcomes; 0: no answer. */
+  readonly batchId: number
+  /** Sent in this order. At most 10,000. */
+  readonly messages: readonly Dispatch[]
+  readonly from: string
+}
+
+export interface Dispatch {
+  readonly payload: Uint8Array
+  /** Deliver without delay. */
+  readonly realtime: boolean
+  readonly to:
+    /** Full name of the receiver. */
+    | { readonly case: 'target'; readonly value: string }
+    /** As in BroadcastRequest. */
+    | { readonly case: 'mask'; readonly value: string }
+    | undefined
+}
+
+export interface SendStreamResponse {
+  readonly batchId: number
+  /** One per message of the batch, in order. */
+  readonly results: readonly DispatchResult[]
+}
+
+export interface DispatchResult {
+  readonly receivers: number
+  /** Set when refused. */
+  readonly refusal: Refusal | undefined
+}
 
 export interface ListClientsRequest {
   /** As in BroadcastRequest; empty: all, also those without a name. */
@@ -668,21 +666,31 @@ export const clientService = {
     responseDeserialize: decodeRegisterResponse,
   },
   /**
-   * Takes a name, for as long as the stream lives, and receives what is sent to it. The first request
-   * names it, the first response says that it is taken; requests after it send under that name.
+   * Takes a name, for as long as the stream lives, and receives what is sent to it. The first response
+   * says that the name is taken.
    *
-   * One stream for both directions, instead of a stream of responses beside single calls: what is sent
-   * under a name needs no other proof of it, keeps its order, and is held back by flow control while
-   * receivers have no room. A client that half-closes goes on receiving.
+   * Sending under the name is SendStream, or single calls with `from`, and not the other direction of
+   * this stream: outcomes would wait behind messages that the client has not taken yet, and a program
+   * that answers each message before it takes the next would wait for itself.
    */
   join: {
     path: '/msgbus.v2.ClientService/Join',
-    requestStream: true,
+    requestStream: false,
     responseStream: true,
     requestSerialize: encodeJoinRequest,
     requestDeserialize: decodeJoinRequest,
     responseSerialize: encodeJoinResponse,
     responseDeserialize: decodeJoinResponse,
+  },
+  /** Sends many messages, in order. Flow control holds the client back while receivers have no room. */
+  sendStream: {
+    path: '/msgbus.v2.ClientService/SendStream',
+    requestStream: true,
+    responseStream: true,
+    requestSerialize: encodeSendStreamRequest,
+    requestDeserialize: decodeSendStreamRequest,
+    responseSerialize: encodeSendStreamResponse,
+    responseDeserialize: decodeSendStreamResponse,
   },
   /** Who is connected, by any protocol; by name, then id. */
   listClients: {
@@ -955,6 +963,26 @@ export function encodeJoinResponse(message: ProtoInit<JoinResponse>): Uint8Array
 
 export function decodeJoinResponse(bytes: Uint8Array): JoinResponse {
   return readJoinResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeSendStreamRequest(message: ProtoInit<SendStreamRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeSendStreamRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeSendStreamRequest(bytes: Uint8Array): SendStreamRequest {
+  return readSendStreamRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeSendStreamResponse(message: ProtoInit<SendStreamResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeSendStreamResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeSendStreamResponse(bytes: Uint8Array): SendStreamResponse {
+  return readSendStreamResponse(new ProtoReader(bytes), bytes.length, undefined)
 }
 
 export function encodeListClientsRequest(message: ProtoInit<ListClientsRequest>): Uint8Array {
@@ -1460,33 +1488,9 @@ export function writeCancellation(writer: ProtoWriter, message: ProtoInit<Cancel
 
 /** Appends the fields of a message, without a length before them. */
 export function writeJoinRequest(writer: ProtoWriter, message: ProtoInit<JoinRequest>): void {
-  if (message.joining !== undefined) writeNestedJoining(writer, 10, message.joining)
-  if (message.messages !== undefined)
-    for (const item of message.messages) writeNestedDispatch(writer, 18, item)
-  if (message.batchId) writer.uint64(24, message.batchId)
-}
-
-/** Appends the fields of a message, without a length before them. */
-export function writeJoining(writer: ProtoWriter, message: ProtoInit<Joining>): void {
   if (message.name) writer.string(10, message.name)
   if (message.replace) writer.bool(16, message.replace)
   if (message.presence) writer.string(26, message.presence)
-}
-
-/** Appends the fields of a message, without a length before them. */
-export function writeDispatch(writer: ProtoWriter, message: ProtoInit<Dispatch>): void {
-  if (message.payload !== undefined && message.payload.length > 0) writer.bytes(26, message.payload)
-  if (message.realtime) writer.bool(32, message.realtime)
-  switch (message.to?.case) {
-    case 'target':
-      writer.string(10, message.to.value ?? '')
-      break
-    case 'mask':
-      writer.string(18, message.to.value ?? '')
-      break
-    case undefined:
-      break
-  }
 }
 
 /** Appends the fields of a message, without a length before them. */
@@ -1494,9 +1498,8 @@ export function writeJoinResponse(writer: ProtoWriter, message: ProtoInit<JoinRe
   if (message.joined !== undefined) writeNestedJoined(writer, 10, message.joined)
   if (message.messages !== undefined)
     for (const item of message.messages) writeNestedReceivedMessage(writer, 18, item)
-  if (message.results !== undefined) writeNestedDispatchResults(writer, 26, message.results)
   if (message.presence !== undefined)
-    for (const item of message.presence) writeNestedPresenceChange(writer, 34, item)
+    for (const item of message.presence) writeNestedPresenceChange(writer, 26, item)
 }
 
 /** Appends the fields of a message, without a length before them. */
@@ -1511,22 +1514,6 @@ export function writeReceivedMessage(
   if (message.payload !== undefined && message.payload.length > 0) writer.bytes(18, message.payload)
   if (message.broadcast) writer.bool(24, message.broadcast)
   if (message.realtime) writer.bool(32, message.realtime)
-}
-
-/** Appends the fields of a message, without a length before them. */
-export function writeDispatchResults(
-  writer: ProtoWriter,
-  message: ProtoInit<DispatchResults>,
-): void {
-  if (message.batchId) writer.uint64(8, message.batchId)
-  if (message.results !== undefined)
-    for (const item of message.results) writeNestedDispatchResult(writer, 18, item)
-}
-
-/** Appends the fields of a message, without a length before them. */
-export function writeDispatchResult(writer: ProtoWriter, message: ProtoInit<DispatchResult>): void {
-  if (message.receivers) writer.uint32(8, message.receivers)
-  if (message.refusal !== undefined) writeNestedRefusal(writer, 18, message.refusal)
 }
 
 /** Appends the fields of a message, without a length before them. */
@@ -1562,6 +1549,49 @@ export function writeClientReplaced(
   _writer: ProtoWriter,
   _message: ProtoInit<ClientReplaced>,
 ): void {}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeSendStreamRequest(
+  writer: ProtoWriter,
+  message: ProtoInit<SendStreamRequest>,
+): void {
+  if (message.batchId) writer.uint64(8, message.batchId)
+  if (message.messages !== undefined)
+    for (const item of message.messages) writeNestedDispatch(writer, 18, item)
+  if (message.from) writer.string(26, message.from)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeDispatch(writer: ProtoWriter, message: ProtoInit<Dispatch>): void {
+  if (message.payload !== undefined && message.payload.length > 0) writer.bytes(26, message.payload)
+  if (message.realtime) writer.bool(32, message.realtime)
+  switch (message.to?.case) {
+    case 'target':
+      writer.string(10, message.to.value ?? '')
+      break
+    case 'mask':
+      writer.string(18, message.to.value ?? '')
+      break
+    case undefined:
+      break
+  }
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeSendStreamResponse(
+  writer: ProtoWriter,
+  message: ProtoInit<SendStreamResponse>,
+): void {
+  if (message.batchId) writer.uint64(8, message.batchId)
+  if (message.results !== undefined)
+    for (const item of message.results) writeNestedDispatchResult(writer, 18, item)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeDispatchResult(writer: ProtoWriter, message: ProtoInit<DispatchResult>): void {
+  if (message.receivers) writer.uint32(8, message.receivers)
+  if (message.refusal !== undefined) writeNestedRefusal(writer, 18, message.refusal)
+}
 
 /** Appends the fields of a message, without a length before them. */
 export function writeListClientsRequest(
@@ -2067,32 +2097,6 @@ export function writeNestedCancellation(
   widthCancellation = writer.end(start, widthCancellation)
 }
 
-let widthJoining = 1
-
-/** Appends a message as a field of another. */
-export function writeNestedJoining(
-  writer: ProtoWriter,
-  tag: number,
-  message: ProtoInit<Joining>,
-): void {
-  const start = writer.begin(tag, widthJoining)
-  writeJoining(writer, message)
-  widthJoining = writer.end(start, widthJoining)
-}
-
-let widthDispatch = 1
-
-/** Appends a message as a field of another. */
-export function writeNestedDispatch(
-  writer: ProtoWriter,
-  tag: number,
-  message: ProtoInit<Dispatch>,
-): void {
-  const start = writer.begin(tag, widthDispatch)
-  writeDispatch(writer, message)
-  widthDispatch = writer.end(start, widthDispatch)
-}
-
 let widthJoined = 1
 
 /** Appends a message as a field of another. */
@@ -2117,32 +2121,6 @@ export function writeNestedReceivedMessage(
   const start = writer.begin(tag, widthReceivedMessage)
   writeReceivedMessage(writer, message)
   widthReceivedMessage = writer.end(start, widthReceivedMessage)
-}
-
-let widthDispatchResults = 1
-
-/** Appends a message as a field of another. */
-export function writeNestedDispatchResults(
-  writer: ProtoWriter,
-  tag: number,
-  message: ProtoInit<DispatchResults>,
-): void {
-  const start = writer.begin(tag, widthDispatchResults)
-  writeDispatchResults(writer, message)
-  widthDispatchResults = writer.end(start, widthDispatchResults)
-}
-
-let widthDispatchResult = 1
-
-/** Appends a message as a field of another. */
-export function writeNestedDispatchResult(
-  writer: ProtoWriter,
-  tag: number,
-  message: ProtoInit<DispatchResult>,
-): void {
-  const start = writer.begin(tag, widthDispatchResult)
-  writeDispatchResult(writer, message)
-  widthDispatchResult = writer.end(start, widthDispatchResult)
 }
 
 let widthPresenceChange = 1
@@ -2195,6 +2173,32 @@ export function writeNestedClientReplaced(
   const start = writer.begin(tag, widthClientReplaced)
   writeClientReplaced(writer, message)
   widthClientReplaced = writer.end(start, widthClientReplaced)
+}
+
+let widthDispatch = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedDispatch(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<Dispatch>,
+): void {
+  const start = writer.begin(tag, widthDispatch)
+  writeDispatch(writer, message)
+  widthDispatch = writer.end(start, widthDispatch)
+}
+
+let widthDispatchResult = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedDispatchResult(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<DispatchResult>,
+): void {
+  const start = writer.begin(tag, widthDispatchResult)
+  writeDispatchResult(writer, message)
+  widthDispatchResult = writer.end(start, widthDispatchResult)
 }
 
 let widthClientInfo = 1
@@ -3262,30 +3266,6 @@ function readJoinRequest(
   end: number,
   previous: JoinRequest | undefined,
 ): JoinRequest {
-  let joining = previous?.joining
-  const messages: Dispatch[] = previous === undefined ? [] : [...previous.messages]
-  let batchId = previous?.batchId ?? 0
-  while (reader.position < end) {
-    const tag = reader.tag()
-    switch (tag) {
-      case 10:
-        joining = readJoining(reader, reader.nested(end), joining)
-        break
-      case 18:
-        messages.push(readDispatch(reader, reader.nested(end), undefined))
-        break
-      case 24:
-        batchId = reader.uint64()
-        break
-      default:
-        reader.skip(tag, end)
-    }
-  }
-  reader.check(end)
-  return { joining, messages, batchId }
-}
-
-function readJoining(reader: ProtoReader, end: number, previous: Joining | undefined): Joining {
   let name = previous?.name ?? ''
   let replace = previous?.replace ?? false
   let presence = previous?.presence ?? ''
@@ -3309,33 +3289,6 @@ function readJoining(reader: ProtoReader, end: number, previous: Joining | undef
   return { name, replace, presence }
 }
 
-function readDispatch(reader: ProtoReader, end: number, previous: Dispatch | undefined): Dispatch {
-  let payload = previous?.payload ?? emptyBytes
-  let realtime = previous?.realtime ?? false
-  let to: Dispatch['to'] = previous?.to
-  while (reader.position < end) {
-    const tag = reader.tag()
-    switch (tag) {
-      case 10:
-        to = { case: 'target', value: reader.string(end) }
-        break
-      case 18:
-        to = { case: 'mask', value: reader.string(end) }
-        break
-      case 26:
-        payload = reader.bytes(end)
-        break
-      case 32:
-        realtime = reader.bool()
-        break
-      default:
-        reader.skip(tag, end)
-    }
-  }
-  reader.check(end)
-  return { payload, realtime, to }
-}
-
 function readJoinResponse(
   reader: ProtoReader,
   end: number,
@@ -3343,7 +3296,6 @@ function readJoinResponse(
 ): JoinResponse {
   let joined = previous?.joined
   const messages: ReceivedMessage[] = previous === undefined ? [] : [...previous.messages]
-  let results = previous?.results
   const presence: PresenceChange[] = previous === undefined ? [] : [...previous.presence]
   while (reader.position < end) {
     const tag = reader.tag()
@@ -3355,9 +3307,6 @@ function readJoinResponse(
         messages.push(readReceivedMessage(reader, reader.nested(end), undefined))
         break
       case 26:
-        results = readDispatchResults(reader, reader.nested(end), results)
-        break
-      case 34:
         presence.push(readPresenceChange(reader, reader.nested(end), undefined))
         break
       default:
@@ -3365,7 +3314,7 @@ function readJoinResponse(
     }
   }
   reader.check(end)
-  return { joined, messages, results, presence }
+  return { joined, messages, presence }
 }
 
 function readJoined(reader: ProtoReader, end: number, _previous: Joined | undefined): Joined {
@@ -3406,54 +3355,6 @@ function readReceivedMessage(
   }
   reader.check(end)
   return { sender, payload, broadcast, realtime }
-}
-
-function readDispatchResults(
-  reader: ProtoReader,
-  end: number,
-  previous: DispatchResults | undefined,
-): DispatchResults {
-  let batchId = previous?.batchId ?? 0
-  const results: DispatchResult[] = previous === undefined ? [] : [...previous.results]
-  while (reader.position < end) {
-    const tag = reader.tag()
-    switch (tag) {
-      case 8:
-        batchId = reader.uint64()
-        break
-      case 18:
-        results.push(readDispatchResult(reader, reader.nested(end), undefined))
-        break
-      default:
-        reader.skip(tag, end)
-    }
-  }
-  reader.check(end)
-  return { batchId, results }
-}
-
-function readDispatchResult(
-  reader: ProtoReader,
-  end: number,
-  previous: DispatchResult | undefined,
-): DispatchResult {
-  let receivers = previous?.receivers ?? 0
-  let refusal = previous?.refusal
-  while (reader.position < end) {
-    const tag = reader.tag()
-    switch (tag) {
-      case 8:
-        receivers = reader.uint32()
-        break
-      case 18:
-        refusal = readRefusal(reader, reader.nested(end), refusal)
-        break
-      default:
-        reader.skip(tag, end)
-    }
-  }
-  reader.check(end)
-  return { receivers, refusal }
 }
 
 function readPresenceChange(
@@ -3557,6 +3458,109 @@ function readClientReplaced(
   }
   reader.check(end)
   return {}
+}
+
+function readSendStreamRequest(
+  reader: ProtoReader,
+  end: number,
+  previous: SendStreamRequest | undefined,
+): SendStreamRequest {
+  let batchId = previous?.batchId ?? 0
+  const messages: Dispatch[] = previous === undefined ? [] : [...previous.messages]
+  let from = previous?.from ?? ''
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 8:
+        batchId = reader.uint64()
+        break
+      case 18:
+        messages.push(readDispatch(reader, reader.nested(end), undefined))
+        break
+      case 26:
+        from = reader.string(end)
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { batchId, messages, from }
+}
+
+function readDispatch(reader: ProtoReader, end: number, previous: Dispatch | undefined): Dispatch {
+  let payload = previous?.payload ?? emptyBytes
+  let realtime = previous?.realtime ?? false
+  let to: Dispatch['to'] = previous?.to
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        to = { case: 'target', value: reader.string(end) }
+        break
+      case 18:
+        to = { case: 'mask', value: reader.string(end) }
+        break
+      case 26:
+        payload = reader.bytes(end)
+        break
+      case 32:
+        realtime = reader.bool()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { payload, realtime, to }
+}
+
+function readSendStreamResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: SendStreamResponse | undefined,
+): SendStreamResponse {
+  let batchId = previous?.batchId ?? 0
+  const results: DispatchResult[] = previous === undefined ? [] : [...previous.results]
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 8:
+        batchId = reader.uint64()
+        break
+      case 18:
+        results.push(readDispatchResult(reader, reader.nested(end), undefined))
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { batchId, results }
+}
+
+function readDispatchResult(
+  reader: ProtoReader,
+  end: number,
+  previous: DispatchResult | undefined,
+): DispatchResult {
+  let receivers = previous?.receivers ?? 0
+  let refusal = previous?.refusal
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 8:
+        receivers = reader.uint32()
+        break
+      case 18:
+        refusal = readRefusal(reader, reader.nested(end), refusal)
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { receivers, refusal }
 }
 
 function readListClientsRequest(
