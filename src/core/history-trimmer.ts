@@ -94,12 +94,16 @@ export class HistoryTrimmer {
     return false
   }
 
-  /** Trims until what there is keeps within the bounds. @param usage as it is now */
-  async trim(usage: HistoryUsage): Promise<void> {
+  /**
+   * Trims until what there is keeps within the bounds. Answers how many bytes are left, about.
+   * @param usedBytes of all history, as `storedBytes` counts
+   */
+  async trim(usedBytes: number): Promise<number> {
     const { store, bounds, clock } = this.#options
-    const excess = { bytes: usage.bytes - bounds.maxBytes }
-    this.#takeUpAgain(excess.bytes > 0)
-    if (excess.bytes <= 0 && !this.#isTooOld()) return
+    const used = { bytes: usedBytes }
+    const isTooMuch = usedBytes > bounds.maxBytes
+    this.#takeUpAgain(isTooMuch)
+    if (!isTooMuch && !this.#isTooOld()) return usedBytes
     const olderThanMs = clock.now() - bounds.maxAgeMs
     // What is stored from now on is not older than that.
     let oldestAtMs = clock.now()
@@ -109,13 +113,14 @@ export class HistoryTrimmer {
         (log) => this.#wants(log),
         page,
       )
-      const first = await this.#trimOldest(messages, olderThanMs, excess)
+      const first = await this.#trimOldest(messages, olderThanMs, used)
       this.#position = first === undefined ? nextAfter : first.sequence - 1
       if (first === undefined) continue
       oldestAtMs = first.createdAtMs
       break
     }
     this.#oldestAtMs = oldestAtMs
+    return used.bytes
   }
 
   /** Ends after the current page. */
@@ -134,14 +139,15 @@ export class HistoryTrimmer {
   async #trimOldest(
     messages: readonly StoredMessage[],
     olderThanMs: number,
-    excess: { bytes: number },
+    used: { bytes: number },
   ): Promise<StoredMessage | undefined> {
+    const { maxBytes } = this.#options.bounds
     const holds = [...this.#options.holds()]
     const ends = new Map<string, StoredMessage>()
     let unread = 0
     let staying: StoredMessage | undefined
     for (const message of messages) {
-      const isTooMuch = excess.bytes > 0
+      const isTooMuch = used.bytes > maxBytes
       if (!isTooMuch && message.createdAtMs > olderThanMs) {
         staying = message
         break
@@ -156,7 +162,7 @@ export class HistoryTrimmer {
         unread += 1
       }
       ends.set(key, message)
-      if (this.#counts(message)) excess.bytes -= contentBytes(message) + overheadBytes
+      if (this.#counts(message)) used.bytes -= contentBytes(message) + overheadBytes
     }
     await this.#trimLogs(ends)
     this.#options.counters.historyTrimmedUnread += unread

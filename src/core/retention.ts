@@ -124,7 +124,7 @@ export class RetentionKeeper {
     }
     await this.#trim(trims)
     this.#usage = usage
-    await this.#history.trim(usage)
+    this.#usage = { ...usage, bytes: await this.#history.trim(usage.bytes) }
     this.#seenTo = counters.messagesTrimmed === trimmedBefore ? seenTo : -1
   }
 
