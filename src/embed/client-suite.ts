@@ -24,7 +24,7 @@ interface Fixture {
 }
 
 export function clientSuite(name: string, options: ClientSuiteOptions): void {
-  const suiteTest = (title: string, run: (fixture: Fixture) => Promise<void>) =>
+  const suiteTest = (title: string, run: (fixture: Fixture) => Promise<void>): void => {
     test(title, async (t) => {
       const bus = await Bus.open(await options.busOptions?.(t))
       t.after(() => bus.close())
@@ -32,14 +32,15 @@ export function clientSuite(name: string, options: ClientSuiteOptions): void {
         options.connect(bus, typeof given === 'string' ? { name: given } : given)
       await run({ bus, connect })
     })
+  }
 
   describe(`${name}: messages`, () => {
     suiteTest('reach the client of a name, in order, with the sender', async ({ connect }) => {
       const [ann, ben] = [await connect('ann'), await connect('ben')]
       const heard = ben.messages()
       await ann.send('ben', 'one')
-      ann.post('ben', 'two', { realtime: true })
-      ann.post('ben', new Uint8Array([51]))
+      void ann.post('ben', 'two', { realtime: true })
+      void ann.post('ben', new Uint8Array([51]))
       await ann.send('ben', 'four')
       const messages = await take(heard, 4)
       assert.deepEqual(texts(messages), ['one', 'two', '3', 'four'])
@@ -126,7 +127,7 @@ export function clientSuite(name: string, options: ClientSuiteOptions): void {
         })
       })
       isSending = true
-      ann.post('ben', payload)
+      void ann.post('ben', payload)
       isSending = false
       payload.fill(9)
       const kept = await got
@@ -141,15 +142,15 @@ export function clientSuite(name: string, options: ClientSuiteOptions): void {
         const [ann, ben] = [await connect('ann'), await connect('ben')]
         const seen: string[] = []
         const all = new Promise<void>((resolve) => {
-          const note = (name: string) => (message: Received) => {
-            seen.push(`${name} ${message.text()}`)
+          const note = (handler: string) => (message: Received) => {
+            seen.push(`${handler} ${message.text()}`)
             if (seen.length === 4) resolve()
           }
           ben.onMessage(note('own'))
           ben.onMessage(note('borrowed'), { borrowed: true })
         })
-        ann.post('ben', 'x')
-        ann.post('ben', 'y')
+        void ann.post('ben', 'x')
+        void ann.post('ben', 'y')
         await all
         assert.deepEqual(seen.sort(), ['borrowed x', 'borrowed y', 'own x', 'own y'])
       },
@@ -163,7 +164,7 @@ export function clientSuite(name: string, options: ClientSuiteOptions): void {
       listening.close()
       // What comes in the first turn waits for whoever listens later in it.
       await nextTurn()
-      ann.post('ben', 'unheard')
+      void ann.post('ben', 'unheard')
       await ann.broadcast('ben', 'unheard')
       // The answer comes behind what came before it.
       await ben.clients()
@@ -179,7 +180,7 @@ export function clientSuite(name: string, options: ClientSuiteOptions): void {
         const ann = bus.connect({ name: 'ann' })
         const heard = new Promise((resolve) => {
           bus.onPresence(({ kind, name: joined }) => {
-            if (kind === 'joined' && joined === 'ben') ann.post('ben', 'welcome')
+            if (kind === 'joined' && joined === 'ben') void ann.post('ben', 'welcome')
           })
           void connect('ben').then((ben) => ben.onMessage((message) => resolve(message.text())))
         })
@@ -203,7 +204,7 @@ export function clientSuite(name: string, options: ClientSuiteOptions): void {
         })
       })
       await ann.broadcast('ben', '0')
-      for (const text of ['1', '2', '3']) ann.post('ben', text)
+      for (const text of ['1', '2', '3']) void ann.post('ben', text)
       await done
       assert.deepEqual(seen, ['1', '2', '3'])
       assert.deepEqual(errors.map(String).sort(), ['Error: later', 'Error: now'])
@@ -223,7 +224,7 @@ export function clientSuite(name: string, options: ClientSuiteOptions): void {
           if (seen.length === 3) resolve()
         })
       })
-      for (const text of ['1', '2', '3']) ann.post('ben', text)
+      for (const text of ['1', '2', '3']) void ann.post('ben', text)
       await done
       assert.deepEqual(seen, ['1', '2', '3'])
     })
@@ -267,7 +268,7 @@ export function clientSuite(name: string, options: ClientSuiteOptions): void {
       const payload = pattern(1_000)
       let sent = 0
       assert.throws(() => {
-        for (; sent < 100_000; sent++) ann.post('slow', payload)
+        for (; sent < 100_000; sent++) void ann.post('slow', payload)
       }, isError('quota_exceeded'))
       await assert.rejects(ann.send('slow', payload), isError('quota_exceeded'))
       // What was accepted comes, and then there is room again.
@@ -325,7 +326,7 @@ export function clientSuite(name: string, options: ClientSuiteOptions): void {
       const all = ann.subscribe('t')
       const stored = ann.subscribe('t', { storedOnly: true })
       await Promise.all([all.ready(), stored.ready()])
-      ann.publishLive('t', 'live')
+      void ann.publishLive('t', 'live')
       await ann.publish('t', 'stored')
       assert.deepEqual(
         (await take(all, 2)).map((m) => `${m.headId} ${m.text()}`),
@@ -360,7 +361,7 @@ export function clientSuite(name: string, options: ClientSuiteOptions): void {
       const same = ben.subscribeLive('t/+')
       const other = ben.subscribeLive('t/1')
       for (const each of [one, same, other]) await each.ready()
-      ann.publishLive('t/1', 'live', { realtime: true })
+      void ann.publishLive('t/1', 'live', { realtime: true })
       await ann.publish('t/1', 'stored')
       const messages = await take(one, 2)
       assert.deepEqual(
@@ -377,7 +378,7 @@ export function clientSuite(name: string, options: ClientSuiteOptions): void {
       same.close()
       const again = ben.subscribeLive('t/+')
       await again.ready()
-      ann.publishLive('t/2', 'again')
+      void ann.publishLive('t/2', 'again')
       assert.deepEqual(texts(await take(again, 1)), ['again'])
       assert.equal(await one.closed, undefined)
     })
@@ -466,7 +467,7 @@ export function clientSuite(name: string, options: ClientSuiteOptions): void {
         ann.subscribe('t', note, { from: 'now' })
         ann.subscribeLive('t', note)
       })
-      ann.publishLive('t', 'live')
+      void ann.publishLive('t', 'live')
       await ann.publish('t', 'stored')
       await done
       assert.ok(seen.includes('live') && seen.includes('stored'))

@@ -8,7 +8,7 @@
  * Topic and origin are left out where they are those of the message before.
  */
 
-import { deserialize, serialize } from 'node:v8'
+import { serialize } from 'node:v8'
 import type { Delivery } from '../core/bus-client.ts'
 import type { DamagedRange } from '../core/log-store.ts'
 import { ProtocolError } from '../model/errors.ts'
@@ -16,6 +16,7 @@ import type { StoredMessage } from '../model/message.ts'
 import type { NodeId } from '../model/node-id.ts'
 import { nodeIdEquals } from '../model/node-id.ts'
 import { FieldReader, type Frame, type FrameWriter } from './port-frames.ts'
+import { toValue } from './port-values.ts'
 
 const bits = { hasTopic: 1, hasOrigin: 2, deleted: 4, realtime: 8 } as const
 const nothing = new Uint8Array(0)
@@ -58,7 +59,7 @@ export function readDelivery(frame: Frame): Delivery {
   const caughtUp = fields.u8() === 1
   const damagedValue = fields.block()
   const damaged =
-    damagedValue.length === 0 ? [] : (deserialize(damagedValue) as readonly DamagedRange[])
+    damagedValue.length === 0 ? [] : (toValue(damagedValue) as readonly DamagedRange[])
   const messages: StoredMessage[] = []
   let topic = ''
   let origin: NodeId | undefined

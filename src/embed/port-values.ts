@@ -78,9 +78,14 @@ export function writeValue(writer: FrameWriter, kind: FrameKind, id: number, val
 }
 
 /** @throws ProtocolError */
-export function readValue(frame: Frame): unknown {
+export function readValue({ bytes, start, end }: Frame): unknown {
+  return toValue(bytes.subarray(start, end))
+}
+
+/** @throws ProtocolError */
+export function toValue(bytes: Uint8Array): unknown {
   try {
-    return deserialize(frame.bytes.subarray(frame.start, frame.end))
+    return deserialize(bytes)
   } catch (cause) {
     throw new ProtocolError('a value cannot be read', { cause })
   }
