@@ -25,8 +25,8 @@ interface SlowReaderResult {
   readonly before: Phase
   readonly during: Phase
   readonly senderClosed: boolean
-  /** Since it stopped reading. Negative: it kept its connection. */
-  readonly readerClosedAfterSeconds: number
+  /** Since it stopped reading; negative: while it still read. Null: it kept its connection. */
+  readonly readerClosedAfterSeconds: number | null
   readonly sent: number
   readonly readerReceived: number
   readonly readerMissing: number
@@ -70,15 +70,20 @@ export async function runSlowReader(context: BenchContext): Promise<void> {
     })
     showProperties(context, title, properties, { runs, failures })
     for (const [broker, list] of runs) {
-      const readers = list.map(({ readerClosedAfterSeconds: closed }) =>
-        closed < 0 ? 'kept its connection' : `was closed after ${closed.toFixed(1)} s`,
-      )
+      const readers = list.map((result) => fateOf(result.readerClosedAfterSeconds))
       const senders = list.map(({ senderClosed }) => (senderClosed ? 'was closed' : 'stayed'))
       report.say(`${broker}: the reader ${unique(readers)}; the sender ${unique(senders)}`)
     }
     results[kind] = { ...Object.fromEntries(runs), failures }
   }
   report.add('slowReader', results)
+}
+
+function fateOf(closedAfterSeconds: number | null): string {
+  if (closedAfterSeconds === null) return 'kept its connection'
+  return closedAfterSeconds < 0
+    ? 'was closed while it still read'
+    : `was closed after ${closedAfterSeconds.toFixed(1)} s`
 }
 
 function unique(texts: readonly string[]): string {

@@ -93,7 +93,7 @@ static char name_prefix[32];
 static const char *socket_path;
 static uint64_t last_arrival;
 /* A server that gives no sign of life for so long has lost something. */
-static uint64_t stall = 10 * SECOND;
+__attribute__((unused)) static uint64_t stall = 10 * SECOND;
 
 static uint64_t now(void) {
   struct timespec time;

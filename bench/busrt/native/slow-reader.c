@@ -231,9 +231,11 @@ int main(int count, char **words) {
   drain();
   if (clients[reader].closed && reader_closed_at == 0) reader_closed_at = now();
 
-  /* Negative: never. */
-  double closed_after =
-      reader_closed_at == 0 ? -1 : (double)(reader_closed_at - stopped_at) / 1e9;
+  /* Negative: before it stopped reading. */
+  char closed_after[32] = "null";
+  if (reader_closed_at != 0)
+    snprintf(closed_after, sizeof closed_after, "%.3f",
+             (double)(int64_t)(reader_closed_at - stopped_at) / 1e9);
   printf("{\"residentBefore\":%llu,\"residentReading\":%llu,\"residentMost\":%llu,"
          "\"residentAfter\":%llu,",
          (unsigned long long)resident_before, (unsigned long long)resident_reading,
@@ -242,7 +244,7 @@ int main(int count, char **words) {
          (unsigned long long)before.sent, (double)before.blocked_time / 1e9, before.p50, before.p99);
   printf("\"during\":{\"sent\":%llu,\"blockedSeconds\":%.3f,\"p50Us\":%.1f,\"p99Us\":%.1f},",
          (unsigned long long)during.sent, (double)during.blocked_time / 1e9, during.p50, during.p99);
-  printf("\"senderClosed\":%s,\"readerClosedAfterSeconds\":%.3f,\"sent\":%u,"
+  printf("\"senderClosed\":%s,\"readerClosedAfterSeconds\":%s,\"sent\":%u,"
          "\"readerReceived\":%llu,\"readerMissing\":%llu,",
          has_sender ? "false" : "true", closed_after, sent,
          (unsigned long long)receivers[reader].received,
