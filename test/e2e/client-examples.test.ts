@@ -24,8 +24,10 @@ function batchLines(from: number): string {
 }
 
 test('examples', async (t) => {
-  const { address } = await startDaemon(t, { args: ['--storage', 'memory'] })
   const folder = temporaryFolder(t)
+  const busrt = join(folder, 'bus.sock')
+  const args = ['--storage', 'memory', '--busrt', `unix:${busrt}`]
+  const { address } = await startDaemon(t, { args })
   const seen = new Set<string>()
   const example = (name: string, work: (name: string) => Promise<void>) => {
     seen.add(`${name}.ts`)
@@ -72,6 +74,18 @@ test('examples', async (t) => {
     const lines = readFileSync(file, 'utf8').trimEnd().split('\n')
     assert.equal(lines.length, 50_000)
     assert.equal(lines.at(-1), '50000 message 49999')
+  })
+
+  await example('busrt-thermostat', async (name) => {
+    assert.equal(
+      await run(name, busrt),
+      [
+        '{"wanted":20,"measured":19.5,"isHeating":true}',
+        '{"wanted":18,"measured":19.5,"isHeating":false}',
+        '-32602 set of hall.thermostat: not a number',
+        'hall.panel, hall.thermostat\n',
+      ].join('\n'),
+    )
   })
 
   await example('request-with-abort', async (name) => {

@@ -107,7 +107,7 @@ export class BusrtClient implements AsyncIterable<BusrtFrame> {
     this.#calls = new RpcCalls(this.#timing, this.#timeoutMs)
     const maxRunning = options.maxConcurrentCalls ?? 1_000
     this.#handlers = new RpcHandlers({ maxRunning, onRoom, onError })
-    if (options.onFrame !== undefined) void this.#inbox.handle(options.onFrame)
+    if (options.onFrame !== undefined) this.#inbox.handle(options.onFrame)
     for (const [method, handler] of Object.entries(options.handlers ?? {})) {
       this.rpc.handle(method, handler)
     }
@@ -213,6 +213,7 @@ export class BusrtClient implements AsyncIterable<BusrtFrame> {
    * Messages, broadcasts and publications in the order in which they came, over all connections. Ends
    * quietly with `close`, and with an error when the connection is lost for good. Nothing is dropped for
    * a slow program: at the limits of the options the client stops reading. Several iterators share them.
+   * @throws BusError `failed_precondition` when `onFrame` takes them
    */
   frames(): AsyncIterableIterator<BusrtFrame, undefined> {
     return this.#inbox.iterate()

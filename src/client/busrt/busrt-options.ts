@@ -28,8 +28,9 @@ export interface BusrtOptions {
   /** Ends connecting with `cancelled`; of no effect afterwards. */
   readonly signal?: AbortSignal | undefined
   /**
-   * Takes frames as they come, one after the other: a promise it returns is waited for. Without it,
-   * iterate `frames()`.
+   * Takes frames as they come, one after the other: a promise it returns is waited for. What it does
+   * without waiting is done before the handler of any later request begins. Without it, iterate
+   * `frames()`.
    */
   readonly onFrame?: FrameHandler | undefined
   /**

@@ -5,10 +5,11 @@
  * first queue full: it evidently does not want any, and its acknowledgements come by the same socket.
  */
 
+import { BusError } from '../../model/errors.ts'
 import { BatchQueue } from '../batch-queue.ts'
 import type { BusrtFrame } from './received-frame.ts'
 
-/** What a promise returns is waited for before the next frame is given out. */
+/** A promise it returns is waited for before the next frame is given out. */
 export type FrameHandler = (frame: BusrtFrame) => unknown
 
 export interface ClientInboxOptions {
@@ -26,6 +27,10 @@ export class ClientInbox {
   /** Of the read that is running. */
   #arrived: BusrtFrame[] = []
   #arrivedBytes = 0
+  #handler: FrameHandler | undefined
+  #isBusy = false
+  /** Frames in the queue that the handler has to see. */
+  #queued = 0
   #consumers = 0
   #isFull = false
   #excessBytes = 0
@@ -56,6 +61,12 @@ export class ClientInbox {
   }
 
   add(frame: BusrtFrame): void {
+    const handler = this.#handler
+    if (handler !== undefined && !this.#isBusy) {
+      const busy = this.#give(handler, frame)
+      if (busy !== undefined) void this.#catchUp(handler, busy)
+      return
+    }
     if (this.#isFull && this.#consumers === 0) {
       this.#discarded += 1
       return
@@ -70,7 +81,12 @@ export class ClientInbox {
     const [frames, bytes] = [this.#arrived, this.#arrivedBytes]
     this.#arrived = []
     this.#arrivedBytes = 0
+    this.#queued += frames.length
     const room = this.#queue.push(frames, bytes)
+    // Idle by now, if the read that brought them was broken off.
+    if (this.#handler !== undefined && !this.#isBusy) {
+      void this.#catchUp(this.#handler, Promise.resolve())
+    }
     if (room === undefined) return
     if (this.#isFull) this.#excessBytes += bytes
     this.#isFull = true
@@ -81,24 +97,21 @@ export class ClientInbox {
     })
   }
 
-  /** Gives frames to the handler, one after the other, until the end. */
-  async handle(handler: FrameHandler): Promise<void> {
+  /**
+   * From now on frames go to the handler, one after the other: at once while it is idle, so that it has
+   * seen them before anything that came later is dealt with.
+   */
+  handle(handler: FrameHandler): void {
+    this.#handler = handler
     this.#consumers += 1
-    try {
-      for (;;) {
-        const batch = await this.#queue.nextBatch()
-        if (batch.done === true) return
-        for (const frame of batch.value) {
-          const isBusy = this.#give(handler, frame)
-          if (isBusy !== undefined) await isBusy
-        }
-      }
-    } catch {
-      // The end of the client is told by its events; nothing else is thrown here.
-    }
   }
 
+  /** @throws BusError `failed_precondition` when there is a handler */
   iterate(): AsyncIterableIterator<BusrtFrame, undefined> {
+    if (this.#handler !== undefined) {
+      const text = 'this client gives its frames to onFrame; iterate them without it'
+      throw new BusError('failed_precondition', 'bad_argument', text)
+    }
     this.#consumers += 1
     let isEnded = false
     const finish = () => {
@@ -129,7 +142,7 @@ export class ClientInbox {
     this.#queue.close()
   }
 
-  /** A promise while the handler wants no further frame. */
+  /** Gives one frame to the handler. A promise while it wants no further one. */
   #give(handler: FrameHandler, frame: BusrtFrame): Promise<unknown> | undefined {
     try {
       const result = handler(frame)
@@ -138,6 +151,26 @@ export class ClientInbox {
       this.#options.onError(error)
       return undefined
     }
+  }
+
+  /** Gives out what has come while the handler was busy. */
+  async #catchUp(handler: FrameHandler, busy: Promise<unknown>): Promise<void> {
+    this.#isBusy = true
+    await busy
+    try {
+      while (this.#queued > 0) {
+        const batch = await this.#queue.nextBatch()
+        if (batch.done === true) break
+        this.#queued -= batch.value.length
+        for (const frame of batch.value) {
+          const isBusy = this.#give(handler, frame)
+          if (isBusy !== undefined) await isBusy
+        }
+      }
+    } catch {
+      // The end of the client is told by its events; nothing else is thrown here.
+    }
+    this.#isBusy = false
   }
 }
 

@@ -71,6 +71,10 @@ const numbered = (n: number) => {
   payload.writeUInt32LE(n)
   return payload
 }
+const messageFrame = (payload: string | Buffer) => {
+  const body = Buffer.concat([Buffer.from('b\0'), Buffer.from(payload)])
+  return Buffer.concat([Buffer.from([0x12, body.length, 0, 0, 0, 0]), body])
+}
 const numberOf = ({ payload }: BusrtFrame) => Buffer.from(payload).readUInt32LE(0)
 
 test('a slow handler stops the broker, and loses nothing', async (t) => {
@@ -158,6 +162,28 @@ test('too many calls at once wait, and the broker with them', async (t) => {
   assert.equal(most, 4)
 })
 
+test('so do calls that want no reply', async (t) => {
+  const [held, done] = [new Gate(), new Gate()]
+  let handled = 0
+  const { session } = await pair(t, {
+    maxConcurrentCalls: 4,
+    handlers: {
+      m: async () => {
+        await held.opened
+        handled += 1
+        if (handled === floodFrames) done.open()
+      },
+    },
+  })
+  const head = Buffer.from('01000000006d00', 'hex')
+  const flood = new Flood(session, (n) => session.message('c', Buffer.concat([head, numbered(n)])))
+  await flood.stalled()
+  assert.equal(handled, 0)
+  held.open()
+  await flood.finished
+  await done.opened
+})
+
 test('who wants no frames is not held up by them', async (t) => {
   const { client, session } = await pair(t, { maxQueuedFrames: 10 })
   const flood = new Flood(session, (n) => session.broadcast('b', numbered(n)))
@@ -236,6 +262,31 @@ test('frames tell what they are', async (t) => {
       value: undefined,
     },
   ])
+})
+
+test('a handler sees what came before a request, and keeps the order when it is busy', async (t) => {
+  const seen: string[] = []
+  const busy = new Gate()
+  const { client, session } = await pair(t, {
+    onFrame: (frame) => {
+      seen.push(frame.text())
+      return frame.text() === 'busy' ? busy.opened : undefined
+    },
+    handlers: { m: () => seen.join(' ') },
+  })
+  const call = Buffer.from('01010000006d00', 'hex')
+  // All in one read.
+  session.write(Buffer.concat(['1', '2', call, 'busy', '3'].map(messageFrame)))
+  assert.equal((await session.request(1)).payload.toString('latin1', 5), '1 2')
+  session.write(messageFrame('4'))
+  // Its acknowledgement comes behind that.
+  await client.send('b', 'x')
+  assert.deepEqual(seen, ['1', '2', 'busy'])
+  busy.open()
+  session.write(Buffer.concat([messageFrame('5'), messageFrame(call)]))
+  await session.request(3)
+  assert.deepEqual(seen, ['1', '2', 'busy', '3', '4', '5'])
+  assert.throws(() => client.frames(), { code: 'failed_precondition' })
 })
 
 test('closing ends iterators quietly', async (t) => {

@@ -52,12 +52,14 @@ test('what is on its way fails, and what had been set up comes again, in order',
   await client.unexclude('also gone')
   const operation = client.send('nobody', 'x')
   const call = client.rpc.call('nobody', 'm')
-  await first.request(6)
+  const acknowledgedCall = client.rpc.call('somebody', 'm')
+  await first.request(7)
   const disconnected = event(client, 'disconnected')
   const connected = event(client, 'connected')
   first.socket.destroy()
   await assert.rejects(operation, isLost)
   await assert.rejects(call, isLost)
+  await assert.rejects(acknowledgedCall, isLost)
   const { error, willReconnect } = await disconnected
   assert.deepEqual([error.code, willReconnect], ['unavailable', true])
   await assert.rejects(client.send('b', 'x'), {

@@ -283,6 +283,52 @@ test('a reply does not go over another connection than its request came by', asy
   assert.equal(second.requests.length, 2)
 })
 
+test('requests of a connection that is gone are not begun', async (t) => {
+  const methods: string[] = []
+  const [begun, held] = [new Gate(), new Gate()]
+  const { broker, client, session } = await pair(t, {
+    maxConcurrentCalls: 1,
+    reconnect: { minDelayMs: 1 },
+  })
+  client.rpc.handleOthers(async ({ method }) => {
+    methods.push(method)
+    begun.open()
+    if (method === 'a') await held.opened
+  })
+  for (const method of ['61', '62']) session.message('c', bytesOf(`01 07000000 ${method} 00`))
+  await begun.opened
+  session.socket.destroy()
+  const second = await broker.session()
+  await client.ready()
+  second.message('c', bytesOf('01 07000000 63 00'))
+  held.open()
+  await second.request(1)
+  assert.deepEqual(methods, ['a', 'c'])
+})
+
+test('large replies wait for room instead of being refused', async (t) => {
+  const replyBytes = 300_000
+  const { session } = await pair(t, {
+    maxPendingBytes: 1_000_000,
+    handlers: { m: () => Buffer.alloc(replyBytes) },
+  })
+  session.socket.pause()
+  const total = 20
+  for (let id = 1; id <= total; id++) {
+    session.message('c', Buffer.concat([bytesOf('01'), Buffer.from([id, 0, 0, 0, 0x6d, 0])]))
+  }
+  // Enough for all handlers to have answered, were it not for the broker that does not read.
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve))
+  session.socket.resume()
+  await session.request(total)
+  const ids = session.requests.map(({ payload }) => payload.readUInt32LE(1))
+  assert.deepEqual(
+    ids,
+    Array.from({ length: total }, (_, i) => i + 1),
+  )
+  assert.ok(session.requests.every(({ payload }) => payload.length === 5 + replyBytes))
+})
+
 test('cursors, one by one and many at a time', async (t) => {
   const { client, session } = await pair(t)
   const uuid = 'c410 000102030405060708090a0b0c0d0e0f'
