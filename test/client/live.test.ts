@@ -578,6 +578,39 @@ test('live publications of one turn go together, and a new stream follows a brok
   assert.equal(streams.length, 3)
 })
 
+test('signals end everything with cancelled, also when they have fired before', async (t) => {
+  const services = joins((call) => call.write(joined))
+  const client = await serve(t, {
+    client: {
+      ...services.client,
+      register: (stream) => {
+        stream.once('data', () => {
+          stream.write({ registered: {}, invocations: [], cancellations: [] })
+        })
+      },
+    },
+  })
+  const gone = AbortSignal.abort()
+  const cancelled = { code: 'cancelled', reason: 'cancelled' } as const
+  await assert.rejects(
+    client.register('p', () => 'x', { signal: gone }),
+    cancelled,
+  )
+  await assert.rejects(client.join('a', { signal: gone }).ready(), cancelled)
+  await assert.rejects(
+    client.presence('*', { signal: gone })[Symbol.asyncIterator]().next(),
+    cancelled,
+  )
+  const abort = new AbortController()
+  const registration = await client.register('p', () => 'x', { signal: abort.signal })
+  const me = client.join('me', { signal: abort.signal })
+  await me.ready()
+  const next = me[Symbol.asyncIterator]().next()
+  abort.abort()
+  assert.equal((await registration.ended)?.code, 'cancelled')
+  await assert.rejects(next, cancelled)
+})
+
 test('a daemon that only speaks v1 offers none of it, and says so', async (t) => {
   const client = await serve(t, {})
   const unsupported = { code: 'unimplemented', reason: 'unsupported' } as const

@@ -16,6 +16,8 @@ import { SendGate } from './send-gate.ts'
 export interface SendingClient {
   readonly client: BusClient
   readonly gate: SendGate
+  /** Why the bus ended it, once it has. */
+  readonly ended: BusError | undefined
 }
 
 /** Where a connection comes from, as listings show it. */
@@ -24,6 +26,7 @@ export type ConnectionOrigin = Pick<JoinOptions, 'transport' | 'source' | 'liste
 export class Connection implements SendingClient {
   readonly client: BusClient
   readonly gate = new SendGate()
+  ended: BusError | undefined
   readonly #bus: Bus
   readonly #origin: ConnectionOrigin
   readonly #named = new Map<string, SendingClient>()
@@ -91,7 +94,10 @@ export class Connection implements SendingClient {
         return bytes
       },
       // Its calls are told one by one, and the listeners close the connection.
-      end: (error) => gate.close(error),
+      end: (error) => {
+        this.ended = error
+        gate.close(error)
+      },
     }
   }
 }

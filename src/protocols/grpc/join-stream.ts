@@ -27,6 +27,7 @@ const tags = { messages: 0x12, sender: 0x0a, payload: 0x12, broadcast: 0x18, rea
 export class JoinStream implements Inbox, SendingClient {
   readonly client: BusClient
   readonly gate = new SendGate()
+  ended: BusError | undefined
   readonly #responses: ResponseStream
   readonly #writer = new ProtoWriter()
   readonly #release: (() => void)[] = []
@@ -87,6 +88,7 @@ export class JoinStream implements Inbox, SendingClient {
   }
 
   end(error: BusError): void {
+    this.ended = error
     this.#flush()
     this.#responses.fail(error)
   }

@@ -725,14 +725,17 @@ suite('calls', () => {
     assert.ok(gone >= 8 && gone < 24, `${gone} of 32 were taken`)
   })
 
-  test('ends with UNAVAILABLE when the daemon stops', async (t) => {
-    const { daemon, client } = await start(t)
-    const callee = await register(daemon.connect(service), 'p')
-    const failing = rejected(call(client, 'p'))
-    await invocation(callee)
-    await daemon.shutdown(5_000)
-    assert.deepEqual(await ended(callee), ['UNAVAILABLE', 'shutting_down'])
-    assert.equal((await failing)[0], 'UNAVAILABLE')
+  test('end with UNAVAILABLE when the daemon stops, whoever came first', async (t) => {
+    for (const isCallerFirst of [true, false]) {
+      const { daemon, client } = await start(t)
+      if (isCallerFirst) await client.call('Broadcast', { mask: 'anybody' })
+      const callee = await register(daemon.connect(service), 'p')
+      const failing = rejected(call(client, 'p'))
+      await invocation(callee)
+      await daemon.shutdown(5_000)
+      assert.deepEqual(await ended(callee), ['UNAVAILABLE', 'shutting_down'])
+      assert.deepEqual(await failing, ['UNAVAILABLE', 'shutting_down'])
+    }
   })
 })
 

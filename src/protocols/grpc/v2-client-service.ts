@@ -59,11 +59,11 @@ export function addClientService(calls: Calls, { bus }: AdapterContext): void {
 
 async function call(request: CallRequest, { connection, onCancelled }: Caller) {
   const { procedure, payload, headers, timeoutMs, from } = request
-  const { client } = connection.sender(from)
+  const sender = connection.sender(from)
   const abort = new AbortController()
   onCancelled(() => abort.abort())
   try {
-    const value = await client.calls.call({
+    const value = await sender.client.calls.call({
       procedure,
       payload,
       headers,
@@ -72,6 +72,8 @@ async function call(request: CallRequest, { connection, onCancelled }: Caller) {
     })
     return { outcome: { case: 'result', value } as const }
   } catch (error) {
+    // Not the caller gave up: the bus gave up the caller.
+    if (sender.ended !== undefined && !abort.signal.aborted) throw sender.ended
     if (!(error instanceof CallError)) throw error
     const { errorName: name, message, payload: details, headers: more } = error
     const value = { name, message, payload: details, headers: more }
