@@ -6,9 +6,11 @@
  * on least lately lose theirs first, by a second chance.
  */
 
+import { copyOf } from '../base/copy-of.ts'
 import type { Headers, StoredMessage } from '../model/message.ts'
 import type { NodeId } from '../model/node-id.ts'
 import type { Publication } from './live.ts'
+import { withPublisher } from './publisher-header.ts'
 import type { Topic } from './topics.ts'
 
 /** Bytes a value costs beside its payload. */
@@ -57,7 +59,7 @@ export class LastValues {
   remember(topic: Topic, publication: Publication, createdAtMs: number): void {
     const value = topic.last ?? this.#open(topic)
     if (publication.sequence > 0) {
-      value.stored = publication.toMessage()
+      value.stored = ownMessage(publication.toMessage())
       value.buffer = nothing
       value.length = 0
       this.#account(value, value.stored.payload.length)
@@ -89,8 +91,8 @@ export class LastValues {
         id: '',
         headId: 0,
         sequence: 0,
-        payload: value.buffer.slice(0, value.length),
-        headers: value.headers,
+        payload: copyOf(value.buffer, 0, value.length),
+        headers: withPublisher(value.headers, value.sender),
         createdAtMs: value.createdAtMs,
         deleted: false,
       }
@@ -135,12 +137,19 @@ export class LastValues {
         topic.isUsed = false
         this.#holders.delete(topic)
         this.#holders.add(topic)
-        if (chances <= 0 && this.#holders.size === 1) return
-        continue
+        if (chances > 0 || this.#holders.size > 1) continue
       }
+      // The last one left alone is too large.
       this.forget(topic)
     }
   }
+}
+
+/** The message with a payload that does not keep the block alive that it was stored in. */
+function ownMessage(message: StoredMessage): StoredMessage {
+  const { payload } = message
+  if (payload.buffer.byteLength <= payload.length + wasteBytes) return message
+  return { ...message, payload: new Uint8Array(payload) }
 }
 
 /** Below some dozens of bytes a loop is faster than making the view that a block copy needs. */

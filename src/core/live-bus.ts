@@ -7,6 +7,7 @@
  * nobody keeps.
  */
 
+import { copyOf } from '../base/copy-of.ts'
 import { BusError, toBusError } from '../model/errors.ts'
 import { type Action, daemonIdentity, type Identity } from '../model/identity.ts'
 import type { LevelFilter } from '../model/level-filter.ts'
@@ -140,7 +141,7 @@ export class LiveBus {
     // What the daemon itself has to say is for now.
     const isStored = store === 'always' && only === undefined && !sender.isDaemon
     if (isStored && isStorableTopic(topic.name, this.limits)) {
-      return this.#storeUnacked(sender, topic, bytes.slice(start, end), realtime, headers)
+      return this.#storeUnacked(sender, topic, copyOf(bytes, start, end), realtime, headers)
     }
     const publication = this.#lend()
     publication.setLive(topic, sender, bytes, start, end, headers, realtime)

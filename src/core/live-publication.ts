@@ -1,5 +1,6 @@
 /** The one object that stands for a publication while it is handed to its receivers. */
 
+import { copyOf } from '../base/copy-of.ts'
 import { type Headers, noHeaders, type StoredMessage } from '../model/message.ts'
 import type { NodeId } from '../model/node-id.ts'
 import type { Clock } from './clock.ts'
@@ -84,7 +85,7 @@ export class LivePublication implements Publication {
       id: crypto.randomUUID(),
       headId: 0,
       sequence: 0,
-      payload: this.bytes.slice(this.start, this.end),
+      payload: copyOf(this.bytes, this.start, this.end),
       headers: withPublisher(this.headers, this.sender.name),
       createdAtMs: this.#clock.now(),
       deleted: false,

@@ -5,6 +5,7 @@
  * that cannot be found out again, but for last values of what was not stored.
  */
 
+import { copyOf } from '../base/copy-of.ts'
 import { ByteTable } from '../base/byte-table.ts'
 import type { TopicSettings } from '../model/topic-rule.ts'
 import type { LastValue, LastValues } from './last-values.ts'
@@ -79,6 +80,14 @@ export class Topics {
     return this.#byName.values()
   }
 
+  /** For looking at many in passing: the entry, or one that is not kept when that would cost another its place. */
+  look(name: string): Topic {
+    const known = this.#byName.get(name)
+    if (known !== undefined) return known
+    if (this.#byName.size < this.#options.capacity) return this.#add(name, encoder.encode(name))
+    return new Topic(name, encoder.encode(name), this.#options.rules.of(name))
+  }
+
   /** The entry if there is one. */
   peek(name: string): Topic | undefined {
     return this.#byName.get(name)
@@ -98,7 +107,7 @@ export class Topics {
       known.isUsed = true
       return known
     }
-    const own = bytes.slice(start, end)
+    const own = copyOf(bytes, start, end)
     const name = decoder.decode(own)
     // A lone surrogate in a text is written as U+FFFD, so two texts can share one form in bytes.
     return this.#byName.get(name) ?? this.#add(name, own)

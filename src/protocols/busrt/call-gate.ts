@@ -8,6 +8,7 @@
  * Parameters and results pass as the bytes they are.
  */
 
+import { copyOf } from '../../base/copy-of.ts'
 import type { BusClient } from '../../core/bus-client.ts'
 import type { Bus } from '../../core/bus.ts'
 import type { CallResult, Invocation, LiveOperations } from '../../core/live.ts'
@@ -73,7 +74,7 @@ export class CallGate extends DaemonInbox {
     const caller = this.#bus.handle(sender.name)
     if (caller === undefined) throw new RpcFailure(rpcErrorCodes.internal, 'the caller is gone')
     try {
-      const call = { procedure, payload: params.slice(), headers: noHeaders }
+      const call = { procedure, payload: copyOf(params), headers: noHeaders }
       return (await caller.calls.call(call)).payload
     } catch (error) {
       throw failureOf(toBusError(error))
@@ -86,7 +87,7 @@ export class CallGate extends DaemonInbox {
     if (pending === undefined) return
     this.#pending.delete(frame.id)
     if (frame.kind === 'reply') {
-      pending.resolve({ payload: bytes.slice(frame.start, end), headers: noHeaders })
+      pending.resolve({ payload: copyOf(bytes, frame.start, end), headers: noHeaders })
     } else {
       pending.reject(errorOf(frame.code, decodeText(bytes, frame.start, end) ?? ''))
     }

@@ -3,6 +3,7 @@
  * speak the RPC layer (spec/busrt 6) and ignore every other frame.
  */
 
+import { copyOf } from '../../base/copy-of.ts'
 import type { Inbox, LiveOperations, Sender } from '../../core/live.ts'
 import {
   decodeRpc,
@@ -93,7 +94,7 @@ export abstract class DaemonInbox implements Inbox {
         return
       }
       // The sender may be gone by then; its name still says where the answer goes.
-      const target = sender.nameBytes.slice()
+      const target = copyOf(sender.nameBytes)
       result.then(
         (late) => {
           if (id !== noReplyId) this.send(target, encodeReply(id, late), realtime)

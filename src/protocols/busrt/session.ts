@@ -9,6 +9,7 @@
  * while somebody this client sends to has no room.
  */
 
+import { copyOf } from '../../base/copy-of.ts'
 import { isUtf8 } from 'node:buffer'
 import type { BusClient } from '../../core/bus-client.ts'
 import type { Bus } from '../../core/bus.ts'
@@ -401,9 +402,9 @@ export class BusrtSession implements FrameHandler, Inbox {
       this.#ack(bytes, head, resultOfPublish[outcome])
       return
     }
-    const payload = bytes.slice(nul + 1, end)
+    const payload = copyOf(bytes, nul + 1, end)
     const pending: PendingPublication = {
-      opId: bytes.slice(head, head + 4),
+      opId: copyOf(bytes, head, head + 4),
       bytes: payload.length,
       result: undefined,
     }
