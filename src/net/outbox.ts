@@ -161,6 +161,9 @@ function giveBack(block: Buffer): void {
 export class FlushSchedule {
   #urgent: Outbox[] = []
   #later: Outbox[] = []
+  /** Lists that were worked off, to be filled again. */
+  #emptyUrgent: Outbox[] = []
+  #emptyLater: Outbox[] = []
   #isInChunk = false
   #isTaskEndDue = false
   #isTurnEndDue = false
@@ -202,21 +205,25 @@ export class FlushSchedule {
 
   #flushUrgent(): void {
     const due = this.#urgent
-    this.#urgent = []
+    this.#urgent = this.#emptyUrgent
+    this.#emptyUrgent = due
     for (const outbox of due) {
       outbox.isUrgent = false
       outbox.isScheduled = false
       outbox.flush()
     }
+    due.length = 0
   }
 
   #flushLater(): void {
     const due = this.#later
-    this.#later = []
+    this.#later = this.#emptyLater
+    this.#emptyLater = due
     for (const outbox of due) {
       // Whoever became urgent in between was flushed, and may be on the urgent list again.
       if (!outbox.isUrgent) outbox.isScheduled = false
       outbox.flush()
     }
+    due.length = 0
   }
 }
