@@ -25,11 +25,11 @@ import type { Hold } from './history-trimmer.ts'
 import { LogSubscription } from './log-subscription.ts'
 import type { AppendOutcome, LogInfo } from './log-store.ts'
 import type { CallOperations } from './live.ts'
-import { withPublisher } from './live-bus.ts'
 import type { LiveClient } from './live-client.ts'
 import { compareLogs } from './log-order.ts'
 import { checkOutgoing, checkQueueMessage, checkWritableTopic } from './message-checks.ts'
 import type { MsgBus } from './msg-bus.ts'
+import { withPublisher } from './publisher-header.ts'
 
 const pageMessagesDefault = 1_000
 // Keeps one page of a catch-up small beside the buffers of a connection.
@@ -93,6 +93,7 @@ export class ClientHandle implements BusClient {
     const { limits, counters } = this.#bus
     const { router } = this.#bus.live
     const topic = options.kind === 'log' ? options.log.topic : options.filter
+    this.live.requireOpen()
     this.#require('subscribe', topic)
     if (options.kind === 'log') checkName('topic', topic, limits.topicBytes)
     if (this.#subscriptions.size >= limits.subscriptionsPerClient) {
@@ -190,6 +191,12 @@ export class ClientHandle implements BusClient {
     registry.leave(this.live, reason)
     procedures.forget(this.live)
     this.#onClose()
+  }
+
+  /** The bus has ended the client: so does all it has. */
+  ended(error: BusError): void {
+    for (const subscription of this.#subscriptions) subscription.end(error)
+    this.close(error)
   }
 
   /** Ends everything from the side of the bus. */
@@ -298,6 +305,7 @@ export class ClientHandle implements BusClient {
   }
 
   #consume(options: ConsumeOptions, sink: ConsumerSink): Consumer {
+    this.live.requireOpen()
     const queues = this.#queues('consume', options.queue)
     const maxInFlight = Math.min(options.maxInFlight ?? 1, this.#bus.limits.queueInFlight)
     const inner = queues.consume({ ...options, maxInFlight }, sink)

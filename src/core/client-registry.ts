@@ -15,6 +15,8 @@ import { type ClientNames, LiveClient } from './live-client.ts'
 
 const secondaryMark = '%%'
 const rememberedMasks = 1_000
+/** Longer ones are looked through every time. */
+const rememberedMaskLength = 1_000
 const encoder = new TextEncoder()
 
 export class ClientRegistry {
@@ -61,6 +63,7 @@ export class ClientRegistry {
     if (known !== undefined) return known
     const found: LiveClient[] = []
     for (const [name, client] of this.#named) if (nameMatches(mask, name)) found.push(client)
+    if (mask.length > rememberedMaskLength) return found
     if (this.#masks.size >= rememberedMasks) this.#masks.clear()
     this.#masks.set(mask, found)
     return found
@@ -80,11 +83,12 @@ export class ClientRegistry {
     const names = name === '' ? nameless : this.#claim(identity, name)
     const replaced = name === '' ? undefined : this.#replaced(name, join, names)
     const client = new LiveClient(this.#bus, this.#nextId++, identity, join, names)
-    if (replaced !== undefined) this.#end(replaced, replacedError(name), false)
     this.#clients.add(client)
     if (name === '') return client
     this.#add(client)
-    this.#tell(client, replaced === undefined ? 'joined' : 'replaced', undefined)
+    // Last, since whoever is told may act at once, and come back with the same name.
+    if (replaced !== undefined) this.#end(replaced, replacedError(name), false)
+    if (!client.isClosed) this.#tell(client, replaced === undefined ? 'joined' : 'replaced')
     return client
   }
 
@@ -97,6 +101,11 @@ export class ClientRegistry {
       this.#end(secondary, new BusError('cancelled', 'primary_missing', text), true)
     }
     if (client.name !== '') this.#tell(client, 'left', reason)
+  }
+
+  /** Ends a client that did not ask for it, with its secondaries. */
+  end(client: LiveClient, error: BusError): void {
+    this.#end(client, error, true)
   }
 
   /** Called after the fact, in order. Listeners must not throw. */
@@ -113,6 +122,10 @@ export class ClientRegistry {
     if (bytes.length > this.#bus.limits.clientNameBytes) {
       const text = `client name is too long (${utf8Length(name)} bytes, limit ${this.#bus.limits.clientNameBytes})`
       throw new BusError('invalid_argument', 'name_too_long', text)
+    }
+    if (/\p{Surrogate}/u.test(name)) {
+      const text = 'client name is not valid Unicode'
+      throw new BusError('invalid_argument', 'name_not_unicode', text)
     }
     if (name.startsWith('.') && identity !== daemonIdentity) {
       const text = 'client names that begin with "." belong to the daemon'
@@ -157,13 +170,14 @@ export class ClientRegistry {
     client.detach()
   }
 
-  /** Ends a client from the side of the bus, with its secondaries. */
+  /** @param isTold whether others are told that it left; of one that is replaced they are told that */
   #end(client: LiveClient, error: BusError, isTold: boolean): void {
     if (client.isClosed) return
     this.#remove(client)
-    for (const secondary of client.secondaries ?? []) this.#end(secondary, error, isTold)
+    for (const secondary of client.secondaries ?? []) this.#end(secondary, error, true)
     if (isTold && client.name !== '') this.#tell(client, 'left', error)
     client.inbox?.end(error)
+    this.#bus.ended(client, error)
   }
 
   #namesChanged(): void {
@@ -171,7 +185,7 @@ export class ClientRegistry {
     this.#masks.clear()
   }
 
-  #tell(client: LiveClient, kind: PresenceEvent['kind'], reason: BusError | undefined): void {
+  #tell(client: LiveClient, kind: PresenceEvent['kind'], reason?: BusError): void {
     const secondary = client.primary !== undefined
     const event = { kind, name: client.name, secondary, protocol: client.join.protocol, reason }
     for (const listener of this.#listeners) listener(event)

@@ -33,7 +33,7 @@ export interface LiveTestBus {
   readonly clock: ManualClock
   readonly store: LogStore
   /** A client with an inbox that notes everything. */
-  join(name?: string, options?: TestClientOptions): TestClient
+  readonly join: (name?: string, options?: TestClientOptions) => TestClient
 }
 
 export interface TestClientOptions extends Partial<Omit<JoinOptions, 'name' | 'inbox'>> {

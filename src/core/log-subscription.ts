@@ -42,7 +42,7 @@ export class LogSubscription implements Subscription {
   readonly #page: ReadLimit
   readonly #counters: BusCounters
   readonly #onClose: () => void
-  readonly #batch: StoredMessage[] = []
+  #batch: StoredMessage[] = []
   #state: State = 'reading'
 
   constructor(options: LogSubscriptionOptions) {
@@ -85,8 +85,10 @@ export class LogSubscription implements Subscription {
   /** Hands over what was offered since the last flush. */
   flush(): void {
     if (this.#state !== 'live' || this.#batch.length === 0) return
-    const hasRoom = this.#deliver({ messages: this.#batch, damaged: [] }, true)
-    this.#batch.length = 0
+    const messages = this.#batch
+    // What its reader itself publishes meanwhile is another delivery.
+    this.#batch = []
+    const hasRoom = this.#deliver({ messages, damaged: [] }, true)
     if (!hasRoom) this.#wait()
   }
 
@@ -149,7 +151,11 @@ export class LogSubscription implements Subscription {
   }
 
   #wait(): void {
-    if (this.#state !== 'closed') this.#state = 'waiting'
+    if (this.#state === 'closed') return
+    this.#state = 'waiting'
+    // Commits never come in the middle of a delivery, so this is not stored, and there is no room for it.
+    this.#counters.messagesDropped += this.#batch.length
+    this.#batch.length = 0
   }
 
   #deliver(page: CursorPage, caughtUp: boolean): boolean {

@@ -120,7 +120,7 @@ export class MsgBus implements Bus {
     this.#shutdownListeners.clear()
     this.#isStopping = true
     const error = stopping()
-    for (const client of [...this.#clients.values()]) client.end(error)
+    for (const client of this.#clients.values()) client.end(error)
     this.#attached?.queues.close(error)
     this.#attached?.stopListening()
     await this.#attached?.retention.close()
@@ -222,7 +222,13 @@ export class MsgBus implements Bus {
 
   #liveParts() {
     const { counters, access, topicRules } = this
-    return { counters, access, topicRules, store: () => this.#attached?.store }
+    return {
+      counters,
+      access,
+      topicRules,
+      store: () => this.#attached?.store,
+      ended: (client: LiveClient, error: BusError) => this.#clients.get(client)?.ended(error),
+    }
   }
 
   #info(client: LiveClient): ClientInfo {

@@ -53,6 +53,7 @@ export class Procedures {
 
   /** @throws BusError `already_exists/procedure_taken`, `permission_denied`, `invalid_argument` */
   register(client: LiveClient, procedure: string, handler: CallHandler): { close(): void } {
+    client.requireOpen()
     checkName('procedure', procedure, this.#bus.limits.procedureBytes)
     this.#bus.requireAccess(client.identity, 'register', procedure)
     if (procedure.startsWith('$msgbus.')) {
@@ -144,7 +145,7 @@ export class Procedures {
     }
     for (const bridge of this.#bridges) {
       if (!procedure.startsWith(bridge.prefix)) continue
-      return { callee: undefined, serve: (invocation) => bridge.call(invocation) }
+      return { callee: undefined, serve: async (invocation) => bridge.call(invocation) }
     }
     const text = `nobody offers the procedure ${JSON.stringify(procedure)}`
     throw new BusError('unimplemented', 'no_such_procedure', text)

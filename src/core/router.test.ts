@@ -18,7 +18,7 @@ import type { LiveFilter } from './live.ts'
 const runs = 300
 
 describe('matching one filter', () => {
-  const busrt: [filter: string, matching: string[], others: string[]][] = [
+  const cases: [filter: string, matching: string[], others: string[]][] = [
     ['#', ['x', 'x/y', '/', '', '.broker/info', '.x/y', '+', '#', '$a/b'], ['$msgbus.x']],
     ['t/#', ['t/x', 't/x/y', 't/', 't//'], ['t', 'T/x', 'tt/x']],
     ['p/+', ['p/q', 'p/'], ['p', 'p/q/r']],
@@ -34,7 +34,7 @@ describe('matching one filter', () => {
     ['$msgbus.x/+', ['$msgbus.x/y'], ['$msgbus.y/y']],
     ['!ge(2)', ['!ge(2)'], ['3']],
   ]
-  for (const [filter, matching, others] of busrt) {
+  for (const [filter, matching, others] of cases) {
     test(`BUS/RT ${JSON.stringify(filter)}`, async () => {
       const { join } = await openLiveBus()
       const client = join('c').subscribe(filter)
@@ -160,11 +160,11 @@ describe('random histories', () => {
   for (const capacity of [3, 10_000]) {
     test(`every publication reaches whom it should, once, with ${capacity} topics remembered`, async () => {
       await fc.assert(
-        fc.asyncProperty(fc.array(step, { maxLength: 120, size: 'max' }), async (steps) => {
+        fc.asyncProperty(fc.array(steps, { maxLength: 120, size: 'max' }), async (history) => {
           const limits = { rememberedTopics: capacity }
           const { bus, join } = await openLiveBus({ limits })
           const world = new World(bus, join)
-          for (const each of steps) world.take(each)
+          for (const each of history) world.take(each)
           world.end()
           assert.equal(bus.status().subscriptions, 0)
           assert.ok(bus.live.topics.size <= capacity)
@@ -228,16 +228,26 @@ function textFilter(key: string): TextFilter {
 }
 
 const level = fc.constantFrom('', 'a', 'b', 'c', '+', '#', 'x+', '$a', '$msgbus.x', '.broker')
-const topic = fc.array(level, { minLength: 1, maxLength: 4 }).map((levels) => levels.join('/'))
+const topics = fc.array(level, { minLength: 1, maxLength: 4 }).map((levels) => levels.join('/'))
 /** Few enough to be published again and again, so that what is remembered of them counts. */
+const publishedOften = [
+  '',
+  'a',
+  '+',
+  '/',
+  'a/',
+  'a/b',
+  'a/+',
+  'a/b/c',
+  'b/c',
+  'x+/a',
+  '$a/b',
+].concat(['$msgbus.x', '$msgbus.x/a', '.broker', '.broker/a', 'a//b'])
 const publishedTopic = fc.oneof(
-  { weight: 1, arbitrary: topic },
+  { weight: 1, arbitrary: topics },
   {
     weight: 5,
-    arbitrary: fc.constantFrom(
-      ...['', 'a', '+', '/', 'a/', 'a/b', 'a/+', 'a/b/c', 'b/c', 'x+/a', '$a/b', '$msgbus.x'],
-      ...['$msgbus.x/a', '.broker', '.broker/a', 'a//b'],
-    ),
+    arbitrary: fc.constantFrom(...publishedOften),
   },
 )
 const mqttText = fc
@@ -252,8 +262,8 @@ const mqttText = fc
   .filter((text) => text !== '')
 const levelFilters: fc.Arbitrary<LevelFilter> = fc.oneof(
   mqttText.map((text) => levelFilter('mqtt', text)),
-  topic.map((text) => levelFilter('busrt', text)),
-  topic.map((text) => levelFilter('wamp', text)),
+  topics.map((text) => levelFilter('busrt', text)),
+  topics.map((text) => levelFilter('wamp', text)),
 )
 const liveFilter: fc.Arbitrary<LiveFilter> = fc.oneof(
   { weight: 6, arbitrary: levelFilters },
@@ -262,7 +272,7 @@ const liveFilter: fc.Arbitrary<LiveFilter> = fc.oneof(
     arbitrary: fc.constantFrom('begins:', 'begins:a', 'ends:b', 'contains:/').map(textFilter),
   },
 )
-const who = fc.nat(3)
+const someone = fc.nat(3)
 
 type Step =
   | { readonly do: 'subscribe' | 'unsubscribe'; readonly who: number; readonly filter: LiveFilter }
@@ -271,31 +281,50 @@ type Step =
   | { readonly do: 'rejoin'; readonly who: number }
   | { readonly do: 'publish'; readonly topic: string; readonly only: number | undefined }
 
-const step: fc.Arbitrary<Step> = fc.oneof(
+const steps: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 5,
-    arbitrary: fc.record({ do: fc.constant('subscribe' as const), who, filter: liveFilter }),
+    arbitrary: fc.record({
+      do: fc.constant('subscribe' as const),
+      who: someone,
+      filter: liveFilter,
+    }),
   },
   {
     weight: 1,
-    arbitrary: fc.record({ do: fc.constant('unsubscribe' as const), who, filter: liveFilter }),
+    arbitrary: fc.record({
+      do: fc.constant('unsubscribe' as const),
+      who: someone,
+      filter: liveFilter,
+    }),
   },
   {
     weight: 2,
-    arbitrary: fc.record({ do: fc.constant('exclude' as const), who, filter: levelFilters }),
+    arbitrary: fc.record({
+      do: fc.constant('exclude' as const),
+      who: someone,
+      filter: levelFilters,
+    }),
   },
   {
     weight: 1,
-    arbitrary: fc.record({ do: fc.constant('unexclude' as const), who, filter: levelFilters }),
+    arbitrary: fc.record({
+      do: fc.constant('unexclude' as const),
+      who: someone,
+      filter: levelFilters,
+    }),
   },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('undo' as const), who, place: fc.nat(9) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('rejoin' as const), who }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant('undo' as const), who: someone, place: fc.nat(9) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('rejoin' as const), who: someone }) },
   {
     weight: 9,
     arbitrary: fc.record({
       do: fc.constant('publish' as const),
       topic: publishedTopic,
-      only: fc.option(who, { nil: undefined, freq: 9 }),
+      only: fc.option(someone, { nil: undefined, freq: 9 }),
     }),
   },
 )

@@ -1,0 +1,22 @@
+/**
+ * Who published a message, as a header of it: stored messages outlive their publishers, and other daemons get
+ * them, too. The bus writes it; what comes from outside is only believed where it can be a name.
+ */
+
+import { type Headers } from '../model/message.ts'
+
+/** Header of a message that names the client that published it. */
+export const publisherHeader = 'msgbus-publisher'
+
+/** The headers with the publisher's name, unless they have one or there is none. */
+export function withPublisher(headers: Headers, name: string): Headers {
+  if (name === '' || headers.has(publisherHeader)) return headers
+  return headers.size === 0
+    ? new Map([[publisherHeader, name]])
+    : new Map(headers).set(publisherHeader, name)
+}
+
+/** Whether a client could have this name. Those of the daemon itself publish nothing that is stored. */
+export function isClientName(name: string): boolean {
+  return name !== '' && !name.startsWith('.') && !name.includes('\0')
+}
