@@ -4,6 +4,7 @@ const benches: Readonly<Record<string, () => Promise<{ run(args: string[]): unkn
   durable: async () => import('./durable.ts'),
   codec: async () => import('./codec.ts'),
   unary: async () => import('./http2-load.ts'),
+  embed: async () => import('./embed.ts'),
   busrt: async () => import('./busrt/run.ts'),
 }
 
