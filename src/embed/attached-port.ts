@@ -1,9 +1,6 @@
 /** A client in another thread, as the bus's side of the program holds it. */
 
-import type { MessagePort } from 'node:worker_threads'
-import type { JoinOptions } from '../core/live.ts'
-import type { MsgBus } from '../core/msg-bus.ts'
-import { PortSession } from './port-session.ts'
+import { PortSession, type PortSessionOptions } from './port-session.ts'
 
 export class AttachedPort {
   /** Empty: the client has none. */
@@ -16,9 +13,9 @@ export class AttachedPort {
   readonly #session: PortSession
 
   /** `Bus.attach` makes them. @throws BusError when the bus does not let it join */
-  constructor(bus: MsgBus, port: MessagePort, join: Pick<JoinOptions, 'name' | 'replace'>) {
-    this.name = join.name ?? ''
-    this.#session = new PortSession({ bus, port, join })
+  constructor(options: PortSessionOptions) {
+    this.name = options.join.name ?? ''
+    this.#session = new PortSession(options)
     this.closed = this.#session.closed
   }
 

@@ -22,6 +22,8 @@ import { openLogStore, type StorageEngine } from '../stores/engines.ts'
 import { AttachedPort } from './attached-port.ts'
 import { Client, type ClientOptions } from './client.ts'
 import { DirectLink } from './direct-link.ts'
+import type { ClientInbox } from './inbox.ts'
+import { Turn } from './turn.ts'
 
 export interface BusOptions {
   /** Folder of the store, made when missing. One bus or daemon at a time has it open. */
@@ -55,6 +57,7 @@ export class Bus {
   readonly node: NodeId
   readonly #bus: MsgBus
   readonly #store: LogStore
+  readonly #turn = new Turn()
   readonly #ports = new Set<AttachedPort>()
   #closing: Promise<void> | undefined
 
@@ -108,11 +111,8 @@ export class Bus {
    */
   connect(options: ConnectOptions = {}): Client {
     const { name, replace } = options
-    return new Client(
-      options,
-      false,
-      (inbox) => new DirectLink(this.#bus, inbox, { name, replace }),
-    )
+    const connect = (inbox: ClientInbox) => new DirectLink(this.#bus, inbox, { name, replace })
+    return new Client(options, { turn: this.#turn, keepsBytes: false }, connect)
   }
 
   /**
@@ -162,7 +162,7 @@ export class Bus {
   }
 
   #attach(port: MessagePort, join: AttachOptions): AttachedPort {
-    const attached = new AttachedPort(this.#bus, port, join)
+    const attached = new AttachedPort({ bus: this.#bus, port, join, turn: this.#turn })
     this.#ports.add(attached)
     void attached.closed.then(() => this.#ports.delete(attached))
     return attached

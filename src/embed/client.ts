@@ -17,7 +17,7 @@ import type { Headers } from '../model/message.ts'
 import type { NodeId } from '../model/node-id.ts'
 import { parseTopicFilter } from '../model/topic-filter.ts'
 import type { ClientLink, Receipt } from './client-link.ts'
-import { ClientInbox, type ListenOptions } from './inbox.ts'
+import { ClientInbox, type InboxOptions, type ListenOptions } from './inbox.ts'
 import { type Handler, Lane } from './lane.ts'
 import { Listening } from './listening.ts'
 import { copyOf, type HeadersInput, type PayloadInput, toHeaders, toPayload } from './payload.ts'
@@ -31,7 +31,7 @@ import {
 } from './received-message.ts'
 import { SendQueue } from './send-queue.ts'
 import { openSubscription, type SubscribeOptions } from './subscription.ts'
-import { Turn } from './turn.ts'
+import type { Turn } from './turn.ts'
 
 export interface ClientOptions {
   /**
@@ -139,7 +139,7 @@ const fetchPage = { messages: 1_000, bytes: 262_144 }
 export class Client {
   /** Resolves when it has ended: with the error if the bus ended it, else with undefined. */
   readonly closed: Promise<BusError | undefined>
-  readonly #turn = new Turn()
+  readonly #turn: Turn
   readonly #inbox: ClientInbox
   readonly #link: ClientLink
   readonly #sends: SendQueue
@@ -153,17 +153,17 @@ export class Client {
 
   /**
    * Programs get one from `Bus.connect` or `connectPort`. `connect` makes the link for the inbox.
-   * @param keepsBytes see `InboxOptions.keepsBytes`
    */
   constructor(
     options: ClientOptions,
-    keepsBytes: boolean,
+    { turn, keepsBytes }: Pick<InboxOptions, 'turn' | 'keepsBytes'>,
     connect: (inbox: ClientInbox) => ClientLink,
   ) {
     const { inboxBytes = 1_048_576, sendBufferBytes = 16_777_216 } = options
+    this.#turn = turn
     this.#onError = options.onError ?? throwLater
     this.#inbox = new ClientInbox({
-      turn: this.#turn,
+      turn,
       highBytes: inboxBytes,
       keepsBytes,
       onCongested: (isCongested) => this.#link.congested(isCongested),

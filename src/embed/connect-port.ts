@@ -3,7 +3,9 @@
 import { MessagePort, parentPort } from 'node:worker_threads'
 import { BusError } from '../model/errors.ts'
 import { Client, type ClientOptions } from './client.ts'
+import type { ClientInbox } from './inbox.ts'
 import { PortLink } from './port-link.ts'
+import { Turn } from './turn.ts'
 
 /** What `Bus.attach` sends to a worker, on the channel that every worker has. */
 export interface PortOffer {
@@ -24,7 +26,9 @@ export async function connectPort(
 ): Promise<Client> {
   const found = port === undefined || port === parentPort ? await offeredPort() : port
   let link: PortLink | undefined
-  const client = new Client(options, true, (inbox) => (link = new PortLink(inbox, found)))
+  const turn = new Turn()
+  const connect = (inbox: ClientInbox) => (link = new PortLink(inbox, found, turn))
+  const client = new Client(options, { turn, keepsBytes: true }, connect)
   await link?.welcomed
   return client
 }

@@ -173,6 +173,7 @@ export class DirectLink implements ClientLink {
   }
 
   close(): void {
+    this.#wakefulness.end()
     this.#client.close()
   }
 

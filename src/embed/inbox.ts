@@ -88,7 +88,7 @@ export class ClientInbox implements Inbox {
   open(): void {
     this.#isOpen = true
     if (this.#isCongested) this.#options.onCongested(true)
-    this.#options.turn.add({ run: () => this.#endFirstTurn() })
+    setImmediate(() => this.#endFirstTurn())
   }
 
   /** Where to count what comes; the bus shows it. Undefined over a port, where the other end counts. */

@@ -32,6 +32,7 @@ import {
   writeValue,
 } from './port-values.ts'
 import type { QueueLease } from './queue-delivery.ts'
+import type { Turn } from './turn.ts'
 
 interface Pending {
   resolve(value: unknown): void
@@ -76,7 +77,7 @@ export class PortLink implements ClientLink {
   #isPaused = false
   #closed: BusError | undefined
 
-  constructor(inbox: ClientInbox, port: PortChannelOptions['port']) {
+  constructor(inbox: ClientInbox, port: PortChannelOptions['port'], turn: Turn) {
     this.#inbox = inbox
     this.welcomed = new Promise((resolve, reject) => {
       this.#onWelcome = { resolve, reject }
@@ -84,6 +85,7 @@ export class PortLink implements ClientLink {
     this.#channel = new PortChannel({
       port,
       onFrame: (frame) => this.#take(frame),
+      onBatchEnd: () => turn.end(),
       onRoom: () => this.#checkRoom(),
       onClosed: (error) => this.#lost(error),
     })

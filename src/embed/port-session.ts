@@ -54,11 +54,14 @@ import {
   writeFailure,
   writeValue,
 } from './port-values.ts'
+import type { Turn } from './turn.ts'
 
 export interface PortSessionOptions {
   readonly bus: MsgBus
   readonly port: MessagePort
   readonly join: Pick<JoinOptions, 'name' | 'replace'>
+  /** Of the clients in the thread of the bus. */
+  readonly turn: Turn
 }
 
 /** Of one subscription, sent and not taken by the program. */
@@ -105,7 +108,7 @@ export class PortSession implements Inbox {
   #isClosed = false
 
   /** Joins the bus and greets the thread. @throws BusError when the bus does not let it join */
-  constructor({ bus, port, join }: PortSessionOptions) {
+  constructor({ bus, port, join, turn }: PortSessionOptions) {
     this.closed = new Promise((resolve) => {
       this.#onClosed = resolve
     })
@@ -115,7 +118,10 @@ export class PortSession implements Inbox {
     this.#channel = new PortChannel({
       port,
       onFrame: (frame) => this.#take(frame),
-      onBatchEnd: () => this.#publish(),
+      onBatchEnd: () => {
+        this.#publish()
+        turn.end()
+      },
       onRoom: () => this.#onRoom(),
       onClosed: (error) => this.#end(error),
     })

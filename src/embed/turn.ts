@@ -1,7 +1,8 @@
 /**
- * The end of the current turn of the event loop, shared by everything of one client: what came during
- * the turn is handed over then, together. Between two turns the loop looks at sockets and timers, so
- * clients that answer each other for ever do not keep it from them.
+ * The end of the current turn of the event loop, shared by all clients of a bus in one thread: what came
+ * during the turn is handed over then, together. Between two turns the loop looks at sockets and timers, so
+ * clients that answer each other for ever do not keep it from them. What came from another thread need
+ * not wait: when its batch has been dealt with, the turn may end there and then.
  */
 
 export interface Runnable {
@@ -11,15 +12,23 @@ export interface Runnable {
 
 export class Turn {
   #due: Runnable[] = []
+  #isEndDue = false
 
-  /** Runs it once at the end of this turn, in the order of the first call; more calls add more runs. */
+  /** Runs it once at the end of this turn, in the order of the calls. */
   add(runnable: Runnable): void {
-    if (this.#due.length === 0) setImmediate(() => this.#end())
     this.#due.push(runnable)
+    if (this.#isEndDue) return
+    this.#isEndDue = true
+    setImmediate(() => {
+      this.#isEndDue = false
+      this.end()
+    })
   }
 
-  #end(): void {
+  /** Ends the turn now. Not to be called from within what programs call. */
+  end(): void {
     const due = this.#due
+    if (due.length === 0) return
     this.#due = []
     for (const runnable of due) runnable.run()
   }

@@ -8,10 +8,12 @@ const longestMs = 2 ** 31 - 1
 
 export class Wakefulness {
   #waiting = 0
+  #isOver = false
   #interval: NodeJS.Timeout | undefined
 
   /** Until the returned function is called, which may be twice. */
   begin(): () => void {
+    if (this.#isOver) return () => undefined
     this.#waiting += 1
     this.#interval ??= setInterval(() => undefined, longestMs)
     let isOver = false
@@ -19,9 +21,18 @@ export class Wakefulness {
       if (isOver) return
       isOver = true
       this.#waiting -= 1
-      if (this.#waiting > 0) return
-      clearInterval(this.#interval)
-      this.#interval = undefined
+      if (this.#waiting === 0) this.#rest()
     }
+  }
+
+  /** For good: nobody waits any more, whatever was begun. */
+  end(): void {
+    this.#isOver = true
+    this.#rest()
+  }
+
+  #rest(): void {
+    clearInterval(this.#interval)
+    this.#interval = undefined
   }
 }
