@@ -1,6 +1,7 @@
 /** Columns for people: as wide as needed, numbers to the right, nothing cut. */
 
 import { escapeControls } from './payload-text.ts'
+import { fitText, textWidth } from './text-width.ts'
 
 export interface Column<Row> {
   readonly title: string
@@ -12,7 +13,7 @@ export interface Column<Row> {
 export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
   const cells = rows.map((row) => columns.map((column) => escapeControls(column.cell(row))))
   const widths = columns.map((column, i) =>
-    Math.max(column.title.length, ...cells.map((line) => line[i]?.length ?? 0)),
+    Math.max(column.title.length, ...cells.map((line) => textWidth(line[i] ?? ''))),
   )
   const lines = [columns.map((column) => column.title), ...cells]
   return lines.map((line) => `${formatLine(line, columns, widths)}\n`).join('')
@@ -24,10 +25,7 @@ function formatLine<Row>(
   widths: readonly number[],
 ): string {
   return line
-    .map((cell, i) => {
-      const width = widths[i] ?? 0
-      return columns[i]?.align === 'right' ? cell.padStart(width) : cell.padEnd(width)
-    })
+    .map((cell, i) => fitText(cell, widths[i] ?? 0, columns[i]?.align))
     .join('  ')
     .trimEnd()
 }
