@@ -33,6 +33,7 @@ async function run(line: readonly string[], env: Terminal['env'] = {}) {
     writeError(text) {
       output.stderr += text
     },
+    openScreen: undefined,
   }
   const code = await runProgram(createProgram(terminal), line, terminal)
   return { code, ...output }
@@ -51,6 +52,16 @@ const usageErrors: [line: string[], message: RegExp][] = [
   [['head', 'a', '-s', 'ftp://x'], /bad address "ftp:\/\/x"/],
   [['head', 'a', '--tls-cert', 'x.pem'], /--tls-cert and --tls-key belong together/],
   [['head', 'a', '--tls-ca', '/nowhere/ca.pem'], /--tls-ca \/nowhere\/ca\.pem cannot be read/],
+  [['rpc', 'call', 'a'], /missing required argument 'method'/],
+  [['rpc', 'call', 'a', 'm', 'x'], /"x": a parameter is key=value; - reads them raw/],
+  [['rpc', 'call', 'a', 'm', '-', 'x=1'], /- stands alone/],
+  [['rpc', 'call', 'a', 'm', 'x=1', '-p', '{}'], /as words or with --params, not both/],
+  [['rpc', 'call', 'a', 'm', '-p', '{'], /--params is not JSON/],
+  [['rpc', 'call', 'a', 'm', '--busrt', 'ws://x'], /bad address "ws:\/\/x"/],
+  [['send', 'a', 'x', '-s', 'ftp://x'], /bad address "ftp:\/\/x"/],
+  [['top', '-n', '0'], /Expected a whole number from 1 on/],
+  [['bench', 'busrt', '-w', '5', '-i', '4'], /more workers than iterations/],
+  [['bench', 'busrt', '-w', '0'], /Expected a whole number from 1 on/],
   [['completion', 'tcsh'], /Allowed choices are bash, zsh, fish/],
 ]
 
@@ -79,7 +90,15 @@ test('completion knows every command and option, in three shells', async () => {
   for (const shell of ['bash', 'zsh', 'fish']) {
     const { code, stdout } = await run(['completion', shell])
     assert.equal(code, 0)
-    for (const word of ['publish', 'consume', 'max-in-flight', 'tls-server-name', 'completion']) {
+    for (const word of [
+      'publish',
+      'call0',
+      'payload-size',
+      'consume',
+      'max-in-flight',
+      'tls-server-name',
+      'completion',
+    ]) {
       assert.ok(stdout.includes(word), `${shell}: ${word}`)
     }
   }
@@ -89,6 +108,14 @@ test('the reference page is up to date', async () => {
   const { stdout } = await run(['reference'])
   const page = readFileSync(join(findRoot(import.meta.dirname), 'docs/reference/msgbus.md'), 'utf8')
   assert.equal(page, stdout, 'run: msgbus reference > docs/reference/msgbus.md')
+})
+
+test('the version is that of the package, wherever it is asked for', async () => {
+  const file = join(findRoot(import.meta.dirname), 'package.json')
+  const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string }
+  for (const line of [['--version'], ['-V'], ['pub', '-V']]) {
+    assert.deepEqual(await run(line), { code: 0, stdout: `${version}\n`, stderr: '' })
+  }
 })
 
 test('causes and stacks only when asked for', async () => {

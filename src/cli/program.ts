@@ -4,17 +4,23 @@
  * command.
  */
 
-import { Command, Option } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import { addBackupCommands } from './commands/backup.ts'
 import { addBenchCommands } from './commands/bench.ts'
+import { addClientsCommand } from './commands/clients.ts'
 import { addTreeCommands } from './commands/completion.ts'
 import { addDaemonCommands } from './commands/daemon.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addLogCommands } from './commands/log.ts'
 import { addPublishCommand } from './commands/publish.ts'
 import { addQueueCommands } from './commands/queue.ts'
+import { addRpcCommands } from './commands/rpc.ts'
+import { addSendCommands } from './commands/send.ts'
 import { addSubscribeCommand } from './commands/subscribe.ts'
+import { addTopCommand } from './commands/top.ts'
 import { parseDuration } from './duration.ts'
+import { exitCodes } from './exit-codes.ts'
+import { packageVersion } from './package-version.ts'
 import type { Terminal } from './terminal.ts'
 
 const exitCodesHelp = `
@@ -24,6 +30,7 @@ Exit codes:
 
 Environment:
   MSGBUS_SERVER   address of the daemon, like --server
+  MSGBUS_BUSRT    address of the BUS/RT broker, like --busrt
   NO_COLOR        no colours;  MSGBUS_DEBUG  causes and stacks of errors`
 
 export function createProgram(terminal: Terminal): Command {
@@ -46,6 +53,7 @@ export function createProgram(terminal: Terminal): Command {
         .argParser(parseDuration)
         .default(10_000, '10s'),
     )
+    .option('-V, --version', 'print the version')
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
     .configureOutput({
       writeOut: (text) => void terminal.write(text),
@@ -57,11 +65,19 @@ export function createProgram(terminal: Terminal): Command {
     .showHelpAfterError('(msgbus help <command> says more)')
     .addHelpText('after', exitCodesHelp)
     .exitOverride()
+    .on('option:version', () => {
+      void terminal.write(`${packageVersion()}\n`)
+      throw new CommanderError(exitCodes.ok, 'commander.version', 'the version is printed')
+    })
   addPublishCommand(program, terminal)
   addSubscribeCommand(program, terminal)
   addLogCommands(program, terminal)
   addQueueCommands(program, terminal)
+  addSendCommands(program, terminal)
+  addRpcCommands(program, terminal)
   addDaemonCommands(program, terminal)
+  addClientsCommand(program, terminal)
+  addTopCommand(program, terminal)
   addDoctorCommand(program, terminal)
   addBackupCommands(program, terminal)
   addBenchCommands(program, terminal)

@@ -48,7 +48,7 @@ export async function withClient<R>(
   }
 }
 
-async function readTls(options: GlobalOptions) {
+export async function readTls(options: GlobalOptions) {
   const { tls, tlsCa, tlsCert, tlsKey, tlsServerName } = options
   if (tls !== true && !tlsCa && !tlsCert && !tlsKey && !tlsServerName) return undefined
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {

@@ -5,6 +5,8 @@
 
 import { Colours } from './colours.ts'
 import { PacedOutput } from './paced-output.ts'
+import { Screen } from './screen.ts'
+import type { ScreenEvents } from './screen.ts'
 
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -27,12 +29,14 @@ export interface Terminal {
   finish(): Promise<void>
   /** Writes to standard error. */
   writeError(text: string): void
+  /** Takes the terminal over, until it is closed. Undefined where standard output is none. */
+  readonly openScreen: ((events: ScreenEvents) => Screen) | undefined
 }
 
 /** What `process` has of it. */
 type Process = Pick<
   NodeJS.Process,
-  'env' | 'stdin' | 'stdout' | 'stderr' | 'once' | 'removeListener'
+  'env' | 'stdin' | 'stdout' | 'stderr' | 'once' | 'removeListener' | 'kill' | 'pid'
 >
 
 export function openTerminal(from: Process): Terminal {
@@ -64,6 +68,7 @@ export function openTerminal(from: Process): Terminal {
       paced.flush()
       stderr.write(text)
     },
+    openScreen: stdout.isTTY ? (events) => new Screen(from, events) : undefined,
   }
 }
 

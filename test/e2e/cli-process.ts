@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { dirname, join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 
 export interface CliResult {
@@ -23,8 +24,10 @@ export interface CliOptions {
 export const cliMain = join(dirname(fileURLToPath(import.meta.url)), '../../src/cli/main.js')
 
 export interface CliProcess {
-  /** Resolves when something more was written to standard output. */
-  printed(): Promise<void>
+  /** Resolves when what was written to standard output matches; default: when anything was. */
+  printed(pattern?: RegExp): Promise<void>
+  /** Resolves when what was written to standard error matches. */
+  said(pattern: RegExp): Promise<void>
   kill(signal: NodeJS.Signals): void
   /** Closes the reading end of its standard output, as `| head` does. */
   stopReading(): void
@@ -52,12 +55,18 @@ export function startMsgbus(args: readonly string[], options: CliOptions = {}): 
     child.once('error', reject)
     child.once('close', (code, signal) => resolve({ code, signal, stdout, stderr }))
   })
+  const until = (stream: Readable, isMet: () => boolean): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const check = () => {
+        if (isMet()) resolve()
+      }
+      stream.on('data', check)
+      child.once('close', () => reject(new Error(`it ended: ${stderr}`)))
+      check()
+    })
   return {
-    printed: () =>
-      new Promise((resolve, reject) => {
-        child.stdout.once('data', () => resolve())
-        child.once('close', () => reject(new Error(`it ended: ${stderr}`)))
-      }),
+    printed: (pattern = /[^]/) => until(child.stdout, () => pattern.test(stdout)),
+    said: (pattern) => until(child.stderr, () => pattern.test(stderr)),
     kill: (signal) => void child.kill(signal),
     stopReading: () => void child.stdout.destroy(),
     ended,

@@ -1,11 +1,17 @@
-/** `msgbus bench pub|sub|fetch`: how fast this daemon is, seen from this machine. */
+/** `msgbus bench pub|sub|fetch|busrt`: how fast this daemon is, seen from this machine. */
 
 import type { Command } from 'commander'
 import type { MsgbusClient } from '../../client/core.ts'
 import type { BenchOptions, BenchResult } from '../bench/bench-runs.ts'
+import type { StageResult } from '../bench/busrt-stages.ts'
+import { addBusrtOptions, busrtOptions } from '../busrt-session.ts'
+import type { BusrtCommandOptions } from '../busrt-session.ts'
 import { formatBytes, formatCount, formatDuration, parseCount } from '../duration.ts'
+import { UsageError } from '../exit-codes.ts'
 import { withClient } from '../session.ts'
 import type { GlobalOptions } from '../session.ts'
+import { formatTable } from '../table.ts'
+import type { Column } from '../table.ts'
 import type { Terminal } from '../terminal.ts'
 
 type BenchCommandOptions = GlobalOptions &
@@ -14,6 +20,12 @@ type BenchCommandOptions = GlobalOptions &
     readonly publishIds?: boolean
   }
 
+interface BusrtBenchCommandOptions extends BusrtCommandOptions {
+  readonly workers: number
+  readonly payloadSize: number
+  readonly iterations: number
+}
+
 type BenchKind = 'pub' | 'sub' | 'fetch'
 
 const defaultTopic = 'bench/messages'
@@ -21,7 +33,7 @@ const defaultTopic = 'bench/messages'
 const progressEveryMs = 200
 
 export function addBenchCommands(program: Command, terminal: Terminal): void {
-  const bench = program.command('bench').summary('measure this daemon: pub, sub, fetch')
+  const bench = program.command('bench').summary('measure this daemon: pub, sub, fetch, busrt')
   const summaries = {
     pub: 'acknowledged messages per second, and how soon',
     sub: 'replay by subscription',
@@ -43,7 +55,70 @@ export function addBenchCommands(program: Command, terminal: Terminal): void {
     }
     command.action((_, self: Command) => runBench(kind, self, terminal))
   }
+  const busrt = bench
+    .command('busrt')
+    .summary('calls and direct messages over BUS/RT, in seven stages')
+    .description(
+      'Runs the seven stages in which BUS/RT brokers are measured: calls of the broker, of a client and ' +
+        'of nobody, then messages to nobody and to oneself, with and without acknowledgement. The ' +
+        'client is the one of this package, whose own speed is part of every figure.',
+    )
+    .option('-w, --workers <n>', 'connections side by side', parseCount(1), 1)
+    .option('--payload-size <bytes>', 'payload of each message', parseCount(0), 100)
+    .option(
+      '-i, --iterations <n>',
+      'of all workers together, in each stage',
+      parseCount(1),
+      100_000,
+    )
+  addBusrtOptions(busrt)
+  busrt.action((_, self: Command) => runBusrtBench(self, terminal))
 }
+
+async function runBusrtBench(command: Command, terminal: Terminal): Promise<void> {
+  const options = command.optsWithGlobals<BusrtBenchCommandOptions>()
+  const { workers, payloadSize, iterations, json } = options
+  if (iterations < workers) throw new UsageError('there are more workers than iterations')
+  const { benchBusrt } = await import('../bench/busrt-stages.ts')
+  const connection = await busrtOptions(command, terminal)
+  const results = await benchBusrt({
+    connection,
+    workers,
+    payloadBytes: payloadSize,
+    iterations,
+    signal: terminal.signal,
+    onStage: (stage) => {
+      if (terminal.stderrIsTerminal) terminal.writeError(`\r\u001b[K${stage}`)
+    },
+  })
+  if (terminal.stderrIsTerminal) terminal.writeError('\r\u001b[K')
+  const sorted = results.toSorted((a, b) => (a.stage < b.stage ? -1 : 1))
+  const objects = sorted.map((each) => {
+    return { ...each, workers, payloadSize, perSecond: perSecond(each) }
+  })
+  await terminal.write(
+    json
+      ? objects.map((each) => `${JSON.stringify(each)}\n`).join('')
+      : formatTable(stageColumns, sorted),
+  )
+}
+
+function perSecond({ iterations, elapsedMs }: StageResult): number {
+  return (iterations / elapsedMs) * 1_000
+}
+
+const stageColumns: readonly Column<StageResult>[] = [
+  { title: 'STAGE', cell: ({ stage }) => stage },
+  { title: 'ITERS', cell: ({ iterations }) => formatCount(iterations), align: 'right' },
+  { title: 'SECS', cell: ({ elapsedMs }) => (elapsedMs / 1_000).toFixed(3), align: 'right' },
+  { title: 'MSECS', cell: ({ elapsedMs }) => elapsedMs.toFixed(3), align: 'right' },
+  { title: 'ITERS/S', cell: (each) => formatCount(Math.round(perSecond(each))), align: 'right' },
+  {
+    title: 'CLIENT CPU µS/ITER',
+    cell: ({ cpuMs, iterations }) => ((cpuMs * 1_000) / iterations).toFixed(1),
+    align: 'right',
+  },
+]
 
 function runBench(kind: BenchKind, command: Command, terminal: Terminal): Promise<void> {
   const given = command.optsWithGlobals<BenchCommandOptions>()
