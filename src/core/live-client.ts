@@ -16,9 +16,9 @@ import type { Headers } from '../model/message.ts'
 import { utf8Length } from '../model/name.ts'
 import type { CatchUp } from './catch-up.ts'
 import type { Inbox, JoinOptions, LiveFilter, LiveOperations, SendOutcome } from './live.ts'
+import { decisive, FilterSet } from './filter-set.ts'
 import type { LiveBus } from './live-bus.ts'
 import type { ParkedMessages } from './parked-messages.ts'
-import { decisiveFilter, isExactLevelFilter } from './topic-tree.ts'
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 /** What the daemon tells all clients of BUS/RT (spec/busrt 4.5): no right is needed to hear it. */
@@ -59,9 +59,8 @@ export class LiveClient implements LiveOperations {
   parked: ParkedMessages | undefined = undefined
 
   readonly #bus: LiveBus
-  /** Filters by rules and text; the value counts how many texts mean the same to the router. */
-  #filters: Map<string, LiveFilter> | undefined
-  #exclusions: Map<string, LevelFilter> | undefined
+  #filters: FilterSet<LiveFilter> | undefined
+  #exclusions: FilterSet<LevelFilter> | undefined
   /** Who is paused until this client has room. */
   #waiting: Set<LiveClient> | undefined
   /** What this client waits for: receivers, and the store. */
@@ -187,14 +186,10 @@ export class LiveClient implements LiveOperations {
     this.requireOpen()
     this.#checkLength(text)
     if (text !== forEverybody) bus.requireAccess(this.identity, 'subscribe', text)
-    const filters = (this.#filters ??= new Map<string, LiveFilter>())
-    const key = keyOf(filter)
-    if (filters.has(key)) return
-    if (filters.size >= bus.limits.subscriptionsPerClient) {
-      const limit = `this client has ${filters.size} subscriptions, which is the limit`
-      throw new BusError('resource_exhausted', 'quota_exceeded', limit)
-    }
-    filters.set(key, filter)
+    const filters = (this.#filters ??= new FilterSet<LiveFilter>())
+    if (filters.has(filter)) return
+    requireRoom(filters.size, bus.limits.filtersPerClient, 'live subscriptions')
+    if (!filters.add(filter)) return
     if (filter.kind === 'level') bus.router.addFilter(decisive(filter), this)
     else bus.router.addText(filter, this)
   }
@@ -206,35 +201,28 @@ export class LiveClient implements LiveOperations {
   }
 
   unsubscribe(filter: LiveFilter): boolean {
-    const filters = this.#filters
-    if (filters?.delete(keyOf(filter)) !== true) return false
+    const deleted = this.#filters?.delete(filter) ?? 'unknown'
+    if (deleted !== 'last') return deleted === 'shared'
     const { router } = this.#bus
     if (filter.kind === 'text') router.removeText(filter, this)
-    else if (!hasSame(filters.values(), filter)) router.removeFilter(decisive(filter), this)
+    else router.removeFilter(decisive(filter), this)
     return true
   }
 
   exclude(filter: LevelFilter): void {
-    const exclusions = (this.#exclusions ??= new Map<string, LevelFilter>())
-    const { subscriptionsPerClient } = this.#bus.limits
+    const { limits, router } = this.#bus
     this.requireOpen()
     this.#checkLength(filter.text)
-    if (exclusions.has(keyOf(filter))) return
-    if (exclusions.size >= subscriptionsPerClient) {
-      const limit = `this client has ${exclusions.size} exclusions, which is the limit`
-      throw new BusError('resource_exhausted', 'quota_exceeded', limit)
-    }
-    exclusions.set(keyOf(filter), filter)
-    this.#bus.router.addExclusion(decisive(filter), this)
+    const exclusions = (this.#exclusions ??= new FilterSet<LevelFilter>())
+    if (exclusions.has(filter)) return
+    requireRoom(exclusions.size, limits.filtersPerClient, 'exclusions')
+    if (exclusions.add(filter)) router.addExclusion(decisive(filter), this)
   }
 
   unexclude(filter: LevelFilter): boolean {
-    const exclusions = this.#exclusions
-    if (exclusions?.delete(keyOf(filter)) !== true) return false
-    if (!hasSame(exclusions.values(), filter)) {
-      this.#bus.router.removeExclusion(decisive(filter), this)
-    }
-    return true
+    const deleted = this.#exclusions?.delete(filter) ?? 'unknown'
+    if (deleted === 'last') this.#bus.router.removeExclusion(decisive(filter), this)
+    return deleted !== 'unknown'
   }
 
   congested(isCongested: boolean): void {
@@ -292,6 +280,7 @@ export class LiveClient implements LiveOperations {
     }
     this.#filters = undefined
     this.#exclusions = undefined
+    this.parked = undefined
     this.catchUp?.stop()
     this.catchUp = undefined
     for (const blocker of this.#blockers ?? []) {
@@ -375,22 +364,9 @@ export interface ClientNames {
   readonly primary: LiveClient | undefined
 }
 
-function keyOf(filter: LiveFilter): string {
-  return filter.kind === 'level' ? `${filter.rules}:${filter.text}` : `text:${filter.key}`
-}
-
-function decisive(filter: LevelFilter): LevelFilter {
-  const text = decisiveFilter(filter.rules, filter.text)
-  return text === filter.text ? filter : { kind: 'level', rules: filter.rules, text }
-}
-
-/** Whether another of the filters means the same to the router; a name does by whatever rules. */
-function hasSame(filters: Iterable<LiveFilter>, filter: LevelFilter): boolean {
-  const { rules, text } = decisive(filter)
-  const isName = isExactLevelFilter(rules, text)
-  for (const other of filters) {
-    if (other.kind !== 'level' || decisive(other).text !== text) continue
-    if (isName ? isExactLevelFilter(other.rules, text) : other.rules === rules) return true
-  }
-  return false
+/** @throws BusError `resource_exhausted/quota_exceeded` */
+function requireRoom(size: number, limit: number, what: string): void {
+  if (size < limit) return
+  const text = `this client has ${size} ${what}, which is the limit`
+  throw new BusError('resource_exhausted', 'quota_exceeded', text)
 }

@@ -237,6 +237,10 @@ const limitRows: Record<keyof Limits, { max: number; text: string; min?: number 
   publishIdWindowMs: { max: 7 * day, text: 'How long an idempotency key is remembered.' },
   publishIdCount: { max: 10_000_000, text: 'How many idempotency keys are remembered.' },
   subscriptionsPerClient: { max: 1_000_000, text: 'Most subscriptions of one connection.' },
+  filtersPerClient: {
+    max: 1_000_000,
+    text: 'Most live filters of one client, and most exclusions; BUS/RT and in process.',
+  },
   pendingAppendBytes: {
     min: 1_048_576,
     max: 4_294_967_296,

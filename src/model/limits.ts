@@ -20,6 +20,7 @@ export interface Limits {
   readonly publishIdWindowMs: number
   readonly publishIdCount: number
   readonly subscriptionsPerClient: number
+  readonly filtersPerClient: number
   readonly pendingAppendBytes: number
   readonly queueInFlight: number
   readonly queueLeaseMs: number
@@ -55,6 +56,8 @@ export const defaultLimits: Limits = {
   publishIdCount: 100_000,
   // reliability A6
   subscriptionsPerClient: 1_000,
+  // Of live filters, which cost some 200 bytes; clients of BUS/RT know no limit.
+  filtersPerClient: 10_000,
   // What waits for the disk at most; beyond it publishers wait before they are read further.
   pendingAppendBytes: 67_108_864,
   queueInFlight: 1_000,

@@ -45,6 +45,8 @@ type Params = Readonly<Record<string, unknown>>
 
 const fetchLimitDefault = 100
 const fetchBytes = 4_194_304
+/** Compiling is linear in the length of an expression, and more than this is no expression of a person. */
+const patternMost = 1_000
 const kinds = new Set(['internal', 'local_ipc', 'tcp', 'websocket'])
 
 export function brokerMethods(options: BrokerMethodsOptions): ReadonlyMap<string, BrokerMethod> {
@@ -140,6 +142,9 @@ function nameFilter(params: Uint8Array): (name: string) => boolean {
   }
   if (filter === undefined || filter === null) return () => true
   if (typeof filter !== 'string') throw parseFailure(new Error('the filter is not a text'))
+  if (filter.length > patternMost) {
+    throw parseFailure(new Error(`the filter is longer than ${patternMost} characters`))
+  }
   try {
     // Linear in the name's length, whatever the expression.
     const expression = RE2JS.compile(filter)

@@ -258,7 +258,7 @@ export class BusrtSession implements FrameHandler, Inbox {
         endOfText(bytes, body, end)
         break
       default: {
-        const result = this.#changeFilters(opcode, filtersOf(bytes, body, end))
+        const result = this.#changeFilters(opcode, bytes, body, end)
         if (isAcked) this.#ack(bytes, head, result)
       }
     }
@@ -445,30 +445,42 @@ export class BusrtSession implements FrameHandler, Inbox {
     if (this.#outbox.isFull) this.gate |= unread
   }
 
-  #changeFilters(opcode: number, filters: readonly LevelFilter[]): number {
-    const live = this.#live as LiveOperations
+  /** The list is divided by zeros, none behind the last; an empty body is one empty filter (spec 2.1). */
+  #changeFilters(opcode: number, bytes: Uint8Array, start: number, end: number): number {
+    if (!isUtf8(bytes.subarray(start, end))) throw notUtf8()
     let result: number = results.ok
-    for (const filter of filters) {
-      const one = attempt(() => {
-        switch (opcode) {
-          case opcodes.subscribe:
-            live.subscribe(filter)
-            break
-          case opcodes.unsubscribe:
-            live.unsubscribe(filter)
-            break
-          case opcodes.exclude:
-            live.exclude(filter)
-            break
-          case opcodes.unexclude:
-            live.unexclude(filter)
-            break
-        }
-      })
+    let filters = 0
+    for (let at = start; at <= end; filters += 1) {
+      // Nobody may have so many; whoever names them all the same is not served for seconds.
+      if (filters >= this.#options.bus.limits.filtersPerClient) return results.notDelivered
+      const nul = bytes.indexOf(0, at)
+      const next = nul === -1 || nul > end ? end : nul
+      const one = this.#changeFilter(opcode, levelFilter('busrt', textOf(bytes, at, next)))
       // One answer per operation: the first refusal, while the others of the list are applied.
       if (result === results.ok) result = one
+      at = next + 1
     }
     return result
+  }
+
+  #changeFilter(opcode: number, filter: LevelFilter): number {
+    const live = this.#live as LiveOperations
+    return attempt(() => {
+      switch (opcode) {
+        case opcodes.subscribe:
+          live.subscribe(filter)
+          break
+        case opcodes.unsubscribe:
+          live.unsubscribe(filter)
+          break
+        case opcodes.exclude:
+          live.exclude(filter)
+          break
+        case opcodes.unexclude:
+          live.unexclude(filter)
+          break
+      }
+    })
   }
 
   /** Handles what was kept back, and reads on when all of it could be. */
@@ -586,14 +598,6 @@ function endOfText(bytes: Uint8Array, start: number, end: number): number {
     highBits |= byte
   }
   throw new ProtocolError('a text is not ended by a zero')
-}
-
-/** The filters of a list: divided by zeros, none behind the last; an empty body is one empty filter. */
-function filtersOf(bytes: Uint8Array, start: number, end: number): LevelFilter[] {
-  const body = bytes.subarray(start, end)
-  if (!isUtf8(body)) throw notUtf8()
-  const texts = decoder.decode(body).split('\0')
-  return texts.map((text) => levelFilter('busrt', text))
 }
 
 function notUtf8(): ProtocolError {
