@@ -62,6 +62,31 @@ test('the packed client works where it is installed', async (t) => {
     const args = ['program.mjs', address]
     assert.equal(execFileSync(process.execPath, args, { cwd: folder, encoding: 'utf8' }), '1n 1\n')
   })
+
+  await t.test('calls over BUS/RT and type-checks in a strict program', async () => {
+    mkdirSync(join(modules, '@msgpack'), { recursive: true })
+    symlinkSync(
+      join(packageRoot, 'node_modules/@msgpack/msgpack'),
+      join(modules, '@msgpack/msgpack'),
+    )
+    const program = `
+      import { connect } from '@msgbus/client/busrt'
+      const client = await connect({ address: process.argv[2] ?? '', name: 'a' })
+      client.rpc.handlePacked('double', (params) => Number(params) * 2)
+      const doubled: number = await client.rpc.callPacked<number>('a', 'double', 21)
+      console.log(doubled)
+      await client.close()
+      export {}`
+    writeFileSync(join(folder, 'calls.mts'), program)
+    const compiler = join(packageRoot, 'node_modules/typescript/bin/tsc')
+    const options = ['--strict', '--module', 'nodenext', '--target', 'es2023', '--types', 'node']
+    execFileSync(process.execPath, [compiler, ...options, 'calls.mts'], { cwd: folder })
+    const busrt = join(folder, 'bus.sock')
+    const listen = ['--listen', 'off', '--busrt', `unix:${busrt}`]
+    await startDaemon(t, { args: ['--storage', 'memory', ...listen] })
+    const args = ['calls.mjs', busrt]
+    assert.equal(execFileSync(process.execPath, args, { cwd: folder, encoding: 'utf8' }), '42\n')
+  })
 })
 
 test('the core compiles for browsers, without the types of Node.js', () => {

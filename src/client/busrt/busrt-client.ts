@@ -7,6 +7,8 @@
  * when enough waits here, the socket is not read, and the broker makes the senders wait. Acknowledgements
  * and replies come by the same socket, though, so while this program waits for one, reading goes on
  * behind what is queued, up to a multiple of the limit: a handler may send and call over its own client.
+ * Acknowledgements stand in one line with frames, so under a lasting flood that reserve is used up as well
+ * and operations of a handler time out: that is what secondary clients are for (spec/busrt 6.5).
  */
 
 import { BusError } from '../../model/errors.ts'
@@ -39,8 +41,6 @@ export function connect(options: BusrtOptions): Promise<BusrtClient> {
   return BusrtClient.connect(options)
 }
 
-/** Behind a full queue answers are read up to so many times its limit. */
-const reserveFactor = 8
 /** A connection that stood for less does not make the next delay short again. */
 const firmMs = 5_000
 /** Trying again does not help against these. */
@@ -69,7 +69,6 @@ export class BusrtClient implements AsyncIterable<BusrtFrame> {
 
   readonly #filters = new ClientFilters()
   readonly #inbox: ClientInbox
-  readonly #reserveBytes: number
   readonly #calls: RpcCalls
   readonly #handlers: RpcHandlers
   #rpc: BusrtRpc | undefined
@@ -99,7 +98,6 @@ export class BusrtClient implements AsyncIterable<BusrtFrame> {
       options.reconnect === false ? {} : options.reconnect,
     )
     const maxBytes = options.maxQueuedBytes ?? 8_388_608
-    this.#reserveBytes = maxBytes * reserveFactor
     const onRoom = () => this.#updateReading(this.#connection)
     const onError = (error: unknown) => this.#onHandlerError(error)
     const maxFrames = options.maxQueuedFrames ?? 8_192
@@ -422,11 +420,13 @@ export class BusrtClient implements AsyncIterable<BusrtFrame> {
   }
 
   #updateReading(connection: Connection | undefined): void {
-    if (connection === undefined) return
+    // A client that closes keeps nothing of what it reads.
+    if (connection === undefined || this.#closing !== undefined) return
     const isFull = this.#inbox.isFull || this.#handlers.isFull
-    const awaitsAnswers = connection.waiting > 0 || this.#calls.size > 0
-    const excess = this.#inbox.excessBytes + this.#handlers.waitingBytes
-    connection.setReading(!isFull || (awaitsAnswers && excess < this.#reserveBytes))
+    // A broker that takes nothing more may be waiting for this client to read.
+    const awaitsAnswers = connection.waiting > 0 || this.#calls.size > 0 || !connection.hasRoom
+    const hasReserve = this.#inbox.hasReserve && this.#handlers.hasReserve
+    connection.setReading(!isFull || (awaitsAnswers && hasReserve))
   }
 
   #onClosed(connection: Connection, error: BusError): void {
@@ -453,6 +453,7 @@ export class BusrtClient implements AsyncIterable<BusrtFrame> {
       await this.#delay.wait(delayMs, signal)
       try {
         await this.#open(signal)
+        if (signal.aborted) return
         this.#reconnects += 1
         this.#emit('connected', { reconnects: this.#reconnects })
         return

@@ -21,7 +21,10 @@ export interface BusrtOptions {
   readonly timeoutMs?: number | undefined
   /** How often the broker is told that this client lives; default half the time-out, at most 1,000. */
   readonly pingMs?: number | undefined
-  /** How to mend a broken connection; false: not at all. Default: for ever, with growing delays. */
+  /**
+   * How to mend a broken connection; false: not at all. Default: for ever, with growing delays. A
+   * connection that stood for less than five seconds counts as one that failed.
+   */
   readonly reconnect?: ReconnectOptions | false | undefined
   /** Keep trying to connect at first as well, also while the name is taken, until `signal` fires. */
   readonly waitForBroker?: boolean | undefined

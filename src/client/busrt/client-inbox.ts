@@ -21,6 +21,9 @@ export interface ClientInboxOptions {
   readonly onError: (error: unknown) => void
 }
 
+/** The reserve is so many times the limit. */
+const reserveFactor = 8
+
 export class ClientInbox {
   readonly #options: ClientInboxOptions
   readonly #queue: BatchQueue<BusrtFrame>
@@ -33,6 +36,8 @@ export class ClientInbox {
   #queued = 0
   #consumers = 0
   #isFull = false
+  /** What came while it was full. */
+  #excessFrames = 0
   #excessBytes = 0
   #discarded = 0
 
@@ -50,9 +55,12 @@ export class ClientInbox {
     return this.#isFull && this.#consumers > 0
   }
 
-  /** What came while it was full. */
-  get excessBytes(): number {
-    return this.#excessBytes
+  /** Though it is full, it may take more while the program waits for what comes behind it. */
+  get hasReserve(): boolean {
+    const { maxFrames, maxBytes } = this.#options
+    return (
+      this.#excessFrames < maxFrames * reserveFactor && this.#excessBytes < maxBytes * reserveFactor
+    )
   }
 
   /** Frames dropped because there was neither handler nor iterator. */
@@ -88,10 +96,14 @@ export class ClientInbox {
       void this.#catchUp(this.#handler, Promise.resolve())
     }
     if (room === undefined) return
-    if (this.#isFull) this.#excessBytes += bytes
+    if (this.#isFull) {
+      this.#excessFrames += frames.length
+      this.#excessBytes += bytes
+    }
     this.#isFull = true
     void room.then(() => {
       this.#isFull = false
+      this.#excessFrames = 0
       this.#excessBytes = 0
       this.#options.onRoom()
     })

@@ -211,9 +211,18 @@ export class Connection implements DeliverySink {
           unlisten()
           reject(error)
         },
-        late: () => lateError(operationName(operation), timeoutMs),
+        late: () => this.lateError(operationName(operation), timeoutMs),
       })
     })
+  }
+
+  /** There was no answer in time. */
+  lateError(what: string, timeoutMs: number): BusError {
+    const why = this.#isPaused
+      ? 'too much waits for the handlers of this client, so it does not read; let them send over secondary()'
+      : 'it may have been carried out'
+    const text = `no answer to ${what} within ${timeoutMs} ms; ${why}`
+    return new BusError('deadline_exceeded', 'timed_out', text)
   }
 
   /** Whether bytes are taken from the socket. While they are not, not even acknowledgements come. */
@@ -262,10 +271,9 @@ export class Connection implements DeliverySink {
     this.#isEnding = true
     if (this.#operations.size > 0 || this.#isEnded) return
     this.#isEnded = true
-    this.#outbox.flush()
     // Reading goes on until the broker closes: a socket closed with unread bytes would take back what
     // is still on its way to the broker.
-    void this.#outbox.room().then(() => this.#socket.end())
+    this.#outbox.end()
   }
 
   #register(signal: AbortSignal): Promise<void> {
@@ -391,11 +399,6 @@ const closedText = 'the client is closed'
 
 export function abortedError(signal: AbortSignal | undefined): BusError {
   return new BusError('cancelled', 'cancelled', 'the call was aborted', { cause: signal?.reason })
-}
-
-export function lateError(what: string, timeoutMs: number): BusError {
-  const text = `no answer to ${what} within ${timeoutMs} ms; it may have been carried out`
-  return new BusError('deadline_exceeded', 'timed_out', text)
 }
 
 function lostError(address: string): BusError {

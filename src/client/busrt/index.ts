@@ -9,7 +9,7 @@ export type { NodeId } from '../../model/node-id.ts'
 export type { LogInfo } from '../daemon-info.ts'
 export type { ClientTlsOptions } from '../grpc-transport.ts'
 export type { HeadIdInput } from '../head-id.ts'
-export { BrokerLog } from './broker-log.ts'
+export type { BrokerLog } from './broker-log.ts'
 export type {
   LogFetchOptions,
   LogOptions,
@@ -18,11 +18,11 @@ export type {
   LogSubscribed,
   StoredMessage,
 } from './broker-log.ts'
-export { BrokerMethods } from './broker-methods.ts'
+export type { BrokerMethods } from './broker-methods.ts'
 export type { BrokerClient, BrokerInfo, BrokerStats, Traffic } from './broker-methods.ts'
 export { BusrtClient, connect } from './busrt-client.ts'
 export type { BusrtEvents, BusrtListeners, BusrtOptions } from './busrt-options.ts'
-export { BusrtRpc } from './busrt-rpc.ts'
+export type { BusrtRpc } from './busrt-rpc.ts'
 export type { PackedRpcHandler } from './busrt-rpc.ts'
 export type { FrameHandler } from './client-inbox.ts'
 export type { OperationOptions, Qos } from './connection.ts'

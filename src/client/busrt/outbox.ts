@@ -30,6 +30,7 @@ export class Outbox {
   #isStalled = false
   #isScheduled = false
   #isHurried = false
+  #isEnding = false
   #isClosed = false
   #room: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
 
@@ -122,6 +123,13 @@ export class Outbox {
     }
   }
 
+  /** Closes this side of the socket behind what waits. Nothing may be added any more. */
+  end(): void {
+    this.#isEnding = true
+    this.flush()
+    this.#endIfWritten()
+  }
+
   /** Nothing is written any more. */
   close(): void {
     this.#isClosed = true
@@ -145,6 +153,12 @@ export class Outbox {
     this.#isStalled = false
     this.flush()
     this.#release()
+    this.#endIfWritten()
+  }
+
+  #endIfWritten(): void {
+    // What the socket has it writes by itself before it ends.
+    if (this.#isEnding && this.#length === 0) this.#socket.end()
   }
 
   #release(): void {

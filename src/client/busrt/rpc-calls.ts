@@ -5,7 +5,7 @@ import { opcodes } from '../../wire/busrt/frames.ts'
 import { encodeRequest, maxCallId } from '../../wire/busrt/rpc.ts'
 import { onAbort } from '../abort-listeners.ts'
 import type { Timing } from '../timing.ts'
-import { abortedError, lateError } from './connection.ts'
+import { abortedError } from './connection.ts'
 import type { Connection, OperationOptions } from './connection.ts'
 import { PendingAnswers } from './pending-answers.ts'
 import type { PendingAnswer } from './pending-answers.ts'
@@ -55,7 +55,7 @@ export class RpcCalls {
           reject(error)
         },
         name: () => `${method} of ${target}`,
-        late: () => lateError(`${method} of ${target}`, timeoutMs),
+        late: () => connection.lateError(`${method} of ${target}`, timeoutMs),
       })
       const request = encodeRequest(id, method, params)
       // The reply decides; an acknowledgement says something only when it is a refusal.

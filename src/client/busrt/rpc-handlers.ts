@@ -73,6 +73,11 @@ interface Job {
 
 type Request = Extract<RpcFrame, { kind: 'request' }>
 
+/** So many times the requests that run may wait. */
+const reserveFactor = 8
+/** And their parameters may have so many bytes. */
+const reserveBytes = 67_108_864
+
 export class RpcHandlers {
   readonly #options: RpcHandlersOptions
   readonly #methods = new Map<string, RpcHandler>()
@@ -80,7 +85,7 @@ export class RpcHandlers {
   others: RpcHandler | undefined
   notifications: NotificationHandler | undefined
   #running = 0
-  /** From `#firstWaiting` on. */
+  /** Requests that wait for a handler to end, from `#firstWaiting` on. */
   #waiting: Job[] = []
   #firstWaiting = 0
   #waitingBytes = 0
@@ -95,9 +100,13 @@ export class RpcHandlers {
     return this.#firstWaiting < this.#waiting.length
   }
 
-  /** Of requests that wait for a handler to end. */
-  get waitingBytes(): number {
-    return this.#waitingBytes
+  /** Though it is full, it may take more while the program waits for what comes behind it. */
+  get hasReserve(): boolean {
+    const { maxRunning } = this.#options
+    return (
+      this.#waiting.length - this.#firstWaiting < maxRunning * reserveFactor &&
+      this.#waitingBytes < reserveBytes
+    )
   }
 
   /** @throws BusError `already_exists/procedure_taken` */
@@ -226,12 +235,10 @@ export class RpcHandlers {
     if (request.id === noReplyId) return
     // Replies of many handlers that end together wait for each other instead of being refused.
     while (!connection.hasRoom) await connection.room()
-    const qos = request.realtime ? 'realtime-processed' : 'processed'
-    try {
-      await connection.operate(opcodes.message, request.sender, reply, { qos })
-    } catch {
-      // The caller has left or cannot be reached; nobody else is waiting for this reply.
-    }
+    // Other clients ask for an acknowledgement here (spec/busrt 6.1), which nobody misses: it would come
+    // behind the requests that wait, and a broker that answers only who reads would stop taking replies.
+    const qos = request.realtime ? 'realtime' : 'none'
+    connection.operate(opcodes.message, request.sender, reply, { qos }).catch(nothing)
   }
 
   #signal(connection: Connection): AbortSignal {
@@ -249,3 +256,5 @@ const noBytes = new Uint8Array(0)
 function senderOf({ bytes, senderStart, senderEnd }: Delivery): string {
   return bytes.toString('utf8', senderStart, senderEnd)
 }
+
+function nothing(): void {}

@@ -11,6 +11,7 @@ import type { BusrtClient, BusrtFrame, BusrtOptions } from '../../../src/client/
 import { FakeBroker } from './fake-busrt-broker.ts'
 import type { FakeSession } from './fake-busrt-broker.ts'
 import { Gate } from './gate.ts'
+import { ManualTiming } from './manual-timing.ts'
 
 const frameBytes = 10_000
 /** More than sockets and queues of these tests hold together. */
@@ -116,8 +117,7 @@ test('a handler that sends over its own client gets its acknowledgements', async
   let handled = 0
   const done = new Gate()
   const { client, session } = await pair(t, {
-    maxQueuedFrames: 5,
-    maxQueuedBytes: 2_000_000,
+    maxQueuedFrames: 70,
     onFrame: async () => {
       await client.send('b', 'x')
       handled += 1
@@ -129,6 +129,31 @@ test('a handler that sends over its own client gets its acknowledgements', async
   await flood.finished
   await done.opened
   assert.equal(session.requests.length, 500)
+})
+
+test('a handler that waits behind too much is told why', async (t) => {
+  const failed = new Gate()
+  const errors: unknown[] = []
+  const timing = new ManualTiming()
+  const { client, session } = await pair(t, {
+    timing,
+    maxQueuedFrames: 5,
+    on: {
+      handlerFailed: ({ error }) => {
+        errors.push(error)
+        failed.open()
+      },
+    },
+    onFrame: async () => {
+      if (errors.length === 0) await client.send('b', 'x')
+    },
+  })
+  const flood = new Flood(session, (n) => session.message('b', numbered(n)))
+  await flood.stalled()
+  timing.advance(5_000)
+  await failed.opened
+  await flood.finished
+  assert.match(String(errors[0]), /BusError: no answer to .* let them send over secondary\(\)/)
 })
 
 test('too many calls at once wait, and the broker with them', async (t) => {

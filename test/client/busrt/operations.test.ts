@@ -311,6 +311,21 @@ test('closing waits for what was sent', async (t) => {
   assert.equal(client.isConnected, false)
 })
 
+test('closing writes what the broker has not taken yet', async (t) => {
+  const { client, session } = await pair(t)
+  session.socket.pause()
+  for (let i = 0; i < 30; i++) void client.send('x', Buffer.alloc(100_000, i), { qos: 'none' })
+  await turnOver()
+  void client.send('x', 'last', { qos: 'none' })
+  const closing = client.close()
+  await turnOver()
+  session.socket.resume()
+  await closing
+  await session.closed()
+  assert.equal(session.requests.length, 31)
+  assert.equal(session.requests.at(-1)?.payload.toString(), 'last')
+})
+
 test('closing does not wait for ever', async (t) => {
   const timing = new ManualTiming()
   const { client, session } = await pair(
