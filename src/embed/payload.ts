@@ -38,7 +38,9 @@ export function copyOf(bytes: Uint8Array, start = 0, end = bytes.length): Uint8A
   return copy
 }
 
-/** Below some hundred bytes a loop is faster than making the view that a block copy needs. */
+/** A loop is faster for a few bytes; beyond them what a block copy needs is made up for. */
+const loopBytes = 32
+
 export function copyBytes(
   from: Uint8Array,
   start: number,
@@ -46,8 +48,8 @@ export function copyBytes(
   to: Uint8Array,
   at: number,
 ): void {
-  if (end - start > 128) {
-    to.set(from.subarray(start, end), at)
+  if (end - start > loopBytes) {
+    to.set(end - start === from.length ? from : from.subarray(start, end), at)
     return
   }
   for (let i = start, j = at; i < end; i++, j++) to[j] = from[i] as number

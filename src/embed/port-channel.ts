@@ -25,8 +25,8 @@ export interface PortChannelOptions {
   readonly windowBytes?: number | undefined
 }
 
-/** Some batches: one being dealt with, others on their way. */
-export const windowBytesDefault = 262_144
+/** Some batches on their way while half of it is being dealt with. */
+export const windowBytesDefault = 524_288
 /** A batch is sent off before the end of the turn when it has so many bytes. */
 const batchBytes = 65_536
 /** What may wait for the window before `isFull`. */
@@ -131,27 +131,28 @@ export class PortChannel {
   }
 
   #giveBack(): void {
-    // Often enough for the other end never to wait, seldom enough to cost nothing.
-    if (this.#taken < this.#windowBytes / 4 || this.#isClosed) return
+    // Often enough for the other end not to wait; seldom, since every message wakes its thread.
+    if (this.#taken < this.#windowBytes / 2 || this.#isClosed) return
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- ports of Node.js have none
     this.#options.port.postMessage(this.#taken)
     this.#taken = 0
   }
 
   #flushSoon(soon: boolean): void {
-    if (this.writer.length >= batchBytes) this.#flush()
-    else if (soon) queueMicrotask(() => this.#flush())
+    if (this.writer.length >= batchBytes) this.flush()
+    else if (soon) queueMicrotask(() => this.flush())
     else if (!this.#isFlushDue) {
       this.#isFlushDue = true
       setImmediate(() => {
         this.#isFlushDue = false
-        this.#flush()
+        this.flush()
       })
     }
   }
 
-  #flush(): void {
-    if (this.#isClosed) return
+  /** Sends what was written, as far as the window allows. */
+  flush(): void {
+    if (this.#isClosed || !this.#isOpen) return
     this.#collect()
     this.#send()
   }

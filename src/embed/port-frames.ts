@@ -98,12 +98,13 @@ export const headerBytes = 12
 const nameBytesMost = 65_535
 const leastCapacity = 4_096
 const mostCapacity = 262_144
+const empty = Buffer.alloc(0)
 /** Texts up to here are written by a loop while they are ASCII. */
 const shortText = 64
 
 /** Collects frames into a batch. A frame is written by `add`, or by `begin`, its fields, and `finish`. */
 export class FrameWriter {
-  #buffer = Buffer.alloc(0)
+  #buffer = empty
   #used = 0
   #frameStart = 0
   #bodyStart = 0
@@ -218,7 +219,7 @@ export class FrameWriter {
     if (used === 0) return undefined
     const batch = this.#buffer.subarray(0, used)
     this.#capacity = Math.min(mostCapacity, Math.max(leastCapacity, nextPowerOfTwo(used)))
-    this.#buffer = Buffer.alloc(0)
+    this.#buffer = empty
     this.#used = 0
     return batch
   }
@@ -252,7 +253,7 @@ export class FrameWriter {
 
 /** One frame of a batch. The object is used again for the next one, the bytes stay as they are. */
 export class Frame {
-  bytes = Buffer.alloc(0)
+  bytes = empty
   kind = 0
   flags = 0
   id = 0

@@ -85,7 +85,11 @@ export class PortLink implements ClientLink {
     this.#channel = new PortChannel({
       port,
       onFrame: (frame) => this.#take(frame),
-      onBatchEnd: () => turn.end(),
+      // Handlers run now, and what they send leaves with one message to the other thread.
+      onBatchEnd: () => {
+        turn.end()
+        this.#channel.flush()
+      },
       onRoom: () => this.#checkRoom(),
       onClosed: (error) => this.#lost(error),
     })

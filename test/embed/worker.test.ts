@@ -109,7 +109,7 @@ test('a thread that is stuck stops who feeds it, in bounded memory, and nobody e
   const { sent, room } = fill(feeder, 'stuck', new Uint8Array(1_000))
   const stuck = bus.clients().find((client) => client.name === 'stuck')
   assert.equal(stuck?.congested, true)
-  assert.ok(sent < 1_000, `${sent} messages of 1,000 bytes were taken`)
+  assert.ok(sent < 1_500, `${sent} messages of 1,000 bytes were taken`)
   assert.ok(stuck.queuedBytes < 1_000_000, `${stuck.queuedBytes} bytes wait`)
   let hasRoom = false
   const waiting = room.then(() => {
