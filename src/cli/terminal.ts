@@ -5,8 +5,7 @@
 
 import { Colours } from './colours.ts'
 import { PacedOutput } from './paced-output.ts'
-import { Screen } from './screen.ts'
-import type { ScreenEvents } from './screen.ts'
+import type { Screen, ScreenEvents } from './screen.ts'
 
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -30,7 +29,7 @@ export interface Terminal {
   /** Writes to standard error. */
   writeError(text: string): void
   /** Takes the terminal over, until it is closed. Undefined where standard output is none. */
-  readonly openScreen: ((events: ScreenEvents) => Screen) | undefined
+  readonly openScreen: ((events: ScreenEvents) => Promise<Screen>) | undefined
 }
 
 /** What `process` has of it. */
@@ -68,8 +67,13 @@ export function openTerminal(from: Process): Terminal {
       paced.flush()
       stderr.write(text)
     },
-    openScreen: stdout.isTTY ? (events) => new Screen(from, events) : undefined,
+    openScreen: stdout.isTTY ? (events) => openScreen(from, events) : undefined,
   }
+}
+
+async function openScreen(from: Process, events: ScreenEvents): Promise<Screen> {
+  const { Screen } = await import('./screen.ts')
+  return new Screen(from, events)
 }
 
 /** Ends quietly when the signal fires. `open` is called by the first read: touching stdin opens it. */

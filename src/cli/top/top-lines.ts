@@ -126,7 +126,7 @@ function headLines(
       [
         { label: 'memory', value: formatBytes(status.residentBytes) },
         { label: 'cpu', value: percent(totals.cpuPercent) },
-        { label: 'late', value: milliseconds(totals.loopLagMs) },
+        { label: 'lag', value: milliseconds(totals.loopLagMs) },
         { label: 'store', value: `${formatBytes(status.storedBytes)} ${storage}` },
         { label: 'free disk', value: formatBytes(status.freeDiskBytes) },
         { label: 'subscriptions', value: formatCount(status.subscriptions) },

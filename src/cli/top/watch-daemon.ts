@@ -69,7 +69,7 @@ async function drawStates(
   const first = meter.measure(await watch.read(), Date.now())
   let picture: TopPicture = { state: first, view: firstView, server, problem: undefined }
   const draw = () => screen.draw(topLines(picture, screen.size, terminal.colours))
-  const screen = openScreen({
+  const screen = await openScreen({
     onKey(key) {
       const view = viewAfter(picture.view, key, activeExtent(picture, screen.size))
       if (view === 'quit') return stop.abort()
