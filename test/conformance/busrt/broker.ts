@@ -79,11 +79,11 @@ async function startHere(t: Scope, options: BrokerOptions): Promise<Broker> {
   cleanUp(t, async () => {
     await bus.shutdown()
     const stopped = adapter.stop(0)
-    let isStopped = false
-    void stopped.then(() => (isStopped = true))
+    const isStopped = stopped.then(() => true)
     // All clients are gone, so this takes no time; the clock does not move meanwhile.
-    for (let turns = 0; !isStopped && turns < 1000; turns += 1) await turn()
-    const areLeft = !isStopped
+    let areLeft = true
+    for (let turns = 0; areLeft && turns < 1000; turns += 1)
+      areLeft = !(await Promise.race([isStopped, turn().then(() => false)]))
     clock.advance(0)
     await stopped
     await store.close()
