@@ -65,7 +65,7 @@ export class BusrtClient implements AsyncIterable<BusrtFrame> {
   #mending: Promise<void> | undefined
   /** Why there will be no connection any more. */
   #ended: BusError | undefined
-  #onReady: { readonly resolve: () => void; readonly reject: (error: BusError) => void }[] = []
+  readonly #onReady = new Set<(error?: BusError) => void>()
 
   readonly #filters = new ClientFilters()
   readonly #inbox: ClientInbox
@@ -281,16 +281,16 @@ export class BusrtClient implements AsyncIterable<BusrtFrame> {
     const { signal } = options
     if (this.#ended !== undefined) return Promise.reject(this.#ended)
     if (this.isConnected) return Promise.resolve()
+    if (signal?.aborted === true) return Promise.reject(abortedError(signal))
     return new Promise((resolve, reject) => {
-      const unlisten = onAbort(signal, () => reject(abortedError(signal)))
-      const settle = (then: () => void) => {
+      const settle = (error?: BusError) => {
+        this.#onReady.delete(settle)
         unlisten()
-        then()
+        if (error === undefined) resolve()
+        else reject(error)
       }
-      this.#onReady.push({
-        resolve: () => settle(resolve),
-        reject: (error) => settle(() => reject(error)),
-      })
+      this.#onReady.add(settle)
+      const unlisten = onAbort(signal, () => settle(abortedError(signal)))
     })
   }
 
@@ -378,7 +378,7 @@ export class BusrtClient implements AsyncIterable<BusrtFrame> {
     this.#connection = connection
     this.#connectedAtMs = this.#timing.monotonic()
     this.#updateReading(connection)
-    for (const { resolve } of this.#onReady.splice(0)) resolve()
+    for (const settle of this.#onReady) settle()
   }
 
   readonly #owner: ConnectionOwner = {
@@ -476,7 +476,7 @@ export class BusrtClient implements AsyncIterable<BusrtFrame> {
     this.#ended = error
     this.#forget()
     this.#inbox.end(error)
-    for (const { reject } of this.#onReady.splice(0)) reject(error)
+    for (const settle of this.#onReady) settle(error)
   }
 
   async #close(): Promise<void> {
@@ -486,7 +486,7 @@ export class BusrtClient implements AsyncIterable<BusrtFrame> {
     this.#stop.abort(error)
     this.#calls.failAll(error)
     this.#inbox.close()
-    for (const { reject } of this.#onReady.splice(0)) reject(error)
+    for (const settle of this.#onReady) settle(error)
     await Promise.all([...this.#secondaries].map((client) => client.close()))
     await this.#mending
     const connection = this.#connection

@@ -228,6 +228,11 @@ test('closing ends an attempt to connect', async (t) => {
   })()
   session.socket.destroy()
   await waiting
+  const stop = new AbortController()
+  const aborted = client.ready({ signal: stop.signal })
+  stop.abort()
+  await assert.rejects(aborted, { code: 'cancelled', message: /aborted/ })
+  await assert.rejects(client.ready({ signal: stop.signal }), { code: 'cancelled' })
   const closing = client.close()
   await assert.rejects(ready, { code: 'cancelled' })
   await closing
