@@ -30,6 +30,8 @@ export interface Sender {
 /** Another client, as `find` returned it. */
 export interface Peer extends Sender {
   readonly isClosed: boolean
+  /** It has no room; who sends to it is paused. */
+  readonly isCongested: boolean
 }
 
 /** A topic somebody published on or subscribed to, in both of its forms. */
@@ -177,6 +179,12 @@ export interface LiveOperations extends Sender {
   /** No publication whose topic matches is delivered to this client, whatever its subscriptions. */
   exclude(filter: LevelFilter): void
   unexclude(filter: LevelFilter): boolean
+
+  /**
+   * Pauses this client until the other one has room. Sending does that by itself, except for the daemon's own
+   * clients: what they send is mostly an answer.
+   */
+  waitFor(peer: Peer): void
 
   /** The inbox has no room (true), or has room again (false). While true, senders to it are paused. */
   congested(isCongested: boolean): void

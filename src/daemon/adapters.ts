@@ -6,11 +6,12 @@
 
 import type { Logger } from '../core/logger.ts'
 import { formatListenAddress, isAddressInUse } from '../net/address.ts'
-import type {
-  AdapterContext,
-  BoundListener,
-  ProtocolAdapter,
-  ServerTls,
+import {
+  type AdapterContext,
+  AdapterStartError,
+  type BoundListener,
+  type ProtocolAdapter,
+  type ServerTls,
 } from '../protocols/adapter.ts'
 import { defaultOrigin, type LoadedConfig } from './config.ts'
 import { adapters, monitoringOnly, type ProtocolName } from './protocols.ts'
@@ -40,6 +41,8 @@ export async function startAdapters(
       try {
         running.set(name, await adapters[name](context, config.protocols))
       } catch (error) {
+        if (error instanceof AdapterStartError)
+          throw new StartError(error.message, { cause: error })
         const where = listen.map(formatListenAddress).join(', ')
         const isTaken = isAddressInUse(error)
         if (!(isTaken || isPathRefused(error)) || origin !== defaultOrigin) {

@@ -185,17 +185,18 @@ function withServerTls(config: Config): Config {
   return { ...config, protocols: { ...config.protocols, grpc: { ...grpc, listen } } }
 }
 
-/** Sockets can be said to lie in the data folder, wherever that is. */
+/** Sockets and pipes can be said to lie in the data folder, wherever that is. */
 const dataFolderMark = '<data>/'
 
 function withDataFolder(config: Config): Config {
   const data = resolve(config.storage.data)
+  const placePath = (path: string): string =>
+    path.startsWith(dataFolderMark) ? join(data, path.slice(dataFolderMark.length)) : path
   const place = (address: ListenAddress): ListenAddress =>
-    address.kind === 'unix' && address.path.startsWith(dataFolderMark)
-      ? { ...address, path: join(data, address.path.slice(dataFolderMark.length)) }
-      : address
+    address.kind === 'unix' ? { ...address, path: placePath(address.path) } : address
   const protocols = { ...config.protocols }
-  const busrt = { ...protocols.busrt, listen: protocols.busrt.listen.map(place) }
+  const { listen, fifos } = protocols.busrt
+  const busrt = { ...protocols.busrt, listen: listen.map(place), fifos: fifos.map(placePath) }
   return { ...config, protocols: { ...protocols, busrt } }
 }
 

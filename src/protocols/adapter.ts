@@ -31,6 +31,17 @@ export interface DaemonDescription {
   readonly listeners: readonly BoundListener[]
 }
 
+/**
+ * Something an adapter needs beside its addresses cannot be had. The message is for the operator: the setting,
+ * what was found, and why that does not do.
+ */
+export class AdapterStartError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'AdapterStartError'
+  }
+}
+
 /** What the configuration of every adapter has; each adds its own settings. */
 export interface AdapterConfig {
   /**

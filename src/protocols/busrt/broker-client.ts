@@ -36,6 +36,8 @@ export class BrokerClient extends DaemonInbox {
   readonly #client: BusClient
   readonly #methods: ReadonlyMap<string, BrokerMethod>
   readonly #stopWatching: (() => void)[]
+  readonly #pauseListeners = new Set<() => void>()
+  #isPaused = false
 
   constructor(options: BrokerClientOptions) {
     super()
@@ -55,6 +57,32 @@ export class BrokerClient extends DaemonInbox {
   close(): void {
     for (const stop of this.#stopWatching) stop()
     this.#client.close()
+  }
+
+  /** Somebody it feeds has no room. Its answers and events go out all the same; who sends in its name waits. */
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
+  /** Told when `isPaused` has changed. */
+  onPauseChanged(listener: () => void): () => void {
+    this.#pauseListeners.add(listener)
+    return () => this.#pauseListeners.delete(listener)
+  }
+
+  override pause(): void {
+    this.#isPaused = true
+    for (const listener of this.#pauseListeners) listener()
+  }
+
+  override resume(): void {
+    this.#isPaused = false
+    for (const listener of this.#pauseListeners) listener()
+  }
+
+  /** The bus shuts down: nobody is there to be sent to. */
+  override end(): void {
+    this.pause()
   }
 
   override message(
