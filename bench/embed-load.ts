@@ -27,6 +27,8 @@ export interface EmbedLoadResult {
   readonly cpuMicrosPerMessage: number
 }
 
+const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
 /** How one side sends, and what it does with what comes. */
 interface Side {
   send(payload: Uint8Array): Promise<void> | undefined
@@ -162,7 +164,6 @@ async function mainSide(options: EmbedLoadOptions): Promise<void> {
     for (let i = 0; i < inFlight; i++) void side.send(payload)
   }
 
-  const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
   await wait(Math.min(1_000, seconds * 500))
   const before = { messages, usage: usageOf('self'), at: performance.now() }
   await wait(seconds * 1_000)

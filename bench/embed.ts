@@ -49,14 +49,16 @@ export async function run(args: string[]): Promise<void> {
     const { bus, plain } = await inTurn(rounds, { plain: load('plain'), bus: load('bus') })
     show('one postMessage per message', plain)
     show('bus', bus)
-    const cpu = (list: readonly EmbedLoadResult[]) => list.map((each) => each.cpuMicrosPerMessage)
     row('', `${showFigure(ratioOf(cpu(bus), cpu(plain)))} × the CPU of postMessage`)
   }
 }
 
+function cpu(list: readonly EmbedLoadResult[]): number[] {
+  return list.map((each) => each.cpuMicrosPerMessage)
+}
+
 function show(name: string, results: readonly EmbedLoadResult[]): void {
   const rate = figureOf(results.map((result) => result.messagesPerSecond))
-  const cpu = figureOf(results.map((result) => result.cpuMicrosPerMessage))
   row(name, `${showFigure(rate)} messages/s`)
-  row('', `${showFigure(cpu)} CPU µs/message, both threads`)
+  row('', `${showFigure(figureOf(cpu(results)))} CPU µs/message, both threads`)
 }

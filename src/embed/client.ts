@@ -20,7 +20,13 @@ import type { ClientLink, Receipt } from './client-link.ts'
 import { ClientInbox, type InboxOptions, type ListenOptions } from './inbox.ts'
 import { type Handler, Lane } from './lane.ts'
 import { Listening } from './listening.ts'
-import { copyOf, type HeadersInput, type PayloadInput, toHeaders, toPayload } from './payload.ts'
+import {
+  pooledCopy,
+  type HeadersInput,
+  type PayloadInput,
+  toHeaders,
+  toPayload,
+} from './payload.ts'
 import { QueueDelivery } from './queue-delivery.ts'
 import {
   costOf,
@@ -389,7 +395,7 @@ export class Client {
       this.#check()
       const wanted = { ...fetchPage, messages: Math.min(left, fetchPage.messages) }
       const { messages, nextHead } = await this.#link.fetch(log, next, wanted)
-      for (const message of messages) yield new Message(message, copyOf(message.payload))
+      for (const message of messages) yield new Message(message, pooledCopy(message.payload))
       if (nextHead === next) return
       next = nextHead
       left -= messages.length
@@ -566,7 +572,7 @@ export class Client {
   }
 
   #hold<T>(bytes: Uint8Array, send: (copy: Uint8Array) => T | Promise<T>): Promise<T> {
-    const copy = copyOf(bytes)
+    const copy = pooledCopy(bytes)
     return this.#sends.hold(bytes.length, () => send(copy))
   }
 

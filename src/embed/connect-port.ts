@@ -13,18 +13,18 @@ export interface PortOffer {
 }
 
 /**
- * Connects over a port whose other end was given to `Bus.attach`, or, without one, over the port that
- * `Bus.attach(worker)` sends: call it then before the worker listens to `parentPort` itself, since what
+ * Connects over a port whose other end was given to `Bus.attach`; without one, or with `parentPort`, over
+ * the port that `Bus.attach(worker)` sends: call it then before the worker listens to `parentPort` itself, since what
  * came earlier is lost. Resolves when the bus has greeted; listen for messages right after that, or they
  * are dropped. An open client keeps the thread alive.
  *
  * @throws BusError `unavailable/connection_lost` when the bus closes the port instead
  */
 export async function connectPort(
-  port?: MessagePort,
+  port?: MessagePort | null,
   options: ClientOptions = {},
 ): Promise<Client> {
-  const found = port === undefined || port === parentPort ? await offeredPort() : port
+  const found = port == null || port === parentPort ? await offeredPort() : port
   let link: PortLink | undefined
   const turn = new Turn()
   const connect = (inbox: ClientInbox) => (link = new PortLink(inbox, found, turn))

@@ -33,7 +33,7 @@ import type { TopicFilter } from '../model/topic-filter.ts'
 import type { ClientLink, Receipt } from './client-link.ts'
 import { toReceipt } from './client-link.ts'
 import type { ClientInbox } from './inbox.ts'
-import { copyBytes, copyOf } from './payload.ts'
+import { copyBytes, pooledCopy } from './payload.ts'
 import { Wakefulness } from './wakefulness.ts'
 
 const scratchBytes = 65_536
@@ -155,14 +155,14 @@ export class DirectLink implements ClientLink {
   async register(procedure: string, handler: CallHandler): Promise<{ close(): void }> {
     return this.#client.calls.register(procedure, async (invocation) => {
       const { payload, headers } = await handler(invocation)
-      return { payload: copyOf(payload), headers }
+      return { payload: pooledCopy(payload), headers }
     })
   }
 
   async call(options: CallOptions): Promise<CallResult> {
     const rest = this.#wakefulness.begin()
     try {
-      return await this.#client.calls.call({ ...options, payload: copyOf(options.payload) })
+      return await this.#client.calls.call({ ...options, payload: pooledCopy(options.payload) })
     } finally {
       rest()
     }

@@ -12,7 +12,7 @@ import type { Inbox, LiveOperations, Publication, Sender, TopicText } from '../c
 import type { BusError } from '../model/errors.ts'
 import { type TopicFilter, topicMatches } from '../model/topic-filter.ts'
 import { type Handler, Lane } from './lane.ts'
-import { copyOf } from './payload.ts'
+import { pooledCopy } from './payload.ts'
 import { costOf, DirectMessage, LiveMessage, type Received } from './received-message.ts'
 import type { Turn } from './turn.ts'
 
@@ -175,7 +175,7 @@ export class ClientInbox implements Inbox {
       const isView = isBorrowing && this.#options.keepsBytes
       let message = owned
       if (message === undefined || isView) {
-        const payload = isView ? bytes.subarray(start, end) : copyOf(bytes, start, end)
+        const payload = isView ? bytes.subarray(start, end) : pooledCopy(bytes, start, end)
         const { name: from } = sender
         message = new LiveMessage({
           topic: topic.name,
@@ -230,7 +230,7 @@ export class ClientInbox implements Inbox {
     if (listeners.length === 0) {
       if (this.#early === undefined) this.#dropped += 1
       else {
-        const message = new DirectMessage(sender.name, copyOf(bytes, start, end), realtime)
+        const message = new DirectMessage(sender.name, pooledCopy(bytes, start, end), realtime)
         this.#early.push({ kind, message })
         this.#count(costOf(message))
       }
@@ -243,7 +243,7 @@ export class ClientInbox implements Inbox {
         this.#put(lane, new DirectMessage(sender.name, view, realtime))
         continue
       }
-      owned ??= new DirectMessage(sender.name, copyOf(bytes, start, end), realtime)
+      owned ??= new DirectMessage(sender.name, pooledCopy(bytes, start, end), realtime)
       this.#put(lane, owned)
     }
   }

@@ -18,7 +18,7 @@ import type { NodeId } from '../model/node-id.ts'
 import type { TopicFilter } from '../model/topic-filter.ts'
 import type { ClientLink, Receipt } from './client-link.ts'
 import type { ClientInbox, ReceivedPublication } from './inbox.ts'
-import { copyOf } from './payload.ts'
+import { pooledCopy } from './payload.ts'
 import { PortChannel, type PortChannelOptions } from './port-channel.ts'
 import { readDelivery } from './port-delivery.ts'
 import { FieldReader, flags, type Frame, kinds, portProtocol, sendOutcomes } from './port-frames.ts'
@@ -301,7 +301,7 @@ export class PortLink implements ClientLink {
       case kinds.result: {
         const fields = new FieldReader(frame)
         const headers = fields.headers()
-        this.#settle(id, { payload: copyOf(fields.rest()), headers } satisfies CallResult)
+        this.#settle(id, { payload: pooledCopy(fields.rest()), headers } satisfies CallResult)
         return
       }
       case kinds.failure: {
@@ -370,7 +370,7 @@ export class PortLink implements ClientLink {
     const handler = this.#handlers.get(fields.u32())
     const caller = fields.text()
     const headers = fields.headers()
-    const payload = copyOf(fields.rest())
+    const payload = pooledCopy(fields.rest())
     const abort = new AbortController()
     this.#invocations.set(id, { abort })
     const answer = async (): Promise<CallResult> => {
@@ -483,7 +483,7 @@ export class PortLink implements ClientLink {
     const known = this.#texts.get(bytes, start, end)
     if (known !== undefined) return known
     // The block the text came in shall not stay for its sake.
-    const text = { name: bytes.toString('utf8', start, end), bytes: copyOf(bytes, start, end) }
+    const text = { name: bytes.toString('utf8', start, end), bytes: pooledCopy(bytes, start, end) }
     if (this.#texts.size >= rememberedTexts) this.#texts.clear()
     this.#texts.set(text)
     return text

@@ -32,7 +32,7 @@ import type { Identity } from '../model/identity.ts'
 import { levelFilter } from '../model/level-filter.ts'
 import type { OutgoingMessage } from '../model/message.ts'
 import { toReceipt } from './client-link.ts'
-import { copyOf } from './payload.ts'
+import { pooledCopy } from './payload.ts'
 import { PortChannel } from './port-channel.ts'
 import { writeDelivery } from './port-delivery.ts'
 import {
@@ -287,7 +287,7 @@ export class PortSession implements Inbox {
       case kinds.result: {
         const fields = new FieldReader(frame)
         const headers = fields.headers()
-        this.#invocations.get(id)?.resolve({ payload: copyOf(fields.rest()), headers })
+        this.#invocations.get(id)?.resolve({ payload: pooledCopy(fields.rest()), headers })
         this.#invocations.delete(id)
         return
       }
@@ -481,7 +481,7 @@ export class PortSession implements Inbox {
     const fields = new FieldReader(frame)
     const timeoutMs = fields.f64()
     const headers = fields.headers()
-    const payload = copyOf(fields.rest())
+    const payload = pooledCopy(fields.rest())
     const abort = new AbortController()
     this.#calls.set(id, abort)
     this.#client.calls

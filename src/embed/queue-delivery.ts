@@ -2,7 +2,7 @@
 
 import type { QueueOperations, Settlement } from '../core/bus-client.ts'
 import type { QueueMessage } from '../model/queue-message.ts'
-import { copyOf } from './payload.ts'
+import { pooledCopy } from './payload.ts'
 import { Received } from './received-message.ts'
 
 export interface QueueLease {
@@ -19,7 +19,7 @@ export class QueueDelivery extends Received {
   readonly #settle: QueueOperations['settle']
 
   constructor(lease: QueueLease, settle: QueueOperations['settle']) {
-    const payload = copyOf(lease.message.payload)
+    const payload = pooledCopy(lease.message.payload)
     super(payload)
     this.message = { ...lease.message, payload }
     this.leaseUntilMs = lease.leaseUntilMs

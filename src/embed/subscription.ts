@@ -16,7 +16,7 @@ import type { NodeId } from '../model/node-id.ts'
 import { isExactFilter, parseTopicFilter, type TopicFilter } from '../model/topic-filter.ts'
 import type { ClientLink } from './client-link.ts'
 import { type Handler, Lane } from './lane.ts'
-import { copyOf } from './payload.ts'
+import { pooledCopy } from './payload.ts'
 import type { Position } from './position.ts'
 import { costOf, Message } from './received-message.ts'
 import type { Turn } from './turn.ts'
@@ -88,7 +88,7 @@ export function openSubscription(
     for (const message of messages) {
       const { sequence } = message
       const here = position === undefined || sequence === 0 ? undefined : { epoch, sequence }
-      lane.push(new Message(message, copyOf(message.payload), here))
+      lane.push(new Message(message, pooledCopy(message.payload), here))
     }
     isWaiting = lane.bytes >= bufferBytes
     return !isWaiting

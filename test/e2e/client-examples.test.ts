@@ -88,6 +88,23 @@ test('examples', async (t) => {
     )
   })
 
+  await example('embedded-bus', async (name) => {
+    const data = join(folder, 'embedded')
+    const hello = '70.7 °F\nsensor says hello\n'
+    assert.equal(await run(name, data), `stored at head 1\nsensors/hall/temp 1: 21.5 °C\n${hello}`)
+    assert.equal(
+      await run(name, data),
+      `stored at head 2\nsensors/hall/temp 1: 21.5 °C\nsensors/hall/temp 2: 21.5 °C\n${hello}`,
+    )
+  })
+
+  await example('worker-threads', async (name) => {
+    const output = await run(name)
+    assert.match(output, /^ann has done 0 to 10000$/m)
+    assert.match(output, /^ben has done 90000 to 100000$/m)
+    assert.match(output, /\n9592 primes below 100000\n$/)
+  })
+
   await example('request-with-abort', async (name) => {
     assert.equal(await run(name, address), 'nothing came in time\n')
   })
