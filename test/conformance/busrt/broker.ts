@@ -33,6 +33,8 @@ export interface BrokerOptions {
   readonly forceRegister?: boolean
   /** Not with the reference's program, which has no such option. */
   readonly maxFrameBytes?: number
+  /** It takes commands from a named pipe, too; for a process of its own. */
+  readonly fifo?: boolean
   /** Of the bus; for a broker in this process. */
   readonly limits?: Partial<Limits>
 }
@@ -50,6 +52,8 @@ export interface Broker {
 /** A broker in a process of its own. */
 export interface BrokerProcess extends Broker {
   readonly pid: number
+  /** Path of its named pipe, when it has one. */
+  readonly fifo: string
   /** SIGTERM, then waits for the end. */
   stop(): Promise<void>
 }
@@ -119,7 +123,9 @@ export async function startBrokerProcess(
   const { timeoutMs = defaultTimeoutMs, forceRegister = false, maxFrameBytes } = options
   const path = join(folder, 'bus.sock')
   const config = join(folder, 'msgbus.yaml')
-  const settings = { timeoutMs, forceRegister, ...(maxFrameBytes && { maxFrameBytes }) }
+  const fifo = join(folder, 'fifo')
+  const fifos = options.fifo === true ? [fifo] : []
+  const settings = { timeoutMs, forceRegister, fifos, ...(maxFrameBytes && { maxFrameBytes }) }
   writeFileSync(config, JSON.stringify({ protocols: { busrt: settings } }))
   const listen = ['--listen', 'off', '--busrt', `unix:${path}`, '--busrt', '127.0.0.1:0']
   const args = ['--config', config, '--storage', 'memory', ...listen]
@@ -131,6 +137,7 @@ export async function startBrokerProcess(
     pass: async () => undefined,
     now: Date.now,
     pid: daemon.pid,
+    fifo,
     stop: async () => {
       const { code, stderr } = await daemon.stop()
       if (code !== 0) throw new Error(`msgbusd ended with ${code}: ${stderr}`)
@@ -140,10 +147,12 @@ export async function startBrokerProcess(
 
 async function startReference(t: Scope, options: BrokerOptions): Promise<BrokerProcess> {
   const { timeoutMs = defaultTimeoutMs, forceRegister = false } = options
-  const path = join(temporaryFolder(t), 'bus.sock')
+  const folder = temporaryFolder(t)
+  const [path, fifo] = [join(folder, 'bus.sock'), join(folder, 'fifo')]
   const port = await freePort()
   const args = ['-B', path, '-B', `127.0.0.1:${port}`, '-t', String(timeoutMs / 1000)]
   if (forceRegister) args.push('--force-register')
+  if (options.fifo === true) args.push('-B', `fifo:${fifo}`)
   const child = spawn(reference, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const exited = once(child, 'exit')
   cleanUp(t, async () => {
@@ -158,6 +167,7 @@ async function startReference(t: Scope, options: BrokerOptions): Promise<BrokerP
     pass: async () => undefined,
     now: Date.now,
     pid: child.pid ?? 0,
+    fifo,
     stop: async () => {
       child.kill('SIGTERM')
       await exited

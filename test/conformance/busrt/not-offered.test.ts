@@ -1,11 +1,10 @@
-// Cases 83 to 93 of spec/busrt 11: parts of BUS/RT that msgbus does not offer, or not yet, with the reason.
+// Cases 83 to 90 of spec/busrt 11: parts of BUS/RT that msgbus does not offer, or not yet, with the reason.
 
 import { test } from 'node:test'
 
 const access = 'there are no access rules yet'
 const webSocket =
   'BUS/RT is not served over WebSocket yet; sessions themselves take any cut of their bytes'
-const fifo = 'there is no FIFO; the command msgbus publishes from scripts'
 
 const cases: readonly { number: number; title: string; skip: string }[] = [
   { number: 83, title: 'a name that is not listed, a network that is not allowed', skip: access },
@@ -20,9 +19,6 @@ const cases: readonly { number: number; title: string; skip: string }[] = [
     skip: webSocket,
   },
   { number: 90, title: 'a text message, a ping, a close', skip: webSocket },
-  { number: 91, title: 'a message and a publication by FIFO', skip: fifo },
-  { number: 92, title: 'a notification and a call by FIFO', skip: fifo },
-  { number: 93, title: 'parameters of a call by FIFO', skip: fifo },
 ]
 
 for (const { number, title, skip } of cases) test(`case ${number}: ${title}`, { skip })
