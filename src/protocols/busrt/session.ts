@@ -441,8 +441,12 @@ export class BusrtSession implements FrameHandler, Inbox {
     const live = this.#live as LiveOperations
     live.sentFrames += 1
     live.sentBytes += ackBytes
-    // Whoever does not read its acknowledgements is not read from.
-    if (this.#outbox.isFull) this.gate |= unread
+    // Whoever does not read its acknowledgements is not read from. Twice the mark, since a service under a flood of
+    // requests has its outbox full of them and must still be able to answer.
+    const outbox = this.#outbox
+    if (outbox.isFull && outbox.queuedBytes > 2 * this.#options.bus.limits.outboxBytes) {
+      this.gate |= unread
+    }
   }
 
   /** The list is divided by zeros, none behind the last; an empty body is one empty filter (spec 2.1). */
