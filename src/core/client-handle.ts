@@ -217,7 +217,7 @@ export class ClientHandle implements BusClient {
       let outcome: AppendOutcome | undefined
       try {
         const settings = topicRules.of(message.topic)
-        checkOutgoing(message, node, limits, settings)
+        checkOutgoing(message, node, limits, settings, this.live.name)
         this.#require('publish', message.topic)
         if (settings.store === 'never') outcome = this.#routeOnly(message)
       } catch (error) {

@@ -26,7 +26,7 @@ import { LivePublication, unnamedSender } from './live-publication.ts'
 import type { LogSubscription } from './log-subscription.ts'
 import type { LogStore } from './log-store.ts'
 import type { Logger } from './logger.ts'
-import { isStorableTopic } from './message-checks.ts'
+import { checkOutgoing, isStorableTopic } from './message-checks.ts'
 import { ParkedMessages } from './parked-messages.ts'
 import { Procedures } from './procedures.ts'
 import { Router } from './router.ts'
@@ -327,11 +327,19 @@ export class LiveBus {
       return 'refused'
     }
     const named = withPublisher(headers, sender.name)
+    const message = { topic: topic.name, payload, headers: named, history: true, realtime }
+    try {
+      checkOutgoing(message, this.node, this.limits, topic.settings)
+    } catch {
+      // Too large to be stored; nobody waits to hear what exactly is wrong with it.
+      this.counters.messagesRefused += 1
+      return 'refused'
+    }
     const cost = payload.length + unackedOverheadBytes
     sender.unackedBytes += cost
     if (sender.unackedBytes > unackedBytesMost) sender.block(storeBlocker)
     store
-      .append([{ topic: topic.name, payload, headers: named, history: true, realtime }])
+      .append([message])
       .then(
         ([outcome]) => {
           if (outcome?.kind === 'stored') {

@@ -11,6 +11,7 @@ import { deleteMarkerTopic, type Headers, type OutgoingMessage } from '../model/
 import { checkName, isBlankName, utf8Length } from '../model/name.ts'
 import type { NodeId } from '../model/node-id.ts'
 import type { OutgoingQueueMessage } from '../model/queue-message.ts'
+import { publisherBytes } from './publisher-header.ts'
 import type { TopicSettings } from '../model/topic-rule.ts'
 
 /** @throws BusError as spec/msgbus-v1 2.3 lists them, in its order */
@@ -28,13 +29,23 @@ export function isStorableTopic(topic: string, limits: Limits): boolean {
   return !isBlankName(topic) && !topic.includes('\0') && utf8Length(topic) <= limits.topicBytes
 }
 
+/**
+ * @param publisher name that the bus adds to the headers; empty: none
+ * @throws BusError as spec/msgbus-v1 2.3 lists them; `permission_denied/reserved_topic` also for all other
+ *   topics of the daemon (architecture 5)
+ */
 export function checkOutgoing(
   message: OutgoingMessage,
   origin: NodeId,
   limits: Limits,
   settings: TopicSettings,
+  publisher = '',
 ): void {
   checkWritableTopic(message.topic, limits)
+  if (message.topic.startsWith('$msgbus.')) {
+    const text = 'topics that begin with "$msgbus." belong to the daemon'
+    throw new BusError('permission_denied', 'reserved_topic', text)
+  }
   if (message.publishId !== undefined) {
     checkName('publish_id', message.publishId, limits.publishIdBytes)
   }
@@ -43,7 +54,7 @@ export function checkOutgoing(
   if (payloadLimit !== undefined && message.payload.length > payloadLimit) {
     throw tooLarge(`the payload has ${message.payload.length} bytes`, payloadLimit)
   }
-  checkEnvelope(message, origin, limits)
+  checkEnvelope(message, origin, limits, publisherBytes(publisher))
 }
 
 export function checkQueueMessage(message: OutgoingQueueMessage, limits: Limits): void {

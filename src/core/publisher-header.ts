@@ -3,7 +3,8 @@
  * them, too. The bus writes it; what comes from outside is only believed where it can be a name.
  */
 
-import { type Headers } from '../model/message.ts'
+import type { Headers } from '../model/message.ts'
+import { utf8Length } from '../model/name.ts'
 
 /** Header of a message that names the client that published it. */
 export const publisherHeader = 'msgbus-publisher'
@@ -14,6 +15,11 @@ export function withPublisher(headers: Headers, name: string): Headers {
   return headers.size === 0
     ? new Map([[publisherHeader, name]])
     : new Map(headers).set(publisherHeader, name)
+}
+
+/** What the header adds to the envelope of a message, at most. */
+export function publisherBytes(name: string): number {
+  return name === '' ? 0 : publisherHeader.length + utf8Length(name) + 16
 }
 
 /** Whether a client could have this name. Those of the daemon itself publish nothing that is stored. */
