@@ -31,8 +31,7 @@ export function isStorableTopic(topic: string, limits: Limits): boolean {
 
 /**
  * @param publisher name that the bus adds to the headers; empty: none
- * @throws BusError as spec/msgbus-v1 2.3 lists them; `permission_denied/reserved_topic` also for all other
- *   topics of the daemon (architecture 5)
+ * @throws BusError as spec/msgbus-v1 2.3 lists them, in its order
  */
 export function checkOutgoing(
   message: OutgoingMessage,
@@ -42,10 +41,6 @@ export function checkOutgoing(
   publisher = '',
 ): void {
   checkWritableTopic(message.topic, limits)
-  if (message.topic.startsWith('$msgbus.')) {
-    const text = 'topics that begin with "$msgbus." belong to the daemon'
-    throw new BusError('permission_denied', 'reserved_topic', text)
-  }
   if (message.publishId !== undefined) {
     checkName('publish_id', message.publishId, limits.publishIdBytes)
   }
