@@ -1,6 +1,12 @@
 /** A client in another thread, as the bus's side of the program holds it. */
 
+import type { Worker } from 'node:worker_threads'
 import { PortSession, type PortSessionOptions } from './port-session.ts'
+
+export interface AttachedPortOptions extends PortSessionOptions {
+  /** The thread, where it is known. */
+  readonly worker?: Worker | undefined
+}
 
 export class AttachedPort {
   /** Empty: the client has none. */
@@ -13,10 +19,16 @@ export class AttachedPort {
   readonly #session: PortSession
 
   /** `Bus.attach` makes them. @throws BusError when the bus does not let it join */
-  constructor(options: PortSessionOptions) {
+  constructor({ worker, ...options }: AttachedPortOptions) {
+    const session = new PortSession(options)
     this.name = options.join.name ?? ''
-    this.#session = new PortSession(options)
-    this.closed = this.#session.closed
+    this.#session = session
+    this.closed = session.closed
+    if (worker === undefined) return
+    // Also when the thread never took its port.
+    const exited = () => session.threadEnded()
+    worker.once('exit', exited)
+    void session.closed.then(() => worker.off('exit', exited))
   }
 
   /** Ends the client; the thread is told. May be called twice. */

@@ -22,6 +22,7 @@ import { openLogStore, type StorageEngine } from '../stores/engines.ts'
 import { AttachedPort } from './attached-port.ts'
 import { Client, type ClientOptions } from './client.ts'
 import { DirectLink } from './direct-link.ts'
+import type { PortOffer } from './connect-port.ts'
 import type { ClientInbox } from './inbox.ts'
 import { Turn } from './turn.ts'
 
@@ -58,7 +59,6 @@ export class Bus {
   readonly #bus: MsgBus
   readonly #store: LogStore
   readonly #turn = new Turn()
-  readonly #ports = new Set<AttachedPort>()
   #closing: Promise<void> | undefined
 
   /**
@@ -120,14 +120,20 @@ export class Bus {
    * this returns; what is sent to it waits until the thread takes it. It ends with the worker, when either
    * side closes it, and with the bus. The port belongs to the bus from now on.
    *
-   * @throws BusError as `connect`; the port is untouched then
+   * @throws BusError as `connect`, and `failed_precondition/connection_lost` for a worker that has ended; a
+   *   port is untouched then
    */
   attach(target: Worker | MessagePort, options: AttachOptions = {}): AttachedPort {
-    if (!(target instanceof Worker)) return this.#attach(target, options)
+    const common = { bus: this.#bus, turn: this.#turn, join: options }
+    if (!(target instanceof Worker)) return new AttachedPort({ ...common, port: target })
+    if (target.threadId === -1) {
+      throw new BusError('failed_precondition', 'connection_lost', 'the thread is over')
+    }
     const { port1, port2 } = new MessageChannel()
     try {
-      const attached = this.#attach(port1, options)
-      target.postMessage({ msgbusPort: port2 }, [port2])
+      const attached = new AttachedPort({ ...common, port: port1, worker: target })
+      const offer: PortOffer = { msgbusPort: port2 }
+      target.postMessage(offer, [port2])
       return attached
     } catch (error) {
       port1.close()
@@ -140,9 +146,9 @@ export class Bus {
     return this.#bus.clients()
   }
 
-  /** Told after somebody with a name came or went. Returns how to stop listening. */
+  /** Told in the turn after somebody with a name came or went, in order. Returns how to stop listening. */
   onPresence(listener: (event: PresenceEvent) => void): () => void {
-    return this.#bus.onPresence(listener)
+    return this.#bus.onPresence((event) => this.#turn.add({ run: () => listener(event) }))
   }
 
   status(): BusStatus {
@@ -161,16 +167,8 @@ export class Bus {
     await this.close()
   }
 
-  #attach(port: MessagePort, join: AttachOptions): AttachedPort {
-    const attached = new AttachedPort({ bus: this.#bus, port, join, turn: this.#turn })
-    this.#ports.add(attached)
-    void attached.closed.then(() => this.#ports.delete(attached))
-    return attached
-  }
-
   async #close(): Promise<void> {
     await this.#bus.shutdown()
-    for (const port of this.#ports) port.close()
     await this.#store.close()
   }
 }

@@ -178,11 +178,12 @@ export function clientSuite(name: string, options: ClientSuiteOptions): void {
       'that come before the first turn of a client is over wait',
       async ({ bus, connect }) => {
         const ann = bus.connect({ name: 'ann' })
+        const connecting = connect('ben')
+        // The name is there, the program has no client yet.
+        void ann.post('ben', 'welcome')
+        const ben = await connecting
         const heard = new Promise((resolve) => {
-          bus.onPresence(({ kind, name: joined }) => {
-            if (kind === 'joined' && joined === 'ben') void ann.post('ben', 'welcome')
-          })
-          void connect('ben').then((ben) => ben.onMessage((message) => resolve(message.text())))
+          ben.onMessage((message) => resolve(message.text()))
         })
         assert.equal(await heard, 'welcome')
       },
@@ -675,6 +676,27 @@ export function clientSuite(name: string, options: ClientSuiteOptions): void {
       await assert.rejects(subscription[Symbol.asyncIterator]().next(), isError('shutting_down'))
       await assert.rejects(ann.publish('t', 'x'), isError('shutting_down'))
       assert.throws(() => bus.connect(), isError('shutting_down'))
+    })
+
+    suiteTest('presence is told in order, and may be answered', async ({ bus, connect }) => {
+      const ann = await connect('ann')
+      const events: string[] = []
+      const over = new Promise<void>((resolve) => {
+        const stop = bus.onPresence(({ kind, name: who }) => {
+          events.push(`${kind} ${who}`)
+          if (kind === 'joined') void ann.post(who, 'hello')
+          if (kind === 'left') {
+            stop()
+            resolve()
+          }
+        })
+      })
+      const ben = await connect('ben')
+      assert.deepEqual(texts(await take(ben.messages(), 1)), ['hello'])
+      ben.close()
+      await over
+      await connect('cid')
+      assert.deepEqual(events, ['joined ben', 'left ben'])
     })
 
     suiteTest('the bus counts what a client sends and gets', async ({ connect }) => {

@@ -158,7 +158,7 @@ export class Client {
   #ended: BusError | undefined
 
   /**
-   * Programs get one from `Bus.connect` or `connectPort`. `connect` makes the link for the inbox.
+   * Programs get one from `Bus.connect` or `connectPort`. `connect` makes the link, for the inbox.
    */
   constructor(
     options: ClientOptions,
@@ -167,7 +167,14 @@ export class Client {
   ) {
     const { inboxBytes = 1_048_576, sendBufferBytes = 16_777_216 } = options
     this.#turn = turn
-    this.#onError = options.onError ?? throwLater
+    const { onError = throwLater } = options
+    this.#onError = (error) => {
+      try {
+        onError(error)
+      } catch (thrown) {
+        throwLater(thrown)
+      }
+    }
     this.#inbox = new ClientInbox({
       turn,
       highBytes: inboxBytes,
@@ -580,6 +587,7 @@ export class Client {
   #laneClosed(lane: Endable, error: BusError | undefined, isHandled: boolean): void {
     this.#lanes.delete(lane)
     if (error === undefined || !isHandled) return
+    // Where the whole client ends, its lanes may be told first.
     this.#turn.add({
       run: () => {
         if (this.#ended === undefined) this.#onError(error)
@@ -604,6 +612,7 @@ export class Client {
   }
 }
 
+/** As an uncaught exception, which is where defects of a program belong. */
 function throwLater(error: unknown): void {
   queueMicrotask(() => {
     throw error

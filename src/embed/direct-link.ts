@@ -201,7 +201,7 @@ export class DirectLink implements ClientLink {
 
   /** Puts the name and then the payload into one block, which is valid until the next call. */
   #join(name: string, payload: Uint8Array): Uint8Array {
-    if (name !== this.#scratchName || name === '') this.#setName(name)
+    if (name !== this.#scratchName) this.#setName(name)
     const start = this.#scratchNameEnd
     if (start + payload.length <= scratchBytes) {
       copyBytes(payload, 0, payload.length, this.#scratch, start)

@@ -10,7 +10,8 @@
 import type { BusError } from '../model/errors.ts'
 import type { Turn } from './turn.ts'
 
-export type Handler<Item> = (item: Item) => void | Promise<void>
+/** What it returns is of no account, but a promise is waited for. */
+export type Handler<Item> = (item: Item) => unknown
 
 export interface LaneOptions<Item> {
   readonly turn: Turn

@@ -200,6 +200,12 @@ export class PortSession implements Inbox {
     this.#channel.close()
   }
 
+  /** The thread is over, whatever its port says. */
+  threadEnded(): void {
+    this.#end(undefined)
+    this.#channel.close()
+  }
+
   /** The program ends it from the bus's side. May be called twice. */
   close(): void {
     this.end(new BusError('cancelled', 'cancelled', 'the client was closed by its bus'))

@@ -3,7 +3,7 @@
  * program's own, unless it asked for borrowed ones (`ListenOptions.borrowed`).
  */
 
-import { publisherHeader } from '../core/live-bus.ts'
+import { publisherHeader } from '../core/publisher-header.ts'
 import { BusError } from '../model/errors.ts'
 import type { Headers, StoredMessage } from '../model/message.ts'
 import type { NodeId } from '../model/node-id.ts'

@@ -84,7 +84,10 @@ export function openSubscription(
 
   const deliver = ({ messages, position, damaged }: Delivery): boolean => {
     whenReady?.resolve()
-    if (damaged.length > 0) onDamaged?.(damaged)
+    if (damaged.length > 0 && onDamaged !== undefined) {
+      const ranges = [...damaged]
+      turn.add({ run: () => onDamaged(ranges) })
+    }
     for (const message of messages) {
       const { sequence } = message
       const here = position === undefined || sequence === 0 ? undefined : { epoch, sequence }

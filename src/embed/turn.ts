@@ -6,7 +6,6 @@
  */
 
 export interface Runnable {
-  /** Must not throw. */
   run(): void
 }
 
@@ -30,6 +29,15 @@ export class Turn {
     const due = this.#due
     if (due.length === 0) return
     this.#due = []
-    for (const runnable of due) runnable.run()
+    for (const runnable of due) {
+      try {
+        runnable.run()
+      } catch (error) {
+        // It concerns nobody else that is due.
+        queueMicrotask(() => {
+          throw error
+        })
+      }
+    }
   }
 }

@@ -171,6 +171,20 @@ test('a thread that ends ends its client, and the calls it was to answer', async
   await start({ role: 'caller' })
 })
 
+test('a thread that never takes its port, and one that is over', async (t) => {
+  const { bus } = await openBus(t)
+  const worker = new Worker('', { eval: true })
+  const exited = exitOf(worker)
+  const attached = bus.attach(worker, { name: 'deaf' })
+  await exited
+  assert.equal(await attached.closed, undefined)
+  assert.throws(() => bus.attach(worker, { name: 'over' }), isError('connection_lost'))
+  assert.deepEqual(
+    bus.clients().map(({ name }) => name),
+    ['main'],
+  )
+})
+
 test('a thread that is stopped from outside, or fails, does too', async (t) => {
   const { bus, start, heard } = await openBus(t)
   const { worker, attached } = await start({ role: 'echo' })
