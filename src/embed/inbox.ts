@@ -61,6 +61,8 @@ interface TopicListener extends Listener<LiveMessage> {
 const rememberedTopics = 10_000
 
 export class ClientInbox implements Inbox {
+  /** Where to count what comes; the bus shows it. Undefined over a port, where the other end counts. */
+  counts: Pick<LiveOperations, 'sentFrames' | 'sentBytes'> | undefined = undefined
   readonly #options: InboxOptions
   readonly #listeners: Record<Kind, readonly Listener<DirectMessage>[]> = {
     message: [],
@@ -76,7 +78,6 @@ export class ClientInbox implements Inbox {
   #queuedBytes = 0
   #isCongested = false
   #dropped = 0
-
   #isPaused = false
   #isOpen = false
 
@@ -91,9 +92,6 @@ export class ClientInbox implements Inbox {
     setImmediate(() => this.#endFirstTurn())
   }
 
-  /** Where to count what comes; the bus shows it. Undefined over a port, where the other end counts. */
-  counts: Pick<LiveOperations, 'sentFrames' | 'sentBytes'> | undefined = undefined
-
   /** Nothing may be sent now: somebody this client feeds has no room. */
   get isPaused(): boolean {
     return this.#isPaused
@@ -107,10 +105,6 @@ export class ClientInbox implements Inbox {
   /** Messages and broadcasts that nobody listened to. */
   get dropped(): number {
     return this.#dropped
-  }
-
-  get isCongested(): boolean {
-    return this.#isCongested
   }
 
   /** A new lane for direct messages or broadcasts. */

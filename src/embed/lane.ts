@@ -60,10 +60,6 @@ export class Lane<Item> {
     return this.#bytes
   }
 
-  get isClosed(): boolean {
-    return this.#isClosed
-  }
-
   /** False when the lane has ended and takes nothing more. */
   push(item: Item): boolean {
     if (this.#isClosed || this.#ending !== undefined) return false

@@ -26,7 +26,7 @@ export interface PortChannelOptions {
 }
 
 /** Some batches on their way while half of it is being dealt with. */
-export const windowBytesDefault = 524_288
+const windowBytesDefault = 524_288
 /** A batch is sent off before the end of the turn when it has so many bytes. */
 const batchBytes = 65_536
 /** What may wait for the window before `isFull`. */
