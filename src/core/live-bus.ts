@@ -77,6 +77,8 @@ export class LiveBus {
   /** Log subscriptions that took something and were not flushed yet. */
   readonly #touched: LogSubscription[] = []
   #isFlushDue = false
+  /** Sequence of the message that is being routed; undefined between commits. */
+  #routed: number | undefined
   /** Counters of clients that left. */
   readonly departed = { receivedFrames: 0, receivedBytes: 0, sentFrames: 0, sentBytes: 0 }
 
@@ -155,6 +157,7 @@ export class LiveBus {
   /** Hands messages that just became visible to those who subscribed to their topics. */
   route(messages: readonly StoredMessage[]): void {
     for (const message of messages) {
+      this.#routed = message.sequence
       const topic = this.topics.byName(message.topic)
       this.router.resolve(topic)
       for (const subscription of topic.subscriptions) {
@@ -168,6 +171,7 @@ export class LiveBus {
       for (const client of topic.clients) this.#deliverStored(client, publication)
       this.#takeBack(publication)
     }
+    this.#routed = undefined
     this.#flush()
   }
 
@@ -213,7 +217,8 @@ export class LiveBus {
 
   /** Gives a client what is stored after a place and matches one of its filters, then goes on live. */
   startReplay(client: LiveClient, filter: LevelFilter, after: number): void {
-    const until = this.#options.store()?.lastSequence ?? 0
+    // In the middle of a commit the rest of it is still to be routed.
+    const until = this.#routed ?? this.#options.store()?.lastSequence ?? 0
     if (after >= until) return
     this.#startCatchUp(client, after, { until, matches: levelFilterMatcher(filter) })
     client.catchUp?.resume()
