@@ -14,7 +14,7 @@ export interface ByteKeyed {
 const leastSlots = 16
 
 export class ByteTable<Value extends ByteKeyed> {
-  #slots: (Value | undefined)[] = new Array<Value | undefined>(leastSlots).fill(undefined)
+  #slots = emptySlots<Value>(leastSlots)
   #mask = leastSlots - 1
   #size = 0
 
@@ -80,18 +80,22 @@ export class ByteTable<Value extends ByteKeyed> {
   }
 
   clear(): void {
-    this.#slots = new Array<Value | undefined>(leastSlots).fill(undefined)
+    this.#slots = emptySlots<Value>(leastSlots)
     this.#mask = leastSlots - 1
     this.#size = 0
   }
 
   #grow(): void {
     const old = this.#slots
-    this.#slots = new Array<Value | undefined>(old.length * 2).fill(undefined)
+    this.#slots = emptySlots<Value>(old.length * 2)
     this.#mask = this.#slots.length - 1
     this.#size = 0
     for (const value of old) if (value !== undefined) this.set(value)
   }
+}
+
+function emptySlots<Value>(count: number): (Value | undefined)[] {
+  return Array.from<Value | undefined>({ length: count })
 }
 
 /** FNV-1a, 32 bits; the high half is folded in, since slots are chosen by the low bits. */

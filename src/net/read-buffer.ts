@@ -41,7 +41,7 @@ export function readFrom(
 ): Socket {
   const handle = (accepted as AcceptedSocket)._handle
   if (mode === 'shared' && typeof handle?.useUserBuffer === 'function') {
-    return adopt(accepted as AcceptedSocket, handle, receive)
+    return adopt(accepted, handle, receive)
   }
   accepted.on('data', (chunk: Buffer) => receive(chunk, chunk.length))
   accepted.resume()

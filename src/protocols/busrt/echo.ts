@@ -8,7 +8,10 @@ import { rpcKinds } from '../../wire/busrt/rpc.ts'
 /** A request for it up to its parameters; the call id stands in bytes 1 to 4. */
 const head = Uint8Array.of(
   rpcKinds.request,
-  ...[0, 0, 0, 0],
+  0,
+  0,
+  0,
+  0,
   ...new TextEncoder().encode('benchmark.test'),
   0,
 )

@@ -31,15 +31,8 @@ export function resultOfError(error: BusError): number {
 }
 
 /** Answer to a registration that failed (spec 1.3). */
-export function registrationResult(error: BusError): number {
-  switch (error.reason) {
-    case 'primary_missing':
-      return results.notRegistered
-    case 'name_taken':
-      return results.busy
-    default:
-      return error.code === 'resource_exhausted' ? results.other : resultOfCode[error.code]
-  }
+export function registrationResult({ code }: BusError): number {
+  return code === 'resource_exhausted' ? results.other : resultOfCode[code]
 }
 
 export const resultOfSend = {
