@@ -6,8 +6,9 @@
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type NetConnectOpts } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import type { Readable } from 'node:stream'
@@ -15,9 +16,10 @@ import { ManualClock } from '../../../src/core/manual-clock.ts'
 import { MsgBus } from '../../../src/core/msg-bus.ts'
 import { silentLogger } from '../../../src/core/logger.ts'
 import { defaultLimits, type Limits } from '../../../src/model/limits.ts'
-import type { BoundListener } from '../../../src/protocols/adapter.ts'
+import type { BoundListener, ServerTls } from '../../../src/protocols/adapter.ts'
 import { busrtSettings, startBusrtAdapter } from '../../../src/protocols/busrt/index.ts'
 import { openMemoryLogStore } from '../../../src/stores/memory/memory-log-store.ts'
+import { noCertificates, TestAuthority } from '../../e2e/certificates.ts'
 import { cleanUp, type Scope } from '../../e2e/clean-up.ts'
 import { startDaemon, temporaryFolder } from '../../e2e/daemon-process.ts'
 import { turn } from './chunking.ts'
@@ -39,9 +41,17 @@ export interface BrokerOptions {
   readonly limits?: Partial<Limits>
 }
 
+/** How to reach a listener. */
+export type BrokerAddress = NetConnectOpts & {
+  /** Certificate of the authority, for TLS. */
+  readonly ca?: Buffer
+}
+
 export interface Broker {
-  readonly unix: NetConnectOpts & { readonly path: string }
-  readonly tcp: NetConnectOpts & { readonly host: string; readonly port: number }
+  readonly unix: BrokerAddress & { readonly path: string }
+  readonly tcp: BrokerAddress & { readonly host: string; readonly port: number }
+  /** Of a broker in this process, where certificates can be made. */
+  readonly tls?: BrokerAddress | undefined
   readonly timeoutMs: number
   /** Moves the clock of the broker; where that is the real one, time passes by itself. */
   pass(ms: number): Promise<void>
@@ -76,8 +86,9 @@ async function startHere(t: Scope, options: BrokerOptions): Promise<Broker> {
   const durability = 'memory'
   const store = await openMemoryLogStore({ folder, node, durability, clock, logger, ...window })
   bus.attach(store)
-  const context = { bus, logger, version: '0.0.0', tls: undefined, metricsText: async () => '' }
-  const listen = [`unix:${path}`, '127.0.0.1:0']
+  const { tls, ca } = certificates()
+  const context = { bus, logger, version: '0.0.0', tls, metricsText: async () => '' }
+  const listen = [`unix:${path}`, '127.0.0.1:0', ...(tls === undefined ? [] : ['tls+127.0.0.1:0'])]
   const config = busrtSettings.parse({ listen, timeoutMs, forceRegister, maxFrameBytes })
   const adapter = await startBusrtAdapter(context, config, clock)
   cleanUp(t, async () => {
@@ -96,6 +107,7 @@ async function startHere(t: Scope, options: BrokerOptions): Promise<Broker> {
   return {
     unix: { path },
     tcp: tcpOf(adapter.listeners),
+    tls: tls && { ...tcpOf(adapter.listeners, true), ca },
     timeoutMs,
     pass: async (ms) => {
       // What was sent before counts as sent before.
@@ -106,9 +118,27 @@ async function startHere(t: Scope, options: BrokerOptions): Promise<Broker> {
   }
 }
 
-function tcpOf(listeners: readonly BoundListener[]) {
+let made: { readonly tls: ServerTls | undefined; readonly ca: Buffer } | undefined
+
+/** Made once, since that costs more than most cases; nothing where there is no program that makes them. */
+function certificates() {
+  if (made !== undefined) return made
+  if (noCertificates !== false) return (made = { tls: undefined, ca: Buffer.alloc(0) })
+  const folder = mkdtempSync(join(tmpdir(), 'msgbus-'))
+  try {
+    const authority = new TestAuthority(folder)
+    const { cert, key } = authority.issue('server')
+    const tls = { cert: readFileSync(cert), key: readFileSync(key), clientCa: undefined }
+    return (made = { tls, ca: readFileSync(authority.cert) })
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function tcpOf(listeners: readonly BoundListener[], isSecure = false) {
   const bound = listeners.find(
-    ({ protocol, address }) => protocol === 'busrt' && address.startsWith('127.0.0.1:'),
+    ({ protocol, address, tls }) =>
+      protocol === 'busrt' && tls === isSecure && address.startsWith('127.0.0.1:'),
   )
   return { host: '127.0.0.1', port: Number(bound?.address.split(':')[1]) }
 }

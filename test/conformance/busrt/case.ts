@@ -1,7 +1,7 @@
 /**
  * Runs a numbered case of spec/busrt 11: whole, then with every write cut at each of its offsets,
- * then byte by byte, over a Unix socket; and whole and byte by byte over TCP. What a case expects does
- * not depend on how its bytes were cut.
+ * then byte by byte, over a Unix socket; and whole and byte by byte over TCP and TLS. What a case expects
+ * does not depend on how its bytes were cut.
  */
 
 import { test } from 'node:test'
@@ -19,11 +19,13 @@ export interface CaseOptions {
   readonly notReference?: string
 }
 
+export type Transport = 'unix' | 'tcp' | 'tls'
+
 /** One run of a case. */
 export interface Run {
   readonly broker: Broker
   /** How its clients connect. */
-  readonly transport: 'unix' | 'tcp'
+  readonly transport: Transport
   /** A new connection that is not registered yet. Its writes are cut. */
   readonly connect: (name?: string) => Promise<RawClient>
   /** A registered client; only what it sends from now on is cut. */
@@ -45,20 +47,22 @@ export function conformance(
     const cuts = whole.otherCuts()
     const unixCuts = options.cuts === 'few' ? cuts.slice(-1) : cuts
     for (const cut of unixCuts) await runCase(body, broker, 'unix', new Chunking(cut))
-    const tcpCuts: Cut[] = ['nowhere', ...cuts.slice(-1)]
-    for (const cut of tcpCuts) await runCase(body, broker, 'tcp', new Chunking(cut))
+    const fewCuts: Cut[] = ['nowhere', ...cuts.slice(-1)]
+    const others: readonly Transport[] = broker.tls === undefined ? ['tcp'] : ['tcp', 'tls']
+    for (const transport of others)
+      for (const cut of fewCuts) await runCase(body, broker, transport, new Chunking(cut))
   })
 }
 
 async function runCase(
   body: (run: Run) => Promise<void>,
   broker: Broker,
-  transport: 'unix' | 'tcp',
+  transport: Transport,
   chunking: Chunking,
 ): Promise<void> {
   const clients: RawClient[] = []
   const connect = async (name = '') => {
-    const client = await RawClient.connect(broker[transport], name, chunking)
+    const client = await RawClient.connect(broker[transport] ?? broker.tcp, name, chunking)
     clients.push(client)
     return client
   }

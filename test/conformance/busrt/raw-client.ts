@@ -5,8 +5,10 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect, type NetConnectOpts, type Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
+import { connect as connectSecurely } from 'node:tls'
 import { ack, hex, introduction, message, messageFrom } from './bytes.ts'
+import type { BrokerAddress } from './broker.ts'
 import { Chunking } from './chunking.ts'
 
 const uncut = new Chunking('nowhere')
@@ -27,14 +29,16 @@ export class RawClient {
 
   /** A connection on which nothing was said yet. Writes go out as `chunking` has it. */
   static async connect(
-    address: NetConnectOpts,
+    address: BrokerAddress,
     name = '',
     chunking: Chunking = uncut,
   ): Promise<RawClient> {
-    const socket = connect(address)
+    const { ca, ...plain } = address
+    const isSecure = ca !== undefined
+    const socket = isSecure ? connectSecurely({ ...plain, ca }) : connect(plain)
     socket.setNoDelay(true)
     const client = new RawClient(socket, name, chunking)
-    await once(socket, 'connect')
+    await once(socket, isSecure ? 'secureConnect' : 'connect')
     return client
   }
 
