@@ -47,6 +47,7 @@ const fetchLimitDefault = 100
 const fetchBytes = 4_194_304
 /** Compiling is linear in the length of an expression, and more than this is no expression of a person. */
 const patternMost = 1_000
+const paramBytesMost = 65_536
 const kinds = new Set(['internal', 'local_ipc', 'tcp', 'websocket'])
 
 export function brokerMethods(options: BrokerMethodsOptions): ReadonlyMap<string, BrokerMethod> {
@@ -131,6 +132,7 @@ function isPrimary({ name }: ClientInfo): boolean {
 /** Empty parameters, `{"filter": …}` or `[…]` (spec 5.1). @throws RpcFailure parse error */
 function nameFilter(params: Uint8Array): (name: string) => boolean {
   if (params.length === 0) return () => true
+  requireShort(params)
   let filter: unknown
   try {
     const given = decode(params)
@@ -239,6 +241,7 @@ function packNode({ tenantId, blName, deviceId }: NodeId): [string, string, stri
 
 function unpackMap(params: Uint8Array): Params {
   if (params.length === 0) return {}
+  requireShort(params)
   let given: unknown
   try {
     given = decode(params)
@@ -247,6 +250,12 @@ function unpackMap(params: Uint8Array): Params {
   }
   if (!isMap(given)) throw new RpcFailure(rpcErrorCodes.invalidParams, 'expected a map')
   return given
+}
+
+/** Unpacking costs more the deeper it is nested; nothing that is asked for needs more room. */
+function requireShort(params: Uint8Array): void {
+  if (params.length <= paramBytesMost) return
+  throw new RpcFailure(rpcErrorCodes.parse, `parameters of more than ${paramBytesMost} bytes`)
 }
 
 function textParam(params: Params, key: string): string {

@@ -11,7 +11,7 @@
 import { copyOf } from '../../base/copy-of.ts'
 import type { BusClient } from '../../core/bus-client.ts'
 import type { Bus } from '../../core/bus.ts'
-import type { CallResult, Invocation, LiveOperations } from '../../core/live.ts'
+import type { CallResult, Invocation, LiveOperations, Sender } from '../../core/live.ts'
 import { CallError } from '../../model/call-error.ts'
 import { BusError, type BusErrorCode, toBusError } from '../../model/errors.ts'
 import { daemonIdentity } from '../../model/identity.ts'
@@ -81,10 +81,16 @@ export class CallGate extends DaemonInbox {
     }
   }
 
-  protected override answered(frame: RpcFrame, bytes: Uint8Array, end: number): void {
+  protected override answered(
+    sender: Sender,
+    frame: RpcFrame,
+    bytes: Uint8Array,
+    end: number,
+  ): void {
     if (frame.kind !== 'reply' && frame.kind !== 'errorReply') return
     const pending = this.#pending.get(frame.id)
-    if (pending === undefined) return
+    // Ids can be guessed; only whom we asked may answer.
+    if (pending === undefined || pending.target !== sender.name) return
     this.#pending.delete(frame.id)
     if (frame.kind === 'reply') {
       pending.resolve({ payload: copyOf(bytes, frame.start, end), headers: noHeaders })

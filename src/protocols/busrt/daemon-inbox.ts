@@ -41,7 +41,7 @@ export abstract class DaemonInbox implements Inbox {
   protected abstract answer(request: RpcRequest): Uint8Array | Promise<Uint8Array>
 
   /** An answer to a request of this client. */
-  protected answered(_frame: RpcFrame, _bytes: Uint8Array, _end: number): void {
+  protected answered(_sender: Sender, _frame: RpcFrame, _bytes: Uint8Array, _end: number): void {
     // Those that never call get none that concern them.
   }
 
@@ -51,7 +51,7 @@ export abstract class DaemonInbox implements Inbox {
     const frame = decodeRpc(bytes, start, end)
     if (frame === undefined || frame.kind === 'notification') return
     if (frame.kind === 'request') this.#serve(frame, sender, bytes, end, realtime)
-    else this.answered(frame, bytes, end)
+    else this.answered(sender, frame, bytes, end)
   }
 
   broadcast(): void {

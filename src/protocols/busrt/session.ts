@@ -19,11 +19,13 @@ import { BusError, ProtocolError, toBusError } from '../../model/errors.ts'
 import { anonymous } from '../../model/identity.ts'
 import { type LevelFilter, levelFilter } from '../../model/level-filter.ts'
 import { noHeaders } from '../../model/message.ts'
+import { isBlankName } from '../../model/name.ts'
 import type { Outbox } from '../../net/outbox.ts'
 import {
   ackFlag,
   deliveryKinds,
   greeting,
+  maxNameBytes,
   opcodeMask,
   opcodes,
   realtimeFlag,
@@ -223,6 +225,10 @@ export class BusrtSession implements FrameHandler, Inbox {
       const target = this.#target
       if (!target.isAt(bytes, body, end) || target.version !== live.namesVersion) {
         const nul = endOfText(bytes, body, end)
+        if (nul - body > maxNameBytes) {
+          if ((flags & ackFlag) !== 0) this.#ack(bytes, head, results.notRegistered)
+          return
+        }
         target.remember(bytes, body, nul, live)
       }
       const payload = body + target.length + 1
@@ -240,7 +246,9 @@ export class BusrtSession implements FrameHandler, Inbox {
         break
       case opcodes.broadcast: {
         const nul = endOfText(bytes, body, end)
-        const mask = textOf(bytes, body, nul)
+        // No name is as long as that, so nobody is meant; 01 is the answer then, too.
+        const isTooLong = nul - body > maxNameBytes
+        const mask = isTooLong ? '' : textOf(bytes, body, nul)
         const result = attempt(() => live.broadcast(mask, bytes, nul + 1, end, realtime))
         if (isAcked) this.#ack(bytes, head, result)
         break
@@ -248,7 +256,8 @@ export class BusrtSession implements FrameHandler, Inbox {
       case opcodes.publishFor: {
         const nul = endOfText(bytes, body, end)
         const receiverEnd = endOfText(bytes, nul + 1, end)
-        const only = textOf(bytes, nul + 1, receiverEnd)
+        const isTooLong = receiverEnd - nul > maxNameBytes
+        const only = isTooLong ? '' : textOf(bytes, nul + 1, receiverEnd)
         const outcome = live.publish(bytes, body, nul, receiverEnd + 1, end, realtime, only)
         if (isAcked) this.#ack(bytes, head, resultOfPublish[outcome])
         break
@@ -396,7 +405,15 @@ export class BusrtSession implements FrameHandler, Inbox {
       live.publish(bytes, body, nul, nul + 1, end, realtime)
       return
     }
+    if (nul - body > this.#options.bus.limits.topicBytes) {
+      this.#ack(bytes, head, results.badData)
+      return
+    }
     const topic = textOf(bytes, body, nul)
+    if (topic.startsWith(reservedPrefix)) {
+      this.#ack(bytes, head, results.denied)
+      return
+    }
     if (isNeverStored(topic)) {
       const outcome = live.publish(bytes, body, nul, nul + 1, end, realtime)
       this.#ack(bytes, head, resultOfPublish[outcome])
@@ -452,14 +469,18 @@ export class BusrtSession implements FrameHandler, Inbox {
   /** The list is divided by zeros, none behind the last; an empty body is one empty filter (spec 2.1). */
   #changeFilters(opcode: number, bytes: Uint8Array, start: number, end: number): number {
     if (!isUtf8(bytes.subarray(start, end))) throw notUtf8()
+    const { limits } = this.#options.bus
     let result: number = results.ok
     let filters = 0
     for (let at = start; at <= end; filters += 1) {
       // Nobody may have so many; whoever names them all the same is not served for seconds.
-      if (filters >= this.#options.bus.limits.filtersPerClient) return results.notDelivered
+      if (filters >= limits.filtersPerClient) return results.notDelivered
       const nul = bytes.indexOf(0, at)
       const next = nul === -1 || nul > end ? end : nul
-      const one = this.#changeFilter(opcode, levelFilter('busrt', textOf(bytes, at, next)))
+      const isTooLong = next - at > limits.topicBytes
+      const one = isTooLong
+        ? results.badData
+        : this.#changeFilter(opcode, levelFilter('busrt', textOf(bytes, at, next)))
       // One answer per operation: the first refusal, while the others of the list are applied.
       if (result === results.ok) result = one
       at = next + 1
@@ -567,9 +588,12 @@ const resultOfPublish = {
   refused: results.badData,
 } as const
 
-/** Topics that no log can have: the empty one, and the broker's own events. */
+/** What the daemon itself has to say; nobody else may. */
+const reservedPrefix = '$msgbus.'
+
+/** Topics that no log can have, blank ones and the broker's own events: acknowledged once routed. */
 function isNeverStored(topic: string): boolean {
-  return topic === '' || topic.startsWith('.broker/')
+  return isBlankName(topic) || topic.startsWith('.broker/')
 }
 
 function attempt(operation: () => void): number {

@@ -17,8 +17,6 @@ export interface CaseOptions {
   readonly cuts?: 'all' | 'few'
   /** Why the reference does not pass this case. */
   readonly notReference?: string
-  /** What is still to be done before msgbus passes it. */
-  readonly todo?: string
 }
 
 export type Transport = 'unix' | 'tcp' | 'tls'
@@ -42,8 +40,7 @@ export function conformance(
 ): void {
   const { notReference } = options
   const skip = isReference && notReference !== undefined && `not on the reference: ${notReference}`
-  const todo = !isReference && options.todo
-  test(`case ${number}: ${title}`, { skip, todo, timeout: 120_000 }, async (t) => {
+  test(`case ${number}: ${title}`, { skip, timeout: 120_000 }, async (t) => {
     const broker = await startBroker(t, options.broker)
     const whole = new Chunking('nowhere')
     await runCase(body, broker, 'unix', whole)
