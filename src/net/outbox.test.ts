@@ -107,7 +107,7 @@ describe('when it is written', () => {
     await turn()
     assert.equal(writer.bytes.toString(), 'abcd')
     assert.equal(writer.writes, 2)
-    assert.equal(outbox.isScheduled, false)
+    assert.deepEqual([outbox.isUrgent, outbox.isLater], [false, false])
   })
 
   test('several share a schedule, each in its order', async () => {
@@ -178,7 +178,7 @@ describe('room', () => {
     outbox.close()
     for (let i = 0; i < 100; i++) outbox.push(Buffer.alloc(5_000), i % 2 === 0)
     await turn()
-    assert.deepEqual([writer.writes, told, outbox.isScheduled], [0, [], false])
+    assert.deepEqual([writer.writes, told, outbox.isLater], [0, [], false])
     outbox.close()
   })
 
@@ -280,7 +280,7 @@ describe('random use', () => {
               if (isInChunk) break
               await turn()
               for (const { outbox, writer } of boxes) {
-                assert.equal(outbox.isScheduled, false)
+                assert.deepEqual([outbox.isUrgent, outbox.isLater], [false, false])
                 assert.equal(outbox.queuedBytes, writer.pendingBytes)
               }
           }

@@ -40,9 +40,11 @@ const noBlock = Buffer.alloc(0)
 export class Outbox {
   /** The block being filled; write at what `reserve` returned, before anything else happens. */
   bytes: Buffer = noBlock
-  /** Set while the schedule will flush it, and whether at the end of the chunk. */
-  isScheduled = false
+  /** On which lists of the schedule it stands, and who stands behind it there. */
   isUrgent = false
+  isLater = false
+  nextUrgent: Outbox | undefined = undefined
+  nextLater: Outbox | undefined = undefined
   readonly #options: OutboxOptions
   #length = 0
   #isFull = false
@@ -66,7 +68,7 @@ export class Outbox {
    * @param urgent write at the end of this chunk of input, not at the end of the turn
    */
   reserve(count: number, urgent: boolean): number {
-    if (!this.isScheduled || (urgent && !this.isUrgent)) this.#schedule(urgent)
+    if (!this.isUrgent && (urgent || !this.isLater)) this.#schedule(urgent)
     const at = this.#length
     if (at + count > this.bytes.length) return this.#reserveAnew(count)
     this.#length = at + count
@@ -159,37 +161,16 @@ function giveBack(block: Buffer): void {
  * as the running task is over.
  */
 export class FlushSchedule {
-  #urgent: Outbox[] = []
-  #later: Outbox[] = []
-  /** Lists that were worked off, to be filled again. */
-  #emptyUrgent: Outbox[] = []
-  #emptyLater: Outbox[] = []
+  /** Lists through the outboxes themselves: an array would be grown anew for every chunk. */
+  #urgent: Outbox | undefined
+  #later: Outbox | undefined
   #isInChunk = false
   #isTaskEndDue = false
-  #isTurnEndDue = false
 
+  /** The outbox must not stand on the list already. */
   add(outbox: Outbox, urgent: boolean): void {
-    outbox.isScheduled = true
-    if (urgent) {
-      outbox.isUrgent = true
-      this.#urgent.push(outbox)
-      if (!this.#isInChunk && !this.#isTaskEndDue) {
-        this.#isTaskEndDue = true
-        queueMicrotask(() => {
-          this.#isTaskEndDue = false
-          this.#flushUrgent()
-        })
-      }
-    } else {
-      this.#later.push(outbox)
-      if (!this.#isTurnEndDue) {
-        this.#isTurnEndDue = true
-        setImmediate(() => {
-          this.#isTurnEndDue = false
-          this.#flushLater()
-        })
-      }
-    }
+    if (urgent) this.#addUrgent(outbox)
+    else this.#addLater(outbox)
   }
 
   /** A chunk of input is about to be handled. */
@@ -200,30 +181,49 @@ export class FlushSchedule {
   /** The chunk has been handled. */
   endChunk(): void {
     this.#isInChunk = false
-    if (this.#urgent.length > 0) this.#flushUrgent()
+    if (this.#urgent !== undefined) this.#flushUrgent()
+  }
+
+  #addUrgent(outbox: Outbox): void {
+    outbox.isUrgent = true
+    outbox.nextUrgent = this.#urgent
+    this.#urgent = outbox
+    if (this.#isInChunk || this.#isTaskEndDue) return
+    this.#isTaskEndDue = true
+    queueMicrotask(() => {
+      this.#isTaskEndDue = false
+      this.#flushUrgent()
+    })
+  }
+
+  #addLater(outbox: Outbox): void {
+    if (this.#later === undefined) setImmediate(() => this.#flushLater())
+    outbox.isLater = true
+    outbox.nextLater = this.#later
+    this.#later = outbox
   }
 
   #flushUrgent(): void {
-    const due = this.#urgent
-    this.#urgent = this.#emptyUrgent
-    this.#emptyUrgent = due
-    for (const outbox of due) {
+    let outbox = this.#urgent
+    this.#urgent = undefined
+    while (outbox !== undefined) {
+      const next: Outbox | undefined = outbox.nextUrgent
       outbox.isUrgent = false
-      outbox.isScheduled = false
+      outbox.nextUrgent = undefined
       outbox.flush()
+      outbox = next
     }
-    due.length = 0
   }
 
   #flushLater(): void {
-    const due = this.#later
-    this.#later = this.#emptyLater
-    this.#emptyLater = due
-    for (const outbox of due) {
-      // Whoever became urgent in between was flushed, and may be on the urgent list again.
-      if (!outbox.isUrgent) outbox.isScheduled = false
+    let outbox = this.#later
+    this.#later = undefined
+    while (outbox !== undefined) {
+      const next: Outbox | undefined = outbox.nextLater
+      outbox.isLater = false
+      outbox.nextLater = undefined
       outbox.flush()
+      outbox = next
     }
-    due.length = 0
   }
 }
