@@ -67,7 +67,8 @@ export class ByteConnection implements BlockWriter {
     this.outbox = new Outbox({
       writer: this,
       schedule,
-      highBytes,
+      // Below its own mark a socket does not tell that it was drained.
+      highBytes: Math.max(highBytes, socket.writableHighWaterMark),
       onFull: () => this.owner.onFull(),
     })
     socket.on('error', (error) => (this.#error ??= error))
@@ -94,7 +95,8 @@ export class ByteConnection implements BlockWriter {
 
   /** What may still come is what was read already. */
   pause(): void {
-    if (this.#isPaused) return
+    // After its end it is read to the end of the other side, or that would never be seen.
+    if (this.#isPaused || this.#socket.writableEnded) return
     this.#isPaused = true
     this.#socket.pause()
   }

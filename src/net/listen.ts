@@ -27,6 +27,12 @@ export async function listen(server: Server, address: ListenAddress): Promise<st
   return boundAddress(server, address)
 }
 
+/**
+ * Connections that may wait to be accepted: as many as the system allows. Node accepts one per turn of the loop, and
+ * after a restart all clients come at once; whoever finds no place waits a second (TCP) or fails (Unix).
+ */
+const backlog = 65_535
+
 async function bind(server: Server, address: ListenAddress): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -38,9 +44,9 @@ async function bind(server: Server, address: ListenAddress): Promise<void> {
 }
 
 function listenOptions(address: ListenAddress) {
-  if (address.kind === 'unix') return { path: address.path }
+  if (address.kind === 'unix') return { path: address.path, backlog }
   // Without a host Node listens on every interface, IPv6 included where there is any.
-  return { port: address.port, ...(address.host === '' ? {} : { host: address.host }) }
+  return { port: address.port, backlog, ...(address.host === '' ? {} : { host: address.host }) }
 }
 
 function boundAddress(server: Server, address: ListenAddress): string {
