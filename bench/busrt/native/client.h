@@ -364,6 +364,8 @@ static inline uint64_t cpu_of(long pid) {
   if (!folder) return 0;
   uint64_t sum = 0;
   for (struct dirent *entry; (entry = readdir(folder));) {
+    /* What stands above the folder is the first thread once more. */
+    if (entry->d_name[0] == '.') continue;
     snprintf(path, sizeof path, "/proc/%ld/task/%s/schedstat", pid, entry->d_name);
     FILE *file = fopen(path, "r");
     unsigned long long used = 0;
