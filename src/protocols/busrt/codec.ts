@@ -36,6 +36,7 @@ export class FrameDecoder {
   #kept = new Uint8Array(0)
   #start = 0
   #end = 0
+  #isParsing = false
 
   constructor(handler: FrameHandler, maxBodyBytes: number) {
     this.#handler = handler
@@ -71,6 +72,8 @@ export class FrameDecoder {
 
   /** Goes on with what is kept, after the handler admits again. @throws ProtocolError */
   resume(): void {
+    // Asked for by the handler in the middle of a frame, it goes on by itself behind that frame.
+    if (this.#isParsing) return
     this.#start = this.#parse(this.#kept, this.#start, this.#end)
     this.#shrink()
   }
@@ -79,6 +82,7 @@ export class FrameDecoder {
   #parse(bytes: Uint8Array, from: number, end: number): number {
     const handler = this.#handler
     let at = from
+    this.#isParsing = true
     while (end - at >= requestHeaderBytes) {
       const flags = bytes[at + 4] as number
       if (flags === 0) {
@@ -92,6 +96,7 @@ export class FrameDecoder {
       handler.frame(bytes, at, next)
       at = next
     }
+    this.#isParsing = false
     return at
   }
 
