@@ -95,6 +95,7 @@ export class ClientRegistry {
   /** Takes a client out, its secondaries first. Does nothing the second time. */
   leave(client: LiveClient, reason?: BusError): void {
     if (client.isClosed) return
+    if (reason?.reason === 'slow_client') this.#bus.counters.slowClientsDisconnected += 1
     this.#remove(client)
     for (const secondary of client.secondaries ?? []) {
       const text = `${client.name}, whose secondary this is, has left`

@@ -107,10 +107,11 @@ export class BusrtSession implements FrameHandler, Inbox {
   #nextPingAt = Infinity
   /** Frames it had been sent at the last look: a client that takes what it is sent is not idle. */
   #sentFramesSeen = 0
-  /** While the outbox is full: what was unsent at the last look, and since when it does not fall. */
+  /** While the outbox is full: what was unsent at the last look, and since when it is the same. */
   #stalledBytes = 0
   #stalledSince = 0
   #hasEnded = false
+  #isWelcome = false
 
   constructor(options: SessionOptions) {
     this.#options = options
@@ -186,9 +187,10 @@ export class BusrtSession implements FrameHandler, Inbox {
       this.#lastFrameAt = now
     }
     const isWaitedFor = this.gate === 0 && !this.#hasEnded
-    if (isWaitedFor && this.#decoder.isMidFrame && now - this.#lastByteAt >= timeoutMs) {
+    const { isMidFrame } = this.#decoder
+    if (isWaitedFor && isMidFrame && now - this.#lastByteAt >= timeoutMs) {
       this.#finish(undefined)
-    } else if (isWaitedFor && now - this.#lastFrameAt > idleFactor * timeoutMs) {
+    } else if (isWaitedFor && !isMidFrame && now - this.#lastFrameAt > idleFactor * timeoutMs) {
       this.#finish(undefined)
     } else if (now >= this.#nextPingAt) {
       this.#nextPingAt += timeoutMs / 2
@@ -276,8 +278,7 @@ export class BusrtSession implements FrameHandler, Inbox {
   // From the bus
 
   message(sender: Sender, bytes: Uint8Array, start: number, end: number, realtime: boolean): void {
-    const live = this.#live
-    if (live === undefined) return
+    const live = this.#live ?? this.#welcome()
     const kind = deliveryKinds.message
     live.sentBytes += writeMessage(this.#outbox, kind, sender, bytes, start, end, realtime)
     live.sentFrames += 1
@@ -290,16 +291,14 @@ export class BusrtSession implements FrameHandler, Inbox {
     end: number,
     realtime: boolean,
   ): void {
-    const live = this.#live
-    if (live === undefined) return
+    const live = this.#live ?? this.#welcome()
     const kind = deliveryKinds.broadcast
     live.sentBytes += writeMessage(this.#outbox, kind, sender, bytes, start, end, realtime)
     live.sentFrames += 1
   }
 
   publication(publication: Publication): void {
-    const live = this.#live
-    if (live === undefined) return
+    const live = this.#live ?? this.#welcome()
     live.sentBytes += writePublication(this.#outbox, publication)
     live.sentFrames += 1
   }
@@ -367,7 +366,7 @@ export class BusrtSession implements FrameHandler, Inbox {
         listener: link.listener,
       })
       this.#client = client
-      this.#outbox.push(Uint8Array.of(results.ok), true)
+      this.#welcome()
       this.#live = client.live
       client.live.subscribe(warnings)
     } catch (error) {
@@ -391,6 +390,16 @@ export class BusrtSession implements FrameHandler, Inbox {
     this.#nextPingAt = at + timeoutMs / 2
   }
 
+  /**
+   * Answers the registration: when it is done, or before, in front of what somebody who was told of this client sends it
+   * at once. Answers with counters for that.
+   */
+  #welcome(): Pick<LiveOperations, 'sentFrames' | 'sentBytes'> {
+    if (!this.#isWelcome) this.#outbox.push(Uint8Array.of(results.ok), true)
+    this.#isWelcome = true
+    return { sentFrames: 0, sentBytes: 0 }
+  }
+
   #publish(
     bytes: Uint8Array,
     head: number,
@@ -406,17 +415,17 @@ export class BusrtSession implements FrameHandler, Inbox {
       return
     }
     if (nul - body > this.#options.bus.limits.topicBytes) {
-      this.#ack(bytes, head, results.badData)
+      this.#ackPublication(bytes, head, results.badData)
       return
     }
     const topic = textOf(bytes, body, nul)
     if (topic.startsWith(reservedPrefix)) {
-      this.#ack(bytes, head, results.denied)
+      this.#ackPublication(bytes, head, results.denied)
       return
     }
     if (isNeverStored(topic)) {
       const outcome = live.publish(bytes, body, nul, nul + 1, end, realtime)
-      this.#ack(bytes, head, resultOfPublish[outcome])
+      this.#ackPublication(bytes, head, resultOfPublish[outcome])
       return
     }
     const payload = copyOf(bytes, nul + 1, end)
@@ -437,6 +446,12 @@ export class BusrtSession implements FrameHandler, Inbox {
       },
       (error: unknown) => this.#published(pending, resultOfError(toBusError(error))),
     )
+  }
+
+  /** The answer is known already; others that are on their way come first. */
+  #ackPublication(bytes: Uint8Array, head: number, result: number): void {
+    if (this.#pending.length === 0) this.#ack(bytes, head, result)
+    else this.#pending.push({ opId: copyOf(bytes, head, head + 4), bytes: 0, result })
   }
 
   /** Answers publications in the order in which they came. */
@@ -538,9 +553,11 @@ export class BusrtSession implements FrameHandler, Inbox {
   #isStalled(now: number): boolean {
     const { link, bus } = this.#options
     const unsent = link.unsentBytes
-    if (unsent < this.#stalledBytes) {
+    // It rises, too, when the system has taken one write and gets the next.
+    if (unsent !== this.#stalledBytes) {
       this.#stalledBytes = unsent
       this.#stalledSince = now
+      this.#lastFrameAt = now
       return false
     }
     if (now - this.#stalledSince < bus.limits.slowClientMs) return false
