@@ -117,8 +117,8 @@ for (const transport of transports) {
     const open = opener(t, broker, transport)
     const pair = [await open('a'), await open('b')] as const
     await roundTrips(pair, 100)
-    const residentBefore = residentBytes(broker, t)
     for (const method of ['benchmark.test', 'client.list', 'test']) {
+      const residentBefore = residentBytes(broker, t)
       const client = await open('a.b')
       client.socket.pause()
       const params = method === 'benchmark.test' ? Buffer.alloc(2000) : ''
