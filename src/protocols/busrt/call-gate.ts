@@ -40,7 +40,8 @@ interface PendingCall {
 const name = '.msgbus'
 const prefix = 'busrt.'
 const encoder = new TextEncoder()
-const decoder = new TextDecoder()
+// A byte order mark is part of a name like any other character.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 export class CallGate extends DaemonInbox {
   readonly live: LiveOperations
@@ -100,25 +101,29 @@ export class CallGate extends DaemonInbox {
   }
 
   async #call({ procedure, payload, signal }: Invocation): Promise<CallResult> {
-    const [client, method, ...more] = procedure.slice(prefix.length).split('.')
-    if (client === undefined || method === undefined || more.length > 0) {
-      throw new BusError(
-        'unimplemented',
-        'no_such_procedure',
-        `expected ${prefix}<client>.<method>`,
-      )
+    const [client = '', method = '', ...more] = procedure.slice(prefix.length).split('.')
+    if (client === '' || method === '' || more.length > 0) {
+      throw noSuchProcedure(`expected ${prefix}<client>.<method>`)
     }
     const target = decodeWampSegment(client)
+    const targetBytes = encoder.encode(target)
+    const peer = this.live.find(targetBytes, 0, targetBytes.length)
+    // The daemon's own clients act with the rights of who asks them, which here would be the daemon's.
+    if (peer === undefined || target.startsWith('.')) {
+      throw noSuchProcedure(`no client is named ${JSON.stringify(target)}`)
+    }
+    if (peer.isCongested) {
+      const text = `${JSON.stringify(target)} has no room for more calls; try again`
+      throw new BusError('resource_exhausted', 'quota_exceeded', text)
+    }
     const id = this.#nextId()
     return new Promise((resolve, reject) => {
       signal.addEventListener('abort', () => this.#pending.delete(id), { once: true })
       this.#pending.set(id, { target, resolve, reject })
       const request = encodeRequest(id, decodeWampSegment(method), payload)
-      const outcome = this.send(encoder.encode(target), request, false)
-      if (outcome === 'sent') return
+      if (this.send(targetBytes, request, false) === 'sent') return
       this.#pending.delete(id)
-      const text = `no client is named ${JSON.stringify(target)}`
-      reject(new BusError('unavailable', 'callee_gone', text))
+      reject(noSuchProcedure(`${JSON.stringify(target)} takes no messages`))
     })
   }
 
@@ -142,6 +147,7 @@ export class CallGate extends DaemonInbox {
 /** spec/wamp 13.7; a code without a row here is an error of the application. */
 const codeOfRpc: ReadonlyMap<number, BusErrorCode> = new Map([
   [-32_601, 'unimplemented'],
+  [-32_113, 'unimplemented'],
   [-32_602, 'invalid_argument'],
   [-32_121, 'permission_denied'],
   [-32_120, 'deadline_exceeded'],
@@ -150,6 +156,10 @@ const codeOfRpc: ReadonlyMap<number, BusErrorCode> = new Map([
   [-32_114, 'resource_exhausted'],
   [-32_603, 'internal'],
 ])
+
+function noSuchProcedure(text: string): BusError {
+  return new BusError('unimplemented', 'no_such_procedure', text)
+}
 
 function errorOf(code: number, text: string): BusError {
   const known = codeOfRpc.get(code)

@@ -3,8 +3,7 @@
  * speak the RPC layer (spec/busrt 6) and ignore every other frame.
  */
 
-import { copyOf } from '../../base/copy-of.ts'
-import type { Inbox, LiveOperations, Sender } from '../../core/live.ts'
+import type { Inbox, LiveOperations, Peer, Sender } from '../../core/live.ts'
 import {
   decodeRpc,
   encodeErrorReply,
@@ -85,32 +84,40 @@ export abstract class DaemonInbox implements Inbox {
     realtime: boolean,
   ): void {
     const { id } = frame
+    // Whoever has the name later did not ask.
+    const asker = this.live.find(sender.nameBytes, 0, sender.nameBytes.length)
     const method = bytes.subarray(frame.methodStart, frame.methodEnd)
     const params = bytes.subarray(frame.start, end)
     try {
       const result = this.answer({ sender, method, params, realtime })
       if (!(result instanceof Promise)) {
-        if (id !== noReplyId) this.send(sender.nameBytes, encodeReply(id, result), realtime)
+        if (id !== noReplyId) this.#reply(asker, encodeReply(id, result), realtime)
         return
       }
-      // The sender may be gone by then; its name still says where the answer goes.
-      const target = copyOf(sender.nameBytes)
       result.then(
         (late) => {
-          if (id !== noReplyId) this.send(target, encodeReply(id, late), realtime)
+          if (id !== noReplyId) this.#reply(asker, encodeReply(id, late), realtime)
         },
-        (error: unknown) => this.#fail(id, target, error, realtime),
+        (error: unknown) => this.#fail(id, asker, error, realtime),
       )
     } catch (error) {
-      this.#fail(id, sender.nameBytes, error, realtime)
+      this.#fail(id, asker, error, realtime)
     }
   }
 
-  #fail(id: number, target: Uint8Array, error: unknown, realtime: boolean): void {
+  #fail(id: number, asker: Peer | undefined, error: unknown, realtime: boolean): void {
     if (id === noReplyId) return
     const isKnown = error instanceof RpcFailure
     const code = isKnown ? error.code : rpcErrorCodes.internal
-    const text = error instanceof Error ? error.message : ''
-    this.send(target, encodeErrorReply(id, code, text), realtime)
+    // What else goes wrong is a defect of ours and nothing for the asker.
+    const text = isKnown ? error.message : ''
+    this.#reply(asker, encodeErrorReply(id, code, text), realtime)
+  }
+
+  #reply(asker: Peer | undefined, payload: Uint8Array, realtime: boolean): void {
+    if (asker === undefined || asker.isClosed) return
+    this.live.sentFrames += 1
+    this.live.sentBytes += payload.length
+    this.live.sendTo(asker, payload, 0, payload.length, realtime)
   }
 }
