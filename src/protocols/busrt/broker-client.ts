@@ -24,6 +24,8 @@ export interface BrokerClientOptions {
 }
 
 const name = '.broker'
+/** Answers read from the store at once; each has some megabytes at most. */
+const readingsMost = 16
 const encoder = new TextEncoder()
 const benchmarkMethod = 'benchmark.test'
 const infoTopic = encoder.encode('.broker/info')
@@ -38,6 +40,9 @@ export class BrokerClient extends DaemonInbox {
   readonly #stopWatching: (() => void)[]
   readonly #pauseListeners = new Set<() => void>()
   #isPaused = false
+  #isEchoing = false
+  /** Answers that are being read from the store. */
+  #readings = 0
 
   constructor(options: BrokerClientOptions) {
     super()
@@ -92,7 +97,8 @@ export class BrokerClient extends DaemonInbox {
     end: number,
     realtime: boolean,
   ): void {
-    if (!answerEcho(sender.nameBytes, bytes, start, end)) {
+    // An answer that is being handed over must not be written over by the next.
+    if (this.#isEchoing || !answerEcho(sender.nameBytes, bytes, start, end)) {
       super.message(sender, bytes, start, end, realtime)
       return
     }
@@ -101,7 +107,9 @@ export class BrokerClient extends DaemonInbox {
     live.receivedBytes += end - start
     live.sentFrames += 1
     live.sentBytes += echo.end - echo.nameEnd
+    this.#isEchoing = true
     live.send(echo.bytes, 0, echo.nameEnd, echo.nameEnd, echo.end, realtime)
+    this.#isEchoing = false
   }
 
   protected answer({ method, params, sender }: RpcRequest): Uint8Array | Promise<Uint8Array> {
@@ -114,7 +122,18 @@ export class BrokerClient extends DaemonInbox {
     if (text === benchmarkMethod) return params
     const answer = this.#methods.get(text)
     if (answer === undefined) throw new RpcFailure(rpcErrorCodes.methodNotFound)
-    return answer(params, sender)
+    const result = answer(params, sender)
+    return result instanceof Promise ? this.#underWay(result) : result
+  }
+
+  /** What is read from the store takes memory until it is sent: whoever asks for too much at once waits. */
+  #underWay(reading: Promise<Uint8Array>): Promise<Uint8Array> {
+    this.#readings += 1
+    if (this.#readings === readingsMost) this.live.congested(true)
+    return reading.finally(() => {
+      this.#readings -= 1
+      if (this.#readings === readingsMost / 2) this.live.congested(false)
+    })
   }
 
   /** Secondaries come and go unnoticed; of a replacement only the newcomer is told (spec 4.2, 4.3). */

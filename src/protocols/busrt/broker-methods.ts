@@ -157,7 +157,8 @@ function nameFilter(params: Uint8Array): (name: string) => boolean {
 }
 
 function listLogs(bus: Bus, params: Params, sender: Sender): unknown {
-  const filter = params['filter'] === undefined ? undefined : textParam(params, 'filter')
+  const { filter: given } = params
+  const filter = given === undefined || given === null ? undefined : textParam(params, 'filter')
   const matches =
     filter === undefined ? () => true : levelFilterMatcher(levelFilter('busrt', filter))
   const logs = clientOf(bus, sender).log.list()
