@@ -227,7 +227,7 @@ function newRandom(seed: number): (below: number) => number {
   }
 }
 
-function shuffle<Item>(items: Item[], random: (below: number) => number): void {
+function shuffle(items: unknown[], random: (below: number) => number): void {
   for (let i = items.length - 1; i > 0; i--) {
     const j = random(i + 1)
     const [a, b] = [items[i], items[j]]
