@@ -61,31 +61,53 @@ function install() {
 
 const sourceFolders = ['src', 'test', 'bench', 'examples']
 
-/** Every TypeScript file below the folders. */
-function sources(folders) {
+/** Every file below the folders, by default those in TypeScript. */
+function sources(folders, ending = /\.ts$/) {
   return folders
     .map((folder) => join(root, folder))
     .filter((path) => existsSync(path))
     .flatMap((path) => readdirSync(path, { recursive: true }).map((name) => join(path, name)))
-    .filter((file) => file.endsWith('.ts'))
+    .filter((file) => ending.test(file))
+}
+
+/** Does the work when an input is newer than the last time. */
+function whenNewer(markName, inputs, work) {
+  const mark = join(root, 'dist', markName)
+  const builtAt = existsSync(mark) ? statSync(mark).mtimeMs : 0
+  if (inputs.every((file) => statSync(file).mtimeMs < builtAt)) return
+  const startedAt = new Date()
+  work()
+  // What changes while it works is newer than this.
+  writeFileSync(mark, '')
+  utimesSync(mark, startedAt, startedAt)
 }
 
 /** Compiles when a source is newer than the last build. */
 function build() {
-  const mark = join(root, 'dist', '.built')
-  const builtAt = existsSync(mark) ? statSync(mark).mtimeMs : 0
   const settings = ['tsconfig.json', 'package.json'].map((name) => join(root, name))
-  const inputs = [...sources(sourceFolders), ...settings]
-  if (inputs.every((file) => statSync(file).mtimeMs < builtAt)) return
-  say('building (some seconds)')
-  const startedAt = new Date()
-  mustNode('typescript/bin/tsc', ['-p', root])
-  const { bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  // npx and npm link run these files themselves.
-  for (const file of Object.values(bin)) chmodSync(join(root, file), 0o755)
-  // What changes while it compiles is newer than this.
-  writeFileSync(mark, '')
-  utimesSync(mark, startedAt, startedAt)
+  whenNewer('.built', [...sources(sourceFolders), ...settings], () => {
+    say('building (some seconds)')
+    mustNode('typescript/bin/tsc', ['-p', root])
+    const { bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    // npx and npm link run these files themselves.
+    for (const file of Object.values(bin)) chmodSync(join(root, file), 0o755)
+  })
+  buildPages()
+}
+
+/** The console and the demo: types, the bundle, and their unit tests, which run in Node. */
+function buildPages() {
+  const own = sources(['console'], /\.(ts|tsx|css|html|svg)$/)
+  const below = sources(['src/client', 'src/wire', 'src/model', 'src/base'])
+  const settings = ['tsconfig.console.json', 'tsconfig.console-test.json', 'package.json']
+  const inputs = [...own, ...below, ...settings.map((name) => join(root, name))]
+  whenNewer('.pages-built', inputs, () => {
+    say('building the web pages')
+    mustNode('typescript/bin/tsc', ['-p', join(root, 'tsconfig.console.json')])
+    mustNode('typescript/bin/tsc', ['-p', join(root, 'tsconfig.console-test.json')])
+    const config = join(root, 'console', 'vite.config.ts')
+    mustNode('vite/bin/vite.js', ['build', '--config', config, '--logLevel', 'warn'])
+  })
 }
 
 /** Installs and builds, one process at a time. */
@@ -123,11 +145,13 @@ function takeLock(lock) {
 
 /** The compiled test files that match any of the words given; all without words. */
 function testFiles(words) {
-  const files = sources(['src', 'test', 'examples'])
+  const files = sources(['src', 'test', 'examples', 'console'])
     .filter((file) => file.endsWith('.test.ts'))
     .map((file) => file.slice(root.length + 1))
     .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
-  if (files.length > 0) return files.sort().map((file) => join('dist', file.replace(/ts$/, 'js')))
+  const compiled = (file) =>
+    join('dist', file.startsWith('console') ? 'page-tests' : '', file.replace(/ts$/, 'js'))
+  if (files.length > 0) return files.sort().map(compiled)
   say(`no test file matches ${words.join(' ')}`)
   return process.exit(2)
 }
