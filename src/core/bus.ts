@@ -35,6 +35,17 @@ export interface Traffic {
   readonly sentBytes: number
 }
 
+/** A topic on which something was published lately. */
+export interface TopicUsage {
+  readonly name: string
+  /** `$msgbus.…`: the daemon's own. */
+  readonly isReserved: boolean
+  /** Since the topic is remembered: since the start, or since others took its place in between. */
+  readonly publications: number
+  /** Creation time of its newest message; undefined when that is not remembered. */
+  readonly lastAtMs: number | undefined
+}
+
 export interface Bus {
   readonly node: NodeId
   readonly limits: Limits
@@ -61,5 +72,7 @@ export interface Bus {
   addBridge(bridge: CallBridge): () => void
   /** The newest message of a topic, stored or not, as far as it is remembered. */
   lastValue(topic: string): StoredMessage | undefined
+  /** The topics that are remembered (`limits.rememberedTopics` at most), in no particular order. */
+  topicTable(): Iterable<TopicUsage>
   status(): BusStatus
 }

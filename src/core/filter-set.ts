@@ -64,7 +64,10 @@ function keyOf(filter: LiveFilter): string {
 }
 
 function meaningOf(filter: LiveFilter): string {
-  if (filter.kind === 'text') return `text:${filter.key}`
+  if (filter.kind === 'text') {
+    const topic = filter.form === 'is' ? filter.view.topicOf(filter.text) : undefined
+    return topic === undefined ? `text:${filter.key}` : `name:${topic}`
+  }
   const { rules, text } = decisive(filter)
   return isExactLevelFilter(rules, text) ? `name:${text}` : `${rules}:${text}`
 }

@@ -28,6 +28,17 @@ export interface LastValue {
   createdAtMs: number
   sender: string
   cost: number
+  /** Grows with each acceptance, over all topics. */
+  order: number
+}
+
+/** A value as it was saved, to be had again after a restart. */
+export interface SavedValue {
+  readonly payload: Uint8Array
+  readonly headers: Headers
+  readonly createdAtMs: number
+  /** Name of the publisher; empty when it had none. */
+  readonly sender: string
 }
 
 export interface LastValuesOptions {
@@ -42,6 +53,9 @@ export class LastValues {
   /** Topics that have a value, oldest first as far as the second chance knows. */
   readonly #holders = new Set<Topic>()
   #bytes = 0
+  #lastOrder = 0
+  /** Topics whose value came, changed or went since `takeChanged`; undefined: nobody asks. */
+  #changed: Set<Topic> | undefined
 
   constructor(options: LastValuesOptions) {
     this.#options = options
@@ -55,11 +69,54 @@ export class LastValues {
     return this.#holders.size
   }
 
+  /** That have a value, in no particular order. */
+  topics(): Iterable<Topic> {
+    return this.#holders
+  }
+
+  /** From now on `takeChanged` tells what changed. */
+  watchChanges(): void {
+    this.#changed ??= new Set()
+  }
+
+  /**
+   * The topics whose value came, changed or went (`topic.last` is undefined then) since the last call. Whoever watches
+   * takes them regularly: a topic that came and went holds its place until then.
+   */
+  takeChanged(): ReadonlySet<Topic> {
+    const changed = this.#changed ?? new Set<Topic>()
+    if (changed.size > 0) this.#changed = new Set()
+    return changed
+  }
+
+  /** Puts back what was saved, as if it had been accepted now; of a stored message the message itself. */
+  restore(topic: Topic, saved: SavedValue | StoredMessage): void {
+    const value = topic.last ?? this.#open(topic)
+    if ('headId' in saved && saved.headId > 0) {
+      value.stored = ownMessage(saved)
+      value.buffer = nothing
+      value.length = 0
+    } else {
+      value.stored = undefined
+      value.buffer = copyOf(saved.payload, 0, saved.payload.length)
+      value.length = saved.payload.length
+      value.sender = 'sender' in saved ? saved.sender : ''
+    }
+    value.headers = saved.headers
+    value.createdAtMs = saved.createdAtMs
+    value.order = this.#lastOrder += 1
+    this.#account(value, saved.payload.length)
+    if (this.#bytes > this.#options.maxBytes) this.#makeRoom(topic)
+  }
+
   /** Remembers a publication; the bytes are copied unless it was stored. */
   remember(topic: Topic, publication: Publication, createdAtMs: number): void {
     const value = topic.last ?? this.#open(topic)
+    value.order = this.#lastOrder += 1
+    this.#changed?.add(topic)
     if (publication.sequence > 0) {
       value.stored = ownMessage(publication.toMessage())
+      value.createdAtMs = createdAtMs
       value.buffer = nothing
       value.length = 0
       this.#account(value, value.stored.payload.length)
@@ -104,6 +161,7 @@ export class LastValues {
     this.#bytes -= topic.last.cost
     topic.last = undefined
     this.#holders.delete(topic)
+    this.#changed?.add(topic)
   }
 
   #open(topic: Topic): LastValue {
@@ -115,6 +173,7 @@ export class LastValues {
       createdAtMs: 0,
       sender: '',
       cost: 0,
+      order: 0,
     }
     topic.last = value
     this.#holders.add(topic)

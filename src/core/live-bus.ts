@@ -12,15 +12,17 @@ import { BusError, toBusError } from '../model/errors.ts'
 import { type Action, daemonIdentity, type Identity } from '../model/identity.ts'
 import type { LevelFilter } from '../model/level-filter.ts'
 import type { Limits } from '../model/limits.ts'
-import { type Headers, noHeaders, type StoredMessage } from '../model/message.ts'
-import type { NodeId } from '../model/node-id.ts'
+import { deleteMarkerTopic, type Headers, noHeaders, type StoredMessage } from '../model/message.ts'
+import { type NodeId, nodeIdEquals } from '../model/node-id.ts'
 import { type AccessCheck, requireAccess } from './access.ts'
 import { CatchUp } from './catch-up.ts'
 import { ClientRegistry } from './client-registry.ts'
 import type { Clock } from './clock.ts'
 import type { BusCounters } from './counters.ts'
+import { parseDeleteMarker } from './delete-marker.ts'
+import { filterReach, nameOf } from './filter-reach.ts'
 import { LastValues } from './last-values.ts'
-import type { PublishOutcome, Sender } from './live.ts'
+import type { LiveFilter, PublishOutcome, Sender } from './live.ts'
 import type { LiveClient } from './live-client.ts'
 import { LivePublication, unnamedSender } from './live-publication.ts'
 import type { LogSubscription } from './log-subscription.ts'
@@ -147,6 +149,7 @@ export class LiveBus {
     }
     const publication = this.#lend()
     publication.setLive(topic, sender, bytes, start, end, headers, realtime)
+    topic.publications += 1
     // First, since receivers may publish: what they say is newer.
     if (only === undefined) this.lastValues.remember(topic, publication, this.clock.now())
     this.#deliverLive(sender, topic, publication, only)
@@ -163,7 +166,12 @@ export class LiveBus {
       for (const subscription of topic.subscriptions) {
         if (subscription.offer(message)) this.#touched.push(subscription)
       }
-      if (message.deleted || topic.isReserved) continue
+      if (topic.isReserved) {
+        if (message.topic === deleteMarkerTopic) this.#forgetDeleted(message)
+        continue
+      }
+      if (message.deleted) continue
+      topic.publications += 1
       const publication = this.#lend()
       publication.setStored(topic, this.#senderOf(message), message)
       this.lastValues.remember(topic, publication, message.createdAtMs)
@@ -189,6 +197,38 @@ export class LiveBus {
     if (topic.isReserved) return false
     this.router.resolve(topic)
     return topic.clients.includes(client)
+  }
+
+  /** Topics that have a last value, that the filter reaches and the client may do this with; oldest first. */
+  topicsWithLast(client: LiveClient, action: 'fetch' | 'delete', filter: LiveFilter): Topic[] {
+    const found: Topic[] = []
+    const allows = ({ name }: Topic) =>
+      this.access.isOpen || this.isAllowed(client.identity, action, name)
+    for (const topic of this.#candidates(filter)) if (allows(topic)) found.push(topic)
+    return found.sort((one, other) => (one.last?.order ?? 0) - (other.last?.order ?? 0))
+  }
+
+  *#candidates(filter: LiveFilter): Iterable<Topic> {
+    const name = nameOf(filter)
+    if (name !== undefined) {
+      const topic = this.topics.peek(name)
+      if (topic?.last !== undefined) yield topic
+      return
+    }
+    const reaches = filterReach(filter)
+    for (const topic of this.lastValues.topics()) if (reaches(topic)) yield topic
+  }
+
+  /** What was deleted is not the newest message of its topic any more, and none that is older takes its place. */
+  #forgetDeleted({ origin, payload }: StoredMessage): void {
+    const marker = parseDeleteMarker(payload)
+    if (marker === undefined || !nodeIdEquals(marker.origin, origin)) return
+    const topic = this.topics.peek(marker.topic)
+    const last = topic?.last?.stored
+    if (topic === undefined || last === undefined || !nodeIdEquals(last.origin, origin)) return
+    if (last.headId >= marker.fromHead && last.headId <= marker.toHead) {
+      this.lastValues.forget(topic)
+    }
   }
 
   /** The bus has ended a client: so does what is not of the live path. */

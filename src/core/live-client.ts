@@ -12,10 +12,17 @@
 import { daemonIdentity, type Identity } from '../model/identity.ts'
 import type { LevelFilter } from '../model/level-filter.ts'
 import { BusError } from '../model/errors.ts'
-import type { Headers } from '../model/message.ts'
+import type { Headers, StoredMessage } from '../model/message.ts'
 import { utf8Length } from '../model/name.ts'
 import type { CatchUp } from './catch-up.ts'
-import type { Inbox, JoinOptions, LiveFilter, LiveOperations, SendOutcome } from './live.ts'
+import type {
+  Inbox,
+  JoinOptions,
+  LiveFilter,
+  LiveOperations,
+  SendOutcome,
+  TopicText,
+} from './live.ts'
 import { decisive, FilterSet } from './filter-set.ts'
 import type { LiveBus } from './live-bus.ts'
 import type { ParkedMessages } from './parked-messages.ts'
@@ -45,9 +52,6 @@ export class LiveClient implements LiveOperations {
   sentFrames = 0
   sentBytes = 0
 
-  /** Written by the router: the search that found it, or found it excluded, last. */
-  mark = 0
-  excludedMark = 0
   isCongested = false
   isClosed = false
   /** Of publications that a rule stores though nobody waits for them: bytes not yet stored. */
@@ -223,6 +227,26 @@ export class LiveClient implements LiveOperations {
     const deleted = this.#exclusions?.delete(filter) ?? 'unknown'
     if (deleted === 'last') this.#bus.router.removeExclusion(decisive(filter), this)
     return deleted !== 'unknown'
+  }
+
+  lastValues(filter: LiveFilter): StoredMessage[] {
+    const messages: StoredMessage[] = []
+    for (const topic of this.#bus.topicsWithLast(this, 'fetch', filter)) {
+      const message = this.#bus.lastValues.read(topic)
+      if (message !== undefined) messages.push(message)
+    }
+    return messages
+  }
+
+  forgetLast(filter: LiveFilter): number {
+    const topics = this.#bus.topicsWithLast(this, 'delete', filter)
+    for (const topic of topics) this.#bus.lastValues.forget(topic)
+    return topics.length
+  }
+
+  knownTopics(filter: LiveFilter): TopicText[] {
+    const topics = this.#bus.topicsWithLast(this, 'fetch', filter)
+    return topics.sort((one, other) => (one.name < other.name ? -1 : 1))
   }
 
   congested(isCongested: boolean): void {

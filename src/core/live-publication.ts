@@ -2,7 +2,7 @@
 
 import { copyOf } from '../base/copy-of.ts'
 import { type Headers, noHeaders, type StoredMessage } from '../model/message.ts'
-import type { NodeId } from '../model/node-id.ts'
+import { type NodeId, nodeIdEquals } from '../model/node-id.ts'
 import type { Clock } from './clock.ts'
 import type { Publication, Sender, TopicText } from './live.ts'
 import { withPublisher } from './publisher-header.ts'
@@ -28,6 +28,7 @@ export class LivePublication implements Publication {
   end = 0
   headers: Headers = noHeaders
   realtime = false
+  isLocal = true
   sequence = 0
   fanOut = 1
   serial = 0
@@ -57,6 +58,7 @@ export class LivePublication implements Publication {
     this.end = end
     this.headers = headers
     this.realtime = realtime
+    this.isLocal = true
     this.sequence = 0
     this.fanOut = 1
     this.serial = nextSerial()
@@ -72,6 +74,7 @@ export class LivePublication implements Publication {
     this.end = message.payload.length
     this.headers = message.headers
     this.realtime = message.realtime === true
+    this.isLocal = nodeIdEquals(message.origin, this.#node)
     this.sequence = message.sequence
     this.fanOut = 1
     this.serial = nextSerial()

@@ -55,6 +55,8 @@ export interface Publication {
   readonly headers: Headers
   /** The publisher asked for delivery without delay. */
   readonly realtime: boolean
+  /** Published at this daemon; false: another node did, and it was replicated or came by a link. */
+  readonly isLocal: boolean
   /** Place in the commit order; 0 when the publication is not stored. */
   readonly sequence: number
   /** Clients it is offered to; an adapter that has many of them may encode it once. */
@@ -179,6 +181,20 @@ export interface LiveOperations extends Sender {
   /** No publication whose topic matches is delivered to this client, whatever its subscriptions. */
   exclude(filter: LevelFilter): void
   unexclude(filter: LevelFilter): boolean
+
+  /**
+   * The newest message of every topic that the filter matches and that is remembered, stored or not, oldest first by
+   * the time when it was accepted; topics that this client may not fetch are left out. In the same turn as `subscribe`
+   * it makes a snapshot to which what is delivered next follows without gap or repeat.
+   */
+  lastValues(filter: LiveFilter): StoredMessage[]
+  /**
+   * Forgets the newest messages of the topics that match; nothing is deleted from logs. Topics that this client may
+   * not delete from are left out. Returns how many there were.
+   */
+  forgetLast(filter: LiveFilter): number
+  /** Topics that have a last value and match, and that this client may fetch, by name. */
+  knownTopics(filter: LiveFilter): TopicText[]
 
   /**
    * Pauses this client until the other one has room. Sending does that by itself, except for the daemon's own

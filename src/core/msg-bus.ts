@@ -15,7 +15,7 @@ import type { NodeId } from '../model/node-id.ts'
 import type { TopicRule } from '../model/topic-rule.ts'
 import { type AccessCheck, allowEverything } from './access.ts'
 import type { BusClient } from './bus-client.ts'
-import type { Bus, BusStatus, Traffic } from './bus.ts'
+import type { Bus, BusStatus, TopicUsage, Traffic } from './bus.ts'
 import { ClientHandle } from './client-handle.ts'
 import type { Clock } from './clock.ts'
 import { BusCounters } from './counters.ts'
@@ -179,6 +179,10 @@ export class MsgBus implements Bus {
   lastValue(topic: string): StoredMessage | undefined {
     const known = this.live.topics.peek(topic)
     return known === undefined ? undefined : this.live.lastValues.read(known)
+  }
+
+  topicTable(): Iterable<TopicUsage> {
+    return this.live.topics.values()
   }
 
   get store(): LogStore | undefined {

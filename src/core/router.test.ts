@@ -9,7 +9,7 @@ import * as fc from 'fast-check'
 
 import { daemonIdentity } from '../model/identity.ts'
 import { type LevelFilter, type LevelRules, levelFilter } from '../model/level-filter.ts'
-import type { TextFilter } from '../model/text-filter.ts'
+import type { TextFilter, TextView } from '../model/text-filter.ts'
 import { parseTopicFilter, topicMatches } from '../model/topic-filter.ts'
 import type { Delivery } from './bus-client.ts'
 import { openLiveBus, type TestClient } from './live-suite.ts'
@@ -65,7 +65,7 @@ describe('matching one filter', () => {
     const wild = join('wild')
     for (const text of ['#', '+/info', '.broker/#']) wild.live.subscribe(levelFilter('mqtt', text))
     wild.live.subscribe(levelFilter('wamp', '/info'))
-    wild.live.subscribe(textFilter('begins:'))
+    wild.live.subscribe(textFilter('begins-with:'))
     const exact = join('exact')
     exact.live.subscribe(levelFilter('mqtt', '.broker/info'))
     const busrt = join('busrt').subscribe('.broker/+')
@@ -78,7 +78,7 @@ describe('matching one filter', () => {
     const wild = join('wild').subscribe('#', '+')
     wild.live.subscribe(levelFilter('mqtt', '#'))
     wild.live.subscribe(levelFilter('wamp', ''))
-    wild.live.subscribe(textFilter('begins:'))
+    wild.live.subscribe(textFilter('begins-with:'))
     const exact = join('exact').subscribe('$msgbus.clients')
     join('newcomer')
     assert.deepEqual(wild.inbox.seen, [])
@@ -177,7 +177,7 @@ describe('random histories', () => {
 
 /** What a filter means, as its specification says it. */
 function matches(filter: LiveFilter, topic: string): boolean {
-  if (filter.kind === 'text') return filter.matches(topic)
+  if (filter.kind === 'text') return textMatches(filter, topic)
   switch (filter.rules) {
     case 'mqtt':
       return topicMatches(parseTopicFilter(filter.text), topic)
@@ -212,19 +212,40 @@ function isUnhidden({ rules, text }: LevelFilter, topic: string): boolean {
 /** Whether a filter reaches a topic at all; what is the daemon's own is hidden from most. */
 function reaches(filter: LiveFilter, topic: string): boolean {
   if (!matches(filter, topic)) return false
-  const isOwnName = filter.kind === 'level' && filter.text === topic
-  if (topic.startsWith('$msgbus.') && filter.kind === 'text') return false
+  const isName = filter.kind === 'level' || filter.form === 'is'
+  const isOwnName = isName && filter.text === topic
+  if (topic.startsWith('$msgbus.') && filter.kind === 'text') return isOwnName
   if (!topic.startsWith('.broker/') || isOwnName) return true
   return filter.kind === 'level' && filter.rules === 'busrt'
 }
 
+/** Sees topics as they are, but for those that begin with `x`. */
+const view: TextView = {
+  name: 'test',
+  of: (topic) => (topic.startsWith('x') ? undefined : topic),
+  topicOf: (viewed) => (viewed.startsWith('x') ? undefined : viewed),
+}
+
 function textFilter(key: string): TextFilter {
-  const [kind, text = ''] = key.split(':')
-  const matching = (topic: string) => {
-    if (kind === 'begins') return topic.startsWith(text)
-    return kind === 'ends' ? topic.endsWith(text) : topic.includes(text)
+  const [form = '', text = ''] = key.split(':')
+  const matches = (viewed: string) => viewed.split(text).length === 2
+  return { kind: 'text', key, view, form: form as TextFilter['form'], text, matches }
+}
+
+function textMatches({ form, text, matches }: TextFilter, topic: string): boolean {
+  if (topic.startsWith('x')) return false
+  switch (form) {
+    case 'is':
+      return topic === text
+    case 'begins-with':
+      return topic.startsWith(text)
+    case 'ends-with':
+      return topic.endsWith(text)
+    case 'contains':
+      return topic.includes(text)
+    case 'test':
+      return matches(topic)
   }
-  return { kind: 'text', key, matches: matching }
 }
 
 const level = fc.constantFrom('', 'a', 'b', 'c', '+', '#', 'x+', '$a', '$msgbus.x', '.broker')
@@ -260,6 +281,15 @@ const mqttText = fc
   )
   .map(([levels, hasRest]) => (hasRest ? [...levels, '#'] : levels).join('/'))
   .filter((text) => text !== '')
+const textFilters = [
+  'begins-with:',
+  'begins-with:a',
+  'begins-with:a/',
+  'ends-with:b',
+  'ends-with:/b',
+]
+  .concat(['contains:/', 'contains:', 'contains:b/', 'test:a', 'test:/', 'is:a/b', 'is:x', 'is:+'])
+  .concat(['is:$msgbus.x', 'is:.broker/a', 'is:'])
 const levelFilters: fc.Arbitrary<LevelFilter> = fc.oneof(
   mqttText.map((text) => levelFilter('mqtt', text)),
   topics.map((text) => levelFilter('busrt', text)),
@@ -268,8 +298,8 @@ const levelFilters: fc.Arbitrary<LevelFilter> = fc.oneof(
 const liveFilter: fc.Arbitrary<LiveFilter> = fc.oneof(
   { weight: 6, arbitrary: levelFilters },
   {
-    weight: 1,
-    arbitrary: fc.constantFrom('begins:', 'begins:a', 'ends:b', 'contains:/').map(textFilter),
+    weight: 2,
+    arbitrary: fc.constantFrom(...textFilters).map(textFilter),
   },
 )
 const someone = fc.nat(3)

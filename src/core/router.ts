@@ -1,7 +1,7 @@
 /**
  * Who receives a published topic, whatever kind of filter they used (architecture 5). Level filters hang
- * in one tree per kind of rules, names without wildcards in a map, text filters in a list; per published
- * topic the resolved receivers are remembered in its entry (topics.ts) and are valid as long as two
+ * in one tree per kind of rules, names without wildcards in a map, text filters in one index per view; per
+ * published topic the resolved receivers are remembered in its entry (topics.ts) and are valid as long as two
  * numbers are what they were:
  *
  *   - the generation of its first level, which a wildcard filter below that level moves on;
@@ -13,9 +13,13 @@
  */
 
 import type { LevelFilter, LevelRules } from '../model/level-filter.ts'
-import type { TextFilter } from '../model/text-filter.ts'
+import type { TextFilter, TextView } from '../model/text-filter.ts'
+import type { LiveFilter } from './live.ts'
 import type { LiveClient } from './live-client.ts'
 import type { LogSubscription } from './log-subscription.ts'
+import { ReceiverSlots, SlotSearch } from './receiver-slots.ts'
+import { SlotSet } from './slot-set.ts'
+import { TextIndex } from './text-index.ts'
 import { hasLeadingWildcard, isExactLevelFilter, TopicTree } from './topic-tree.ts'
 import { type Topic, levelSlot, levelSlots } from './topics.ts'
 
@@ -27,23 +31,16 @@ const busrtOwnPrefix = '.broker/'
 const nobody: readonly never[] = []
 
 export class Router {
-  readonly #exact = new Map<string, Set<Receiver>>()
-  readonly #trees: Readonly<Record<LevelRules, TopicTree<Receiver>>> = {
-    mqtt: new TopicTree('mqtt'),
-    busrt: new TopicTree('busrt'),
-    wamp: new TopicTree('wamp'),
-  }
-  readonly #texts = new Map<string, { filter: TextFilter; receivers: Set<LiveClient> }>()
-  readonly #exactExclusions = new Map<string, Set<LiveClient>>()
-  readonly #exclusions: Readonly<Record<LevelRules, TopicTree<LiveClient>>> = {
-    mqtt: new TopicTree('mqtt'),
-    busrt: new TopicTree('busrt'),
-    wamp: new TopicTree('wamp'),
-  }
+  readonly #receivers = new ReceiverSlots<Receiver>()
+  /** By slot: 1 for a log subscription. */
+  #isLog = new Uint8Array(1_024)
+  readonly #wanted = new FilterTable()
+  readonly #excluded = new FilterTable()
+  readonly #texts = new Map<TextView, TextIndex>()
+  readonly #search = new SlotSearch()
   readonly #findTopic: (name: string) => Topic | undefined
   readonly #levelGenerations = new Int32Array(levelSlots)
   #rootGeneration = 0
-  #mark = 0
   #size = 0
 
   /** @param findTopic the entry of a topic, if there is one */
@@ -58,77 +55,58 @@ export class Router {
 
   /** Adds a receiver for one topic, taken literally. */
   addTopic(name: string, receiver: Receiver): void {
-    if (addTo(this.#exact, name, receiver)) this.#size += 1
+    if (this.#wanted.addTopic(name, this.#slotFor(receiver))) this.#added(receiver)
     this.#forgetTopic(name)
   }
 
   removeTopic(name: string, receiver: Receiver): void {
-    if (removeFrom(this.#exact, name, receiver)) this.#size -= 1
+    if (this.#wanted.removeTopic(name, this.#receivers.slotOf(receiver))) this.#removed(receiver)
     this.#forgetTopic(name)
   }
 
-  addFilter({ rules, text }: LevelFilter, receiver: Receiver): void {
-    if (isExactLevelFilter(rules, text)) {
-      this.addTopic(text, receiver)
-      return
-    }
-    const tree = this.#trees[rules]
-    const before = tree.size
-    tree.add(text, receiver)
-    this.#size += tree.size - before
-    this.#forgetBelow(rules, text)
+  addFilter(filter: LevelFilter, receiver: Receiver): void {
+    if (this.#wanted.add(filter, this.#slotFor(receiver))) this.#added(receiver)
+    this.#forgetBelow(filter)
   }
 
-  removeFilter({ rules, text }: LevelFilter, receiver: Receiver): void {
-    if (isExactLevelFilter(rules, text)) {
-      this.removeTopic(text, receiver)
-      return
-    }
-    const tree = this.#trees[rules]
-    const before = tree.size
-    tree.remove(text, receiver)
-    this.#size += tree.size - before
-    this.#forgetBelow(rules, text)
+  removeFilter(filter: LevelFilter, receiver: Receiver): void {
+    if (this.#wanted.remove(filter, this.#receivers.slotOf(receiver))) this.#removed(receiver)
+    this.#forgetBelow(filter)
   }
 
   addText(filter: TextFilter, client: LiveClient): void {
-    let entry = this.#texts.get(filter.key)
-    if (entry === undefined) {
-      entry = { filter, receivers: new Set() }
-      this.#texts.set(filter.key, entry)
+    if (filter.form === 'is') {
+      const topic = filter.view.topicOf(filter.text)
+      if (topic !== undefined) this.addTopic(topic, client)
+      return
     }
-    if (entry.receivers.has(client)) return
-    entry.receivers.add(client)
-    this.#size += 1
+    let index = this.#texts.get(filter.view)
+    if (index === undefined) this.#texts.set(filter.view, (index = new TextIndex(filter.view)))
+    if (index.add(filter, this.#slotFor(client))) this.#added(client)
     this.#rootGeneration += 1
   }
 
   removeText(filter: TextFilter, client: LiveClient): void {
-    const entry = this.#texts.get(filter.key)
-    if (entry?.receivers.delete(client) !== true) return
-    if (entry.receivers.size === 0) this.#texts.delete(filter.key)
-    this.#size -= 1
+    if (filter.form === 'is') {
+      const topic = filter.view.topicOf(filter.text)
+      if (topic !== undefined) this.removeTopic(topic, client)
+      return
+    }
+    const index = this.#texts.get(filter.view)
+    if (index?.remove(filter, this.#receivers.slotOf(client)) === true) this.#removed(client)
     this.#rootGeneration += 1
   }
 
-  addExclusion({ rules, text }: LevelFilter, client: LiveClient): void {
-    if (isExactLevelFilter(rules, text)) {
-      addTo(this.#exactExclusions, text, client)
-      this.#forgetTopic(text)
-    } else {
-      this.#exclusions[rules].add(text, client)
-      this.#forgetBelow(rules, text)
-    }
+  addExclusion(filter: LevelFilter, client: LiveClient): void {
+    const slot = this.#slotFor(client)
+    if (this.#excluded.add(filter, slot)) this.#receivers.use(slot)
+    this.#forgetBelow(filter)
   }
 
-  removeExclusion({ rules, text }: LevelFilter, client: LiveClient): void {
-    if (isExactLevelFilter(rules, text)) {
-      removeFrom(this.#exactExclusions, text, client)
-      this.#forgetTopic(text)
-    } else {
-      this.#exclusions[rules].remove(text, client)
-      this.#forgetBelow(rules, text)
-    }
+  removeExclusion(filter: LevelFilter, client: LiveClient): void {
+    const slot = this.#receivers.slotOf(client)
+    if (this.#excluded.remove(filter, slot)) this.#receivers.release(slot)
+    this.#forgetBelow(filter)
   }
 
   /** Makes sure that `topic.clients` and `topic.subscriptions` are right. */
@@ -141,37 +119,66 @@ export class Router {
     }
     const { name } = topic
     const levels = name.split('/')
-    const mark = (this.#mark += 1)
-    this.#markExcluded(name, levels, mark)
-    const found: Receiver[] = [...(this.#exact.get(name) ?? nobody)]
-    this.#trees.busrt.match(name, levels, found)
-    if (!name.startsWith(busrtOwnPrefix)) {
-      this.#trees.mqtt.match(name, levels, found)
-      this.#trees.wamp.match(name, levels, found)
-      // As leading wildcards, they do not see what is the daemon's own.
-      for (const { filter, receivers } of topic.isReserved ? nobody : this.#texts.values()) {
-        if (filter.matches(name)) found.push(...receivers)
-      }
+    const search = this.#search
+    search.begin(this.#receivers.count)
+    if (this.#excluded.size > 0) {
+      this.#excluded.match(name, levels, search, true)
+      search.exclude()
     }
-    const clients: LiveClient[] = []
-    const subscriptions: LogSubscription[] = []
-    for (const receiver of found) {
-      if (receiver.isClient) {
-        if (receiver.mark === mark || receiver.excludedMark === mark) continue
-        receiver.mark = mark
-        clients.push(receiver)
-      } else subscriptions.push(receiver)
+    const isBusrtOwn = name.startsWith(busrtOwnPrefix)
+    this.#wanted.match(name, levels, search, !isBusrtOwn)
+    // As leading wildcards, they do not see what is the daemon's own.
+    if (!isBusrtOwn && !topic.isReserved) {
+      for (const index of this.#texts.values()) index.match(name, search)
     }
-    topic.clients = clients.length === 0 ? nobody : clients
-    topic.subscriptions = subscriptions.length === 0 ? nobody : subscriptions
+    this.#noteFound(topic)
     topic.rootGeneration = this.#rootGeneration
     topic.levelGeneration = this.#levelGenerations[topic.levelSlot] as number
   }
 
-  #markExcluded(name: string, levels: readonly string[], mark: number): void {
-    const excluded: LiveClient[] = [...(this.#exactExclusions.get(name) ?? nobody)]
-    for (const tree of Object.values(this.#exclusions)) tree.match(name, levels, excluded)
-    for (const client of excluded) client.excludedMark = mark
+  /**
+   * Puts what was found into the topic. Lists that say the same as before stay: most changes concern few topics, and
+   * what is kept costs the garbage collector nothing.
+   */
+  #noteFound(topic: Topic): void {
+    const { found, count } = this.#search
+    const isLog = this.#isLog
+    let logs = 0
+    for (let i = 0; i < count; i++) logs += isLog[found[i] as number] as number
+    const clients = new Array<LiveClient>(count - logs)
+    const subscriptions = new Array<LogSubscription>(logs)
+    let client = 0
+    let subscription = 0
+    for (let i = 0; i < count; i++) {
+      const slot = found[i] as number
+      const receiver = this.#receivers.at(slot)
+      // The table of slots says which of the two it is, without a look at the receiver itself.
+      if (isLog[slot] === 1) subscriptions[subscription++] = receiver as LogSubscription
+      else clients[client++] = receiver as LiveClient
+    }
+    topic.clients = clients.length === 0 ? nobody : clients
+    topic.subscriptions = subscriptions.length === 0 ? nobody : subscriptions
+  }
+
+  #slotFor(receiver: Receiver): number {
+    const slot = this.#receivers.slotFor(receiver)
+    if (slot >= this.#isLog.length) {
+      const larger = new Uint8Array(slot * 2)
+      larger.set(this.#isLog)
+      this.#isLog = larger
+    }
+    this.#isLog[slot] = receiver.isClient ? 0 : 1
+    return slot
+  }
+
+  #added(receiver: Receiver): void {
+    this.#size += 1
+    this.#receivers.use(this.#receivers.slotOf(receiver))
+  }
+
+  #removed(receiver: Receiver): void {
+    this.#size -= 1
+    this.#receivers.release(this.#receivers.slotOf(receiver))
   }
 
   #forgetTopic(name: string): void {
@@ -179,7 +186,11 @@ export class Router {
     if (topic !== undefined) topic.rootGeneration = -1
   }
 
-  #forgetBelow(rules: LevelRules, text: string): void {
+  #forgetBelow({ rules, text }: LevelFilter): void {
+    if (isExactLevelFilter(rules, text)) {
+      this.#forgetTopic(text)
+      return
+    }
     if (hasLeadingWildcard(rules, text)) {
       this.#rootGeneration += 1
       return
@@ -189,20 +200,60 @@ export class Router {
   }
 }
 
-function addTo<Key, Value>(map: Map<Key, Set<Value>>, key: Key, value: Value): boolean {
-  let values = map.get(key)
-  if (values === undefined) {
-    values = new Set()
-    map.set(key, values)
-  }
-  if (values.has(value)) return false
-  values.add(value)
-  return true
+/** Whether a pattern is to see a topic at all, beyond what its own rules hide from it. */
+export function isWildcardVisible({ name, isReserved }: Topic, filter: LiveFilter): boolean {
+  if (name.startsWith(busrtOwnPrefix)) return filter.kind === 'level' && filter.rules === 'busrt'
+  return filter.kind === 'level' || !isReserved
 }
 
-function removeFrom<Key, Value>(map: Map<Key, Set<Value>>, key: Key, value: Value): boolean {
-  const values = map.get(key)
-  if (values?.delete(value) !== true) return false
-  if (values.size === 0) map.delete(key)
-  return true
+/** Level filters of all rules, and names without wildcards, which mean the same by all of them. */
+class FilterTable {
+  readonly #topics = new Map<string, SlotSet>()
+  readonly #trees: Readonly<Record<LevelRules, TopicTree>> = {
+    mqtt: new TopicTree('mqtt'),
+    busrt: new TopicTree('busrt'),
+    wamp: new TopicTree('wamp'),
+  }
+
+  /** 0: there are none. */
+  get size(): number {
+    const { mqtt, busrt, wamp } = this.#trees
+    return this.#topics.size + mqtt.size + busrt.size + wamp.size
+  }
+
+  /** False when it was there. */
+  add({ rules, text }: LevelFilter, slot: number): boolean {
+    if (isExactLevelFilter(rules, text)) return this.addTopic(text, slot)
+    return this.#trees[rules].add(text, slot)
+  }
+
+  /** False when it was not there. */
+  remove({ rules, text }: LevelFilter, slot: number): boolean {
+    if (isExactLevelFilter(rules, text)) return this.removeTopic(text, slot)
+    return this.#trees[rules].remove(text, slot)
+  }
+
+  addTopic(name: string, slot: number): boolean {
+    let slots = this.#topics.get(name)
+    if (slots === undefined) this.#topics.set(name, (slots = new SlotSet()))
+    return slots.add(slot)
+  }
+
+  removeTopic(name: string, slot: number): boolean {
+    const slots = this.#topics.get(name)
+    if (slots?.delete(slot) !== true) return false
+    if (slots.size === 0) this.#topics.delete(name)
+    return true
+  }
+
+  /** @param all by wildcards of every kind of rules; false: of BUS/RT alone */
+  match(name: string, levels: readonly string[], search: SlotSearch, all: boolean): void {
+    const topics = this.#topics.get(name)
+    if (topics !== undefined) search.add(topics)
+    const { mqtt, busrt, wamp } = this.#trees
+    busrt.match(name, levels, search)
+    if (!all) return
+    mqtt.match(name, levels, search)
+    wamp.match(name, levels, search)
+  }
 }

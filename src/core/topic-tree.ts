@@ -1,10 +1,12 @@
 /**
- * Finds the values whose level filter matches a topic; model/level-filter.ts says the rules. Filters
- * hang in a tree of levels, so cost grows with the levels of the topic and the wildcards met, not with
- * the number of filters. One tree holds filters of one kind of rules.
+ * Finds whose level filter matches a topic; model/level-filter.ts says the rules. Filters hang in a tree of
+ * levels, so cost grows with the levels of the topic and the wildcards met, not with the number of filters. One
+ * tree holds filters of one kind of rules; at its nodes stand numbers, which are the caller's (receiver-slots.ts).
  */
 
 import type { LevelFilter, LevelRules } from '../model/level-filter.ts'
+import { SlotSearch } from './receiver-slots.ts'
+import { SlotSet } from './slot-set.ts'
 
 /** What a kind of rules means for the tree. */
 interface TreeRules {
@@ -51,126 +53,138 @@ export function hasLeadingWildcard(rules: LevelRules, filter: string): boolean {
 
 /** Tells of single topics whether one filter matches them. */
 export function levelFilterMatcher({ rules, text }: LevelFilter): (topic: string) => boolean {
-  const tree = new TopicTree<true>(rules)
-  tree.add(decisiveFilter(rules, text), true)
+  const tree = new TopicTree(rules)
+  const search = new SlotSearch()
+  tree.add(decisiveFilter(rules, text), 0)
   return (topic) => {
-    const found: true[] = []
-    tree.match(topic, topic.split('/'), found)
-    return found.length > 0
+    search.begin(1)
+    tree.match(topic, topic.split('/'), search)
+    return search.count > 0
   }
 }
 
-interface Branch<Value> {
-  readonly levels: Map<string, Branch<Value>>
-  /** Values whose filter ends at this level. */
-  readonly ends: Set<Value>
-  /** Values whose filter has a rest wildcard below this level. */
-  readonly rest: Set<Value>
+/** A level of filters. What it does not have is undefined: most have one of the four. */
+interface Branch {
+  levels: Map<string, Branch> | undefined
+  /** Below the wildcard for one level. */
+  any: Branch | undefined
+  /** Whose filter ends at this level. */
+  ends: SlotSet | undefined
+  /** Whose filter has a rest wildcard below this level. */
+  rest: SlotSet | undefined
 }
 
-export class TopicTree<Value> {
+export class TopicTree {
   readonly #rules: TreeRules
-  readonly #root: Branch<Value> = newBranch()
+  readonly #root: Branch = newBranch()
   #size = 0
 
   constructor(rules: LevelRules) {
     this.#rules = treeRules[rules]
   }
 
-  /** Number of values held. */
+  /** Filters held, one for each number that has it. */
   get size(): number {
     return this.#size
   }
 
-  /** Adding the same value by the same filter again changes nothing. */
-  add(filter: string, value: Value): void {
+  /** False when the number has this very filter already. */
+  add(filter: string, slot: number): boolean {
+    const { any, rest } = this.#rules
     let branch = this.#root
     for (const level of filter.split('/')) {
-      if (level === this.#rules.rest) {
-        this.#addTo(branch.rest, value)
-        return
+      if (level === rest) return this.#addTo((branch.rest ??= new SlotSet()), slot)
+      if (level === any) branch = branch.any ??= newBranch()
+      else {
+        const levels = (branch.levels ??= new Map<string, Branch>())
+        let next = levels.get(level)
+        if (next === undefined) levels.set(level, (next = newBranch()))
+        branch = next
       }
-      let next = branch.levels.get(level)
-      if (next === undefined) {
-        next = newBranch()
-        branch.levels.set(level, next)
-      }
-      branch = next
     }
-    this.#addTo(branch.ends, value)
+    return this.#addTo((branch.ends ??= new SlotSet()), slot)
   }
 
-  /** Removes the value and the branches that hold nothing any more. */
-  remove(filter: string, value: Value): void {
-    const path: Branch<Value>[] = [this.#root]
-    const names: string[] = []
-    let branch = this.#root
-    let values = branch.ends
-    for (const level of filter.split('/')) {
-      if (level === this.#rules.rest) {
-        values = branch.rest
-        break
-      }
-      const next = branch.levels.get(level)
-      if (next === undefined) return
-      branch = next
-      path.push(branch)
-      names.push(level)
-      values = branch.ends
+  /** Removes it, and the branches that hold nothing any more. False when it was not there. */
+  remove(filter: string, slot: number): boolean {
+    const { any, rest } = this.#rules
+    const path: Branch[] = []
+    const levels = filter.split('/')
+    let last = this.#root
+    for (const level of levels) {
+      if (level === rest) break
+      const next = level === any ? last.any : last.levels?.get(level)
+      if (next === undefined) return false
+      path.push(last)
+      last = next
     }
-    if (values.delete(value)) this.#size -= 1
-    for (let i = path.length - 1; i > 0; i--) {
-      const last = path[i]
-      const name = names[i - 1]
-      if (last === undefined || name === undefined || !isEmpty(last)) return
-      path[i - 1]?.levels.delete(name)
+    const isRest = path.length < levels.length
+    const slots = isRest ? last.rest : last.ends
+    if (slots?.delete(slot) !== true) return false
+    this.#size -= 1
+    if (slots.size === 0) last[isRest ? 'rest' : 'ends'] = undefined
+    for (let above = path.pop(); above !== undefined && isEmpty(last); above = path.pop()) {
+      const level = levels[path.length] as string
+      if (level === any) above.any = undefined
+      else above.levels?.delete(level)
+      if (above.levels?.size === 0) above.levels = undefined
+      last = above
     }
+    return true
   }
 
   /**
-   * Appends the matching values to `found`; a value stands once per filter that matches.
+   * Adds to the search whose filters match. No recursion: filters may have as many levels as a topic has bytes.
    * @param levels of the topic, split at `/`
    */
-  match(topic: string, levels: readonly string[], found: Value[]): void {
+  match(topic: string, levels: readonly string[], search: SlotSearch): void {
     if (this.#size === 0) return
-    this.#collect(this.#root, levels, 0, topic.startsWith(this.#rules.hidden), found)
-  }
-
-  #addTo(values: Set<Value>, value: Value): void {
-    if (values.has(value)) return
-    values.add(value)
-    this.#size += 1
-  }
-
-  #collect(
-    branch: Branch<Value>,
-    levels: readonly string[],
-    depth: number,
-    isHidden: boolean,
-    found: Value[],
-  ): void {
-    const { any, restIncludesParent } = this.#rules
-    const level = levels[depth]
+    const { restIncludesParent, hidden } = this.#rules
     // Leading wildcards do not see hidden topics.
-    const wildcards = depth > 0 || !isHidden
-    if (wildcards && branch.rest.size > 0 && (level !== undefined || restIncludesParent)) {
-      for (const value of branch.rest) found.push(value)
+    const shallowest = topic.startsWith(hidden) ? 1 : 0
+    let aside = 0
+    let depth = 0
+    let branch: Branch | undefined = this.#root
+    for (;;) {
+      const isAtEnd = depth === levels.length
+      const { rest, any, ends }: Branch = branch
+      const seesWildcards = depth >= shallowest
+      if (rest !== undefined && seesWildcards && (!isAtEnd || restIncludesParent)) search.add(rest)
+      let next: Branch | undefined
+      if (isAtEnd) {
+        if (ends !== undefined) search.add(ends)
+      } else {
+        if (any !== undefined && seesWildcards) {
+          asideBranches[aside] = any
+          asideDepths[aside++] = depth + 1
+        }
+        next = branch.levels?.get(levels[depth] as string)
+        depth += 1
+      }
+      if (next === undefined) {
+        if (aside === 0) return
+        next = asideBranches[--aside] as Branch
+        depth = asideDepths[aside] as number
+      }
+      branch = next
     }
-    if (level === undefined) {
-      for (const value of branch.ends) found.push(value)
-      return
-    }
-    const exact = level === any ? undefined : branch.levels.get(level)
-    if (exact !== undefined) this.#collect(exact, levels, depth + 1, isHidden, found)
-    const wild = wildcards ? branch.levels.get(any) : undefined
-    if (wild !== undefined) this.#collect(wild, levels, depth + 1, isHidden, found)
+  }
+
+  #addTo(slots: SlotSet, slot: number): boolean {
+    if (!slots.add(slot)) return false
+    this.#size += 1
+    return true
   }
 }
 
-function newBranch<Value>(): Branch<Value> {
-  return { levels: new Map(), ends: new Set(), rest: new Set() }
+/** The wildcard branches that a search left aside, and how deep they hang; used again by the next search. */
+const asideBranches: Branch[] = []
+const asideDepths: number[] = []
+
+function newBranch(): Branch {
+  return { levels: undefined, any: undefined, ends: undefined, rest: undefined }
 }
 
-function isEmpty(branch: Branch<unknown>): boolean {
-  return branch.levels.size === 0 && branch.ends.size === 0 && branch.rest.size === 0
+function isEmpty({ levels, any, ends, rest }: Branch): boolean {
+  return levels === undefined && any === undefined && ends === undefined && rest === undefined
 }

@@ -8,13 +8,14 @@
 import { copyOf } from '../base/copy-of.ts'
 import { ByteTable } from '../base/byte-table.ts'
 import type { TopicSettings } from '../model/topic-rule.ts'
+import type { TopicUsage } from './bus.ts'
 import type { LastValue, LastValues } from './last-values.ts'
 import type { LiveClient } from './live-client.ts'
 import type { TopicText } from './live.ts'
 import type { LogSubscription } from './log-subscription.ts'
 import type { TopicRules } from './topic-rules.ts'
 
-export class Topic implements TopicText {
+export class Topic implements TopicText, TopicUsage {
   readonly name: string
   readonly bytes: Uint8Array
   readonly settings: TopicSettings
@@ -28,6 +29,8 @@ export class Topic implements TopicText {
   /** Place of its first level among the generations of the router. */
   readonly levelSlot: number
   last: LastValue | undefined = undefined
+  /** Publications routed since it is remembered. */
+  publications = 0
   /** Used since the last search for one that can go. */
   isUsed = true
 
@@ -37,6 +40,10 @@ export class Topic implements TopicText {
     this.settings = settings
     this.isReserved = name.startsWith('$msgbus.')
     this.levelSlot = levelSlot(name)
+  }
+
+  get lastAtMs(): number | undefined {
+    return this.last?.createdAtMs
   }
 }
 

@@ -6,6 +6,7 @@
 import type { Bus } from '../core/bus.ts'
 import type { Logger } from '../core/logger.ts'
 import type { ListenAddress } from '../net/address.ts'
+import type { WebSocketGates } from '../net/web-socket-gates.ts'
 
 /** What the daemon hands to every adapter at start. */
 export interface AdapterContext {
@@ -19,6 +20,8 @@ export interface AdapterContext {
   metricsText(): Promise<string>
   /** What the daemon knows and the bus does not, for status answers; absent in tests of an adapter. */
   readonly describe?: (() => DaemonDescription) | undefined
+  /** Where an adapter offers its protocol as a WebSocket on the HTTP port; absent in tests of an adapter. */
+  readonly webSockets?: WebSocketGates | undefined
 }
 
 export interface DaemonDescription {

@@ -1,0 +1,225 @@
+/**
+ * The JSON of the HTTP API (`/v1`): what clients send and get, shared by the daemon, the web console and tests. The
+ * OpenAPI document says the same, and a test compares them with what is answered.
+ *
+ * Payloads are bytes. In JSON they come as text where they are well-formed UTF-8, else in base64; the payload endpoints
+ * (`/v1/publish`, `/v1/call`, `/v1/send`) take and give them as they are. Head ids, sequences and times are numbers,
+ * times in milliseconds since 1970; `sequence` is the place in this daemon's commit order.
+ */
+
+export interface NodeIdJson {
+  readonly tenantId: string
+  readonly blName: string
+  readonly deviceId: string
+}
+
+/** Exactly one of `text` and `base64` is there; none when it is left out or deleted. */
+export interface PayloadJson {
+  readonly text?: string | undefined
+  readonly base64?: string | undefined
+}
+
+export interface MessageJson extends PayloadJson {
+  readonly topic: string
+  readonly origin: NodeIdJson
+  readonly id: string
+  /** 0: not stored. */
+  readonly headId: number
+  readonly sequence: number
+  readonly createdAtMs: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly deleted?: boolean | undefined
+}
+
+/** Answer to `POST /v1/publish`. */
+export interface ReceiptJson {
+  readonly topic: string
+  readonly id: string
+  /** 0: a topic rule keeps it from being stored, or `stored=false` was asked for. */
+  readonly headId: number
+  readonly sequence: number
+  readonly createdAtMs: number
+  /** Its publish id was seen before; this is what was stored then. */
+  readonly duplicate: boolean
+}
+
+/** Of every answer that is not 2xx; the status follows from `code`. */
+export interface ErrorJson {
+  readonly error: {
+    /** One of the sixteen codes: `invalid_argument`, `not_found` … */
+    readonly code: string
+    /** Stable word for programs: `name_too_long`. */
+    readonly reason: string
+    /** For people. */
+    readonly message: string
+  }
+}
+
+export interface LogJson {
+  readonly topic: string
+  readonly origin: NodeIdJson
+  readonly headId: number
+  readonly trimmedTo: number
+  readonly bytes: number
+  readonly lastSequence: number
+}
+
+/** One topic as the console shows it. */
+export interface TopicJson {
+  readonly topic: string
+  /** Publications since it is remembered, all origins; for rates. */
+  readonly publications: number
+  /** Of all its logs together; 0 without any. */
+  readonly storedBytes: number
+  /** Its logs by origin; head id of each. */
+  readonly logs: readonly LogJson[]
+  readonly last?: MessageJson | undefined
+}
+
+/**
+ * Answer to `GET /v1/topics?under=a/b&after=…&limit=…`: one level of the tree. `topics` are those whose name is `under`
+ * plus one more level (all first levels without `under`); `branches` names the levels that have topics below them.
+ */
+export interface TopicLevelJson {
+  readonly under: string
+  readonly entries: readonly TopicEntryJson[]
+  /** There are more; ask again with `after` = the last `level`. */
+  readonly more: boolean
+}
+
+export interface TopicEntryJson {
+  /** The one level: `colour` of `upper/colour`. */
+  readonly level: string
+  /** `under` and the level. */
+  readonly path: string
+  /** Topics below it, at any depth. */
+  readonly topicsBelow: number
+  /** Publications of it and everything below. */
+  readonly publications: number
+  /** When its path is itself a topic. */
+  readonly topic?: TopicJson | undefined
+}
+
+export interface QueueJson {
+  readonly queue: string
+  readonly depth: number
+  readonly leased: number
+  readonly lastSequence: number
+  readonly oldestAtMs?: number | undefined
+  readonly consumers: number
+}
+
+export interface ClientJson {
+  readonly id: number
+  readonly name: string
+  readonly user: string
+  readonly protocol: string
+  readonly transport: string
+  readonly source?: string | undefined
+  readonly listener?: string | undefined
+  readonly connectedAtMs: number
+  readonly receivedFrames: number
+  readonly receivedBytes: number
+  readonly sentFrames: number
+  readonly sentBytes: number
+  readonly subscriptions: number
+  readonly instances: number
+  readonly queuedBytes: number
+  readonly congested: boolean
+}
+
+/** Answer to `GET /v1/peers`: configured peers, and how far each of their logs has come. */
+export interface PeersJson {
+  readonly peers: readonly PeerJson[]
+}
+
+export interface PeerJson {
+  /** Endpoint text as configured. */
+  readonly peer: string
+  readonly lastAttemptAtMs: number
+  readonly lastSuccessAtMs: number
+  readonly consecutiveFailures: number
+  /** Empty after a success. */
+  readonly lastError: string
+  readonly logs: readonly {
+    readonly topic: string
+    readonly origin: NodeIdJson
+    /** Head id here; and there, when it was last heard: the difference is the lag. */
+    readonly localHead: number
+    readonly remoteHead: number
+    readonly lastSuccessAtMs: number
+  }[]
+}
+
+/** Answer to `GET /v1/rules`: topic rules in the order in which they are asked. */
+export interface RulesJson {
+  readonly rules: readonly RuleJson[]
+  /** What holds without a rule. */
+  readonly history: { readonly maxAgeMs: number | null; readonly maxBytes: number | null }
+}
+
+export interface RuleJson {
+  readonly filter: string
+  readonly store?: 'acked' | 'always' | 'never' | undefined
+  readonly last?: boolean | undefined
+  readonly maxPayloadBytes?: number | undefined
+  readonly slowReader?: 'wait' | 'drop-newest' | 'drop-oldest' | undefined
+  /** null: no bound. */
+  readonly retention?:
+    | {
+        readonly maxAgeMs?: number | null | undefined
+        readonly maxMessages?: number | null | undefined
+        readonly maxBytes?: number | null | undefined
+      }
+    | undefined
+}
+
+/** Answer to `GET /v1/status`: counters grow from the start of the daemon; rates are differences. */
+export interface StatusJson {
+  readonly node: NodeIdJson
+  readonly version: string
+  readonly ready: boolean
+  /** Why it is not ready; empty when it is. */
+  readonly error: string
+  readonly nowMs: number
+  readonly startedAtMs: number
+  readonly listeners: readonly {
+    readonly protocol: string
+    readonly address: string
+    readonly tls: boolean
+  }[]
+  readonly store: {
+    readonly engine: string
+    readonly durability: string
+    readonly epoch: string
+    readonly dataFolder: string
+    readonly logs: number
+    readonly bytesOnDisk: number
+    readonly lastSequence: number
+    readonly lastCommitAgeMs: number | null
+    readonly damagedRecords: number
+    /** null: unknown. */
+    readonly freeDiskBytes: number | null
+  }
+  readonly history: { readonly logs: number; readonly bytes: number } | null
+  readonly clients: number
+  readonly subscriptions: number
+  readonly queues: number
+  readonly topics: number
+  readonly residentBytes: number
+  readonly counters: {
+    /** Stored for local publishers. */
+    readonly published: number
+    /** Handed to subscribers, live and replayed. */
+    readonly delivered: number
+    readonly refused: number
+    readonly dropped: number
+    readonly receivedFrames: number
+    readonly receivedBytes: number
+    readonly sentFrames: number
+    readonly sentBytes: number
+    readonly callsMade: number
+    readonly callsFailed: number
+    readonly slowClientsDisconnected: number
+  }
+}
