@@ -149,12 +149,14 @@ function testFiles(words) {
     .filter((file) => file.endsWith('.test.ts'))
     .map((file) => file.slice(root.length + 1))
     .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
-  const compiled = (file) =>
-    join('dist', file.startsWith('console') ? 'page-tests' : '', file.replace(/ts$/, 'js'))
-  if (files.length > 0) return files.sort().map(compiled)
+  if (files.length > 0) return files.sort().map(compiledTest)
   say(`no test file matches ${words.join(' ')}`)
   return process.exit(2)
 }
+
+// Unit tests of pages stand apart from the pages, which are served.
+const compiledTest = (file) =>
+  join('dist', file.startsWith('console') ? 'page-tests' : '', file.replace(/ts$/, 'js'))
 
 const testArgs = (words) => [
   '--enable-source-maps',
