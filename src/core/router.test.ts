@@ -228,11 +228,12 @@ const view: TextView = {
 
 function textFilter(key: string): TextFilter {
   const [form = '', text = ''] = key.split(':')
-  const matches = (viewed: string) => viewed.split(text).length === 2
-  return { kind: 'text', key, view, form: form as TextFilter['form'], text, matches }
+  const occursOnce = (viewed: string) => viewed.split(text).length === 2
+  return { kind: 'text', key, view, form: form as TextFilter['form'], text, matches: occursOnce }
 }
 
-function textMatches({ form, text, matches }: TextFilter, topic: string): boolean {
+function textMatches(filter: TextFilter, topic: string): boolean {
+  const { form, text } = filter
   if (topic.startsWith('x')) return false
   switch (form) {
     case 'is':
@@ -244,7 +245,7 @@ function textMatches({ form, text, matches }: TextFilter, topic: string): boolea
     case 'contains':
       return topic.includes(text)
     case 'test':
-      return matches(topic)
+      return filter.matches(topic)
   }
 }
 

@@ -136,28 +136,35 @@ export class Router {
     topic.levelGeneration = this.#levelGenerations[topic.levelSlot] as number
   }
 
-  /**
-   * Puts what was found into the topic. Lists that say the same as before stay: most changes concern few topics, and
-   * what is kept costs the garbage collector nothing.
-   */
+  /** Puts what was found into the topic. */
   #noteFound(topic: Topic): void {
+    if (this.#isAsFound(topic)) return
     const { found, count } = this.#search
-    const isLog = this.#isLog
-    let logs = 0
-    for (let i = 0; i < count; i++) logs += isLog[found[i] as number] as number
-    const clients = new Array<LiveClient>(count - logs)
-    const subscriptions = new Array<LogSubscription>(logs)
-    let client = 0
-    let subscription = 0
+    const clients: LiveClient[] = []
+    const subscriptions: LogSubscription[] = []
     for (let i = 0; i < count; i++) {
       const slot = found[i] as number
       const receiver = this.#receivers.at(slot)
       // The table of slots says which of the two it is, without a look at the receiver itself.
-      if (isLog[slot] === 1) subscriptions[subscription++] = receiver as LogSubscription
-      else clients[client++] = receiver as LiveClient
+      if (this.#isLog[slot] === 1) subscriptions.push(receiver as LogSubscription)
+      else clients.push(receiver as LiveClient)
     }
     topic.clients = clients.length === 0 ? nobody : clients
     topic.subscriptions = subscriptions.length === 0 ? nobody : subscriptions
+  }
+
+  /** Most changes concern few topics: lists that say the same stay, and cost the garbage collector nothing. */
+  #isAsFound({ clients, subscriptions }: Topic): boolean {
+    const { found, count } = this.#search
+    if (clients.length + subscriptions.length !== count) return false
+    let client = 0
+    let subscription = 0
+    for (let i = 0; i < count; i++) {
+      const slot = found[i] as number
+      const known = this.#isLog[slot] === 1 ? subscriptions[subscription++] : clients[client++]
+      if (known !== this.#receivers.at(slot)) return false
+    }
+    return true
   }
 
   #slotFor(receiver: Receiver): number {
