@@ -54,6 +54,8 @@ const packageOwners: Record<string, readonly string[]> = {
   yaml: ['daemon'],
   zod: ['daemon', 'protocols/busrt', 'protocols/grpc', 'protocols/http', 'net'],
   commander: ['cli', 'daemon'],
+  'find-my-way': ['protocols/http'],
+  ws: ['net'],
 }
 
 // No socket, file or process in the core.

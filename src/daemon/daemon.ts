@@ -10,6 +10,7 @@ import { systemClock } from '../core/clock.ts'
 import type { Logger } from '../core/logger.ts'
 import { MsgBus } from '../core/msg-bus.ts'
 import { BusError } from '../model/errors.ts'
+import { WebSocketGates } from '../net/web-socket-gates.ts'
 import type { AdapterContext, BoundListener } from '../protocols/adapter.ts'
 import { startAdapters } from './adapters.ts'
 import type { LoadedConfig } from './config.ts'
@@ -69,6 +70,7 @@ export async function startDaemon(
     version,
     tls,
     metricsText: metrics.text,
+    webSockets: new WebSocketGates(),
     // Asked for by clients, who come when the adapters listen.
     describe: () => {
       return { storage: storage.engine, dataFolder: data, startedAtMs, listeners }

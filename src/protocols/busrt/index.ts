@@ -64,13 +64,15 @@ export async function startBusrtAdapter(
   config: BusrtConfig,
   clock: Clock = systemClock,
 ): Promise<ProtocolAdapter> {
-  const { bus, logger, tls, version } = context
+  const { bus, logger, tls, version, webSockets } = context
   const listener = new BusrtListener({ bus, clock, logger, tls, config })
   // Before any socket opens, so that nobody else can be first.
   const broker = new BrokerClient({ bus, clock, version })
   const gate = new CallGate({ bus })
   const fifos: Fifo[] = []
+  let closeWebSocketGate: () => void = () => undefined
   const stop = async (graceMs: number) => {
+    closeWebSocketGate()
     await Promise.all(fifos.map((fifo) => fifo.close()))
     await listener.stop(graceMs)
     broker.close()
@@ -80,6 +82,7 @@ export async function startBusrtAdapter(
     // First the addresses: whoever has them, another daemon perhaps, has the pipes too.
     await listener.bind()
     for (const path of config.fifos) fifos.push(await openFifo({ path, broker, clock, logger }))
+    closeWebSocketGate = webSockets?.add(listener.webSocketGate) ?? closeWebSocketGate
   } catch (error) {
     await stop(0)
     throw error

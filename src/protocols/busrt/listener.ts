@@ -8,6 +8,7 @@ import type { Bus } from '../../core/bus.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { ByteConnection } from '../../net/byte-connection.ts'
 import { ByteServer } from '../../net/byte-server.ts'
+import type { WebSocketConnection, WebSocketGate } from '../../net/web-socket-gates.ts'
 import type { BoundListener, ServerTls } from '../adapter.ts'
 import type { BusrtConfig } from './index.ts'
 import { BusrtSession } from './session.ts'
@@ -23,15 +24,21 @@ export interface BusrtListenerOptions {
 /** Looks at the sessions in one timeout: limits are kept to within this part of it. */
 const ticksPerTimeout = 16
 const longestTickMs = 500
+/** Of the protocol in front of a frame on a WebSocket: a registration, or frames that share a write. */
+const messageOverheadBytes = 65_536
+/** WebSocket close code (RFC 6455 7.4.1): the kind of data is none that can be taken. */
+const unsupportedData = 1003
+
+type Link = ByteConnection | WebSocketConnection
 
 export class BusrtListener {
   readonly #options: BusrtListenerOptions
   readonly #server: ByteServer
   readonly #sessions = new Set<BusrtSession>()
   /** Connections that are not closed yet. */
-  readonly #connections = new Set<ByteConnection>()
+  readonly #connections = new Set<Link>()
   /** Those whose session is over, and when they are cut off if the other side does not close. */
-  readonly #ending = new Map<ByteConnection, number>()
+  readonly #ending = new Map<Link, number>()
   readonly #now: () => number
   #nowMs: number
   #timer: Timer | undefined
@@ -79,10 +86,35 @@ export class BusrtListener {
     cut.cancel()
   }
 
-  #accept(connection: ByteConnection): void {
+  /** The protocol as a WebSocket: a stream of bytes, cut into binary messages anywhere (spec/busrt 1.2). */
+  get webSocketGate(): WebSocketGate {
+    const { bus, config } = this.#options
+    return {
+      path: '/busrt',
+      protocols: [],
+      maxMessageBytes: config.maxFrameBytes + messageOverheadBytes,
+      outboxBytes: bus.limits.outboxBytes,
+      accept: (connection) => {
+        const session = this.#accept(connection)
+        const { owner } = connection
+        connection.owner = {
+          ...owner,
+          onBytes: (bytes, length) => {
+            if (!connection.lastWasText) session.receive(bytes, length)
+            else {
+              session.connectionClosed()
+              connection.end(unsupportedData)
+            }
+          },
+        }
+      },
+    }
+  }
+
+  #accept(connection: Link): BusrtSession {
     const { bus, logger, config } = this.#options
     this.#connections.add(connection)
-    const session = new BusrtSession({
+    const session: BusrtSession = new BusrtSession({
       bus,
       logger,
       link: connection,
@@ -114,6 +146,7 @@ export class BusrtListener {
         if (this.#connections.size === 0) this.#onIdle()
       },
     }
+    return session
   }
 
   #tickLater(): void {

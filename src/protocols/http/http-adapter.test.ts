@@ -9,9 +9,9 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import type { Bus, BusStatus } from '../../core/bus.ts'
 import { silentLogger } from '../../core/logger.ts'
-import { isAddressInUse, parseListenAddress } from '../../net/address.ts'
+import { isAddressInUse } from '../../net/address.ts'
 import type { ProtocolAdapter } from '../adapter.ts'
-import { startHttpAdapter } from './index.ts'
+import { httpSettings, startHttpAdapter } from './index.ts'
 
 interface Answer {
   readonly status: number
@@ -21,7 +21,7 @@ interface Answer {
 
 /** Only what the pages look at. */
 function busWith(status: Partial<BusStatus>): Bus {
-  return { status: () => status } as Bus
+  return { status: () => status, onShutdown: () => () => undefined } as unknown as Bus
 }
 
 async function start(
@@ -29,7 +29,7 @@ async function start(
   bus: Bus,
   given: { listen?: string[]; allowedHosts?: string[] } = {},
 ): Promise<ProtocolAdapter> {
-  const listen = (given.listen ?? ['127.0.0.1:0']).map(parseListenAddress)
+  const { listen = ['127.0.0.1:0'], allowedHosts } = given
   const adapter = await startHttpAdapter(
     {
       bus,
@@ -38,7 +38,7 @@ async function start(
       tls: undefined,
       metricsText: () => Promise.resolve('msgbus_up 1\n'),
     },
-    { listen, allowedHosts: given.allowedHosts ?? [] },
+    httpSettings.parse({ listen, allowedHosts }),
   )
   t.after(() => adapter.stop(0))
   return adapter

@@ -1,0 +1,130 @@
+/**
+ * Makes WebSockets of HTTP upgrades and looks after them: the handshake with the sub-protocol of the gate, one coarse
+ * timer that asks all of them for a sign of life, and an end in bounded time. Who may come is decided before, by
+ * whoever owns the HTTP server.
+ */
+
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import { type ServerOptions, WebSocketServer as WsServer } from 'ws'
+import type { Clock, Timer } from '../core/clock.ts'
+import { formatHostPort } from './address.ts'
+import { FlushSchedule } from './outbox.ts'
+import { AcceptedWebSocket } from './web-socket-connection.ts'
+import type { WebSocketGate } from './web-socket-gates.ts'
+
+/** Middleboxes forget a silent connection after a minute. */
+const pingIntervalMs = 30_000
+/** How long the other side has to answer a close message. */
+const closeTimeoutMs = 5_000
+const normalClosure = 1000
+const goingAway = 1001
+
+export class WebSocketServer {
+  readonly #clock: Clock
+  readonly #schedule = new FlushSchedule()
+  readonly #connections = new Set<AcceptedWebSocket>()
+  readonly #handshakes = new Map<WebSocketGate, WsServer>()
+  #timer: Timer | undefined
+  #isStopping = false
+  #onIdle: () => void = () => undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  get size(): number {
+    return this.#connections.size
+  }
+
+  /**
+   * Answers the upgrade, with an error where the request is not one of WebSocket, and hands the connection to the gate.
+   * The caller has made sure that they have a sub-protocol in common (`agreedProtocol`).
+   * @param listener address text
+   */
+  accept(
+    gate: WebSocketGate,
+    upgrade: { request: IncomingMessage; socket: Socket; head: Buffer; listener: string },
+  ): void {
+    const { request, socket, head, listener } = upgrade
+    this.#handshakeOf(gate).handleUpgrade(request, socket, head, (webSocket) => {
+      const connection = new AcceptedWebSocket({
+        webSocket,
+        socket,
+        source: sourceOf(socket),
+        listener,
+        schedule: this.#schedule,
+        outboxBytes: gate.outboxBytes,
+        closeCode: () => (this.#isStopping ? goingAway : normalClosure),
+      })
+      this.#connections.add(connection)
+      webSocket.on('close', () => {
+        this.#connections.delete(connection)
+        if (this.#connections.size === 0) this.#onIdle()
+      })
+      if (this.#isStopping) connection.end()
+      else gate.accept(connection)
+      this.#pingLater()
+    })
+  }
+
+  /** From now on connections that end are told that the daemon goes away. */
+  announceStop(): void {
+    this.#isStopping = true
+  }
+
+  /** Closes all of them; those that do not answer within the grace time are cut off. */
+  async stop(graceMs: number): Promise<void> {
+    this.#isStopping = true
+    this.#timer?.cancel()
+    if (this.#connections.size === 0) return
+    const idle = new Promise<void>((resolve) => {
+      this.#onIdle = resolve
+    })
+    for (const connection of this.#connections) connection.end()
+    const cut = this.#clock.after(graceMs, () => {
+      for (const connection of this.#connections) connection.destroy()
+    })
+    await idle
+    cut.cancel()
+  }
+
+  #handshakeOf(gate: WebSocketGate): WsServer {
+    const known = this.#handshakes.get(gate)
+    if (known !== undefined) return known
+    const options: ServerOptions & { readonly closeTimeout: number } = {
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: gate.maxMessageBytes,
+      closeTimeout: closeTimeoutMs,
+      handleProtocols: (offered) => agreedProtocol(gate, [...offered]) || false,
+    }
+    const server = new WsServer(options)
+    this.#handshakes.set(gate, server)
+    return server
+  }
+
+  #pingLater(): void {
+    if (this.#timer !== undefined || this.#isStopping) return
+    this.#timer = this.#clock.after(pingIntervalMs, () => {
+      this.#timer = undefined
+      for (const connection of this.#connections) connection.checkAlive()
+      if (this.#connections.size > 0) this.#pingLater()
+    })
+  }
+}
+
+/** The first of the gate's sub-protocols that is offered; empty: none has a meaning; undefined: none in common. */
+export function agreedProtocol(
+  { protocols }: WebSocketGate,
+  offered: readonly string[],
+): string | undefined {
+  if (offered.length === 0 || protocols.length === 0) return ''
+  return protocols.find((protocol) => offered.includes(protocol))
+}
+
+function sourceOf({ remoteAddress, remotePort }: Socket): string | undefined {
+  if (remoteAddress === undefined || remotePort === undefined) return undefined
+  return formatHostPort(remoteAddress, remotePort)
+}
