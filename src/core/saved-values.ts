@@ -40,7 +40,7 @@ export interface SavedReference extends SavedPlace {
   readonly sequence: number
 }
 
-export type SavedValue = SavedMessage | SavedReference
+export type SavedLast = SavedMessage | SavedReference
 
 /** A topic that had a last value and has none now. */
 export interface ForgottenValue {
@@ -49,11 +49,11 @@ export interface ForgottenValue {
   readonly asOf: number
 }
 
-export type SavedChange = SavedValue | ForgottenValue
+export type SavedChange = SavedLast | ForgottenValue
 
 export interface LoadedValues {
   /** One for each topic, in no order. */
-  readonly values: readonly SavedValue[]
+  readonly values: readonly SavedLast[]
   /** Every commit up to this sequence is accounted for; 0: none, as when nothing was saved. */
   readonly accountedTo: number
 }

@@ -7,6 +7,7 @@
 import { mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { systemClock } from '../core/clock.ts'
+import type { LastValueKeeper } from '../core/last-value-keeper.ts'
 import type { Logger } from '../core/logger.ts'
 import { MsgBus } from '../core/msg-bus.ts'
 import { BusError } from '../model/errors.ts'
@@ -15,6 +16,7 @@ import type { AdapterContext, BoundListener } from '../protocols/adapter.ts'
 import { startAdapters } from './adapters.ts'
 import type { LoadedConfig } from './config.ts'
 import { createMetrics } from './metrics.ts'
+import { openLastValues } from './open-last-values.ts'
 import { nodeOf, openStore } from './open-store.ts'
 import { removeReadyFile, writeReadyFile } from './ready-file.ts'
 import { messageOf, StartError } from './start-error.ts'
@@ -88,9 +90,13 @@ export async function startDaemon(
   const reloader = tls && new TlsReloader(config.tls, tls, logger, adapters.reloadTls)
 
   let stopping: Promise<void> | undefined
+  let keeper: LastValueKeeper | undefined
   const ready = opening.then(async (store) => {
     if (stopping !== undefined) return
+    keeper = await openLastValues(bus, store, data, logger)
+    if (stopping !== undefined) return
     bus.attach(store)
+    keeper?.start()
     const { durability } = store.guarantees
     const { pid } = process
     const found = { pid, version, node, data, storage: storage.engine, durability, listeners }
@@ -108,6 +114,7 @@ export async function startDaemon(
     await Promise.allSettled([ready])
     await removeReadyFile(data)
     metrics.close()
+    await keeper?.close()
     const [store] = await Promise.allSettled([opening])
     if (store.status === 'fulfilled') await store.value.close()
   }

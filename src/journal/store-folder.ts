@@ -10,7 +10,8 @@ import { FolderLock, lockFileName } from './folder-lock.ts'
 import { folderUnusable } from './storage-errors.ts'
 
 /** What the daemon, its administrator or a file system puts beside a store. */
-const neighbours = /^(ready\.json|lost\+found|\..*|.*\.(sock|pid|log|ya?ml|pem|crt|key|lock))$/
+const neighbours =
+  /^(ready\.json|last-values(\.new)?|lost\+found|\..*|.*\.(sock|pid|log|ya?ml|pem|crt|key|lock))$/
 
 /**
  * @throws BusError `failed_precondition/foreign_data`, `failed_precondition/already_running`,
