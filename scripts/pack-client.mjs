@@ -59,6 +59,10 @@ function manifest() {
         types: './lib/client/busrt/index.d.ts',
         default: './lib/client/busrt/index.js',
       },
+      './tmb': {
+        types: './lib/client/tmb/index.d.ts',
+        default: './lib/client/tmb/index.js',
+      },
       './core': { types: './lib/client/core.d.ts', default: './lib/client/core.js' },
     },
     dependencies: Object.fromEntries(
