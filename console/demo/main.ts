@@ -10,11 +10,14 @@ import { FigurePanel } from './figure-panel.ts'
 import { figureNames } from './figures.ts'
 import { part, setText } from './page-part.ts'
 import { connectRawLine } from './raw-line.ts'
+import { applyRememberedTheme } from './remembered-theme.ts'
 import { SubscriptionPanel } from './subscription-panel.ts'
 import { TrafficPanel } from './traffic-panel.ts'
 
 /** The page is drawn at once, but not again within this time: a busy bus shall not keep it from answering keys. */
 const drawingPauseMs = 50
+
+applyRememberedTheme()
 
 let drawAgain = (): void => {}
 
