@@ -34,6 +34,7 @@ export interface MessageJson extends PayloadJson {
 /** Answer to `POST /v1/publish`. */
 export interface ReceiptJson {
   readonly topic: string
+  /** Empty when `stored=false` was asked for: such a message has none. */
   readonly id: string
   /** 0: a topic rule keeps it from being stored, or `stored=false` was asked for. */
   readonly headId: number
@@ -43,7 +44,12 @@ export interface ReceiptJson {
   readonly duplicate: boolean
 }
 
-/** Of every answer that is not 2xx; the status follows from `code`. */
+/** Answer to `POST /v1/publish` of a batch of CloudEvents: what became of each, in their order. */
+export interface ReceiptsJson {
+  readonly results: readonly (ReceiptJson | ErrorJson)[]
+}
+
+/** Of every answer that is not 2xx; the status follows from `code` and `reason`. */
 export interface ErrorJson {
   readonly error: {
     /** One of the sixteen codes: `invalid_argument`, `not_found` … */
@@ -52,7 +58,100 @@ export interface ErrorJson {
     readonly reason: string
     /** For people. */
     readonly message: string
+    /** Of a call that its callee answered with an error: the error's own name … */
+    readonly name?: string | undefined
+    /** … and whatever belongs to it. */
+    readonly details?: PayloadJson | undefined
   }
+}
+
+/** Answer to `GET /v1/fetch`: stored messages of one log, ascending. */
+export interface FetchJson {
+  readonly topic: string
+  readonly origin: NodeIdJson
+  /** Deleted and trimmed ones are there without payload and headers. */
+  readonly messages: readonly MessageJson[]
+  /** Head id to go on with: as `from` of the next question. */
+  readonly next: number
+  /** Last head id of the log; 0: nothing was ever stored. */
+  readonly headId: number
+  /** Records that cannot be read and are left out. */
+  readonly damaged: readonly DamageJson[]
+}
+
+export interface DamageJson {
+  readonly topic: string
+  readonly origin: NodeIdJson
+  /** Both included. */
+  readonly fromHead: number
+  readonly toHead: number
+}
+
+/** Answer to `GET /v1/last`: the newest message of each topic that matches, oldest first. */
+export interface LastValuesJson {
+  readonly messages: readonly MessageJson[]
+  /** There are more; the newest are here. */
+  readonly more: boolean
+}
+
+/** Answer to `GET /v1/heads`: by topic, then origin. */
+export interface HeadsJson {
+  readonly logs: readonly LogJson[]
+  /** There are more; ask again with `after` = the last topic. */
+  readonly more: boolean
+}
+
+/** Answer to `DELETE /v1/messages` and `DELETE /v1/queues`: how many there were. */
+export interface DeletedJson {
+  readonly deleted: number
+}
+
+/** Answer to `GET /v1/queues`: by name. */
+export interface QueuesJson {
+  readonly queues: readonly QueueJson[]
+}
+
+/** A message in a queue; answer to `POST /v1/queues/enqueue`, and in that to `GET /v1/queues/front`. */
+export interface QueueMessageJson extends PayloadJson {
+  readonly queue: string
+  readonly id: string
+  readonly topic: string
+  readonly source: NodeIdJson
+  /** Three empty parts: for nobody in particular. */
+  readonly target: NodeIdJson
+  readonly headers: Readonly<Record<string, string>>
+  readonly createdAtMs: number
+  readonly sequence: number
+  readonly attempts: number
+}
+
+/** Answer to `GET /v1/queues/front`. */
+export interface QueueFrontJson {
+  /** null: the queue is empty. */
+  readonly message: QueueMessageJson | null
+}
+
+/** Answer to `POST /v1/queues/ack` and `/reject`. */
+export interface SettledJson {
+  /** False: the message is not the front of its queue (any more). */
+  readonly settled: boolean
+}
+
+/** Answer to `GET /v1/clients`: in the order in which they came. */
+export interface ClientsJson {
+  readonly clients: readonly ClientJson[]
+  /** There are more; ask again with `after` = the last `id`. */
+  readonly more: boolean
+}
+
+/** Answer to `POST /v1/send`. */
+export interface SentJson {
+  readonly sent: true
+}
+
+/** Answer to `POST /v1/broadcast`. */
+export interface BroadcastJson {
+  readonly receivers: number
 }
 
 export interface LogJson {
