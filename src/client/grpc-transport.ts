@@ -11,11 +11,19 @@
 
 import { Channel, ChannelCredentials, Metadata, connectivityState, status } from '@grpc/grpc-js'
 import type { ChannelOptions } from '@grpc/grpc-js'
-import { BusError } from '../model/errors.ts'
+import { BusError, toBusError } from '../model/errors.ts'
 import { onAbort } from './abort-listeners.ts'
 import { toErrorCode, toErrorReason } from './status-code.ts'
 import { formatTarget, parseTarget } from './target.ts'
 import type { Target } from './target.ts'
+import {
+  abortedError,
+  closedError,
+  decodeResponse,
+  encodeRequest,
+  missingResponse,
+  timedOutError,
+} from './transport-errors.ts'
 import type { CallOptions, DuplexStream, ResponseStream, Rpc, Transport } from './transport.ts'
 
 /** PEM material as text or bytes. */
@@ -152,7 +160,7 @@ class GrpcTransport implements Transport {
   ): GrpcCall<R> | undefined {
     const { signal, timeoutMs } = options
     if (this.#stop.signal.aborted) {
-      receiver.onEnd(new BusError('cancelled', 'cancelled', 'the client is closed'))
+      receiver.onEnd(closedError())
       return undefined
     }
     if (signal?.aborted === true) {
@@ -252,10 +260,10 @@ class GrpcCall<R> {
     if (this.#ended) return
     let message: R
     try {
-      message = this.#options.rpc.responseDeserialize(bytes)
-    } catch (cause) {
-      const text = `${this.#options.target} sent an answer to ${this.#options.rpc.path} that cannot be decoded`
-      this.#end(new BusError('internal', 'undecodable', text, { cause }))
+      const { rpc, target } = this.#options
+      message = decodeResponse(rpc, bytes, target)
+    } catch (error) {
+      this.#end(toBusError(error))
       this.#options.call.cancelWithStatus(status.CANCELLED, 'undecodable answer')
       return
     }
@@ -266,7 +274,7 @@ class GrpcCall<R> {
     const { signal, target, rpc } = this.#options
     if (final.code === status.OK) this.#end(undefined)
     else if (final.code === status.CANCELLED && signal?.aborted) this.#end(abortedError(signal))
-    else this.#end(toBusError(final, target, rpc.path))
+    else this.#end(fromStatus(final, target, rpc.path))
   }
 
   #end(error: BusError | undefined): void {
@@ -355,25 +363,7 @@ function pem(material: string | Uint8Array | undefined): Buffer | null {
   return material === undefined ? null : Buffer.from(material as Uint8Array)
 }
 
-function abortedError(signal: AbortSignal): BusError {
-  return new BusError('cancelled', 'cancelled', 'the call was aborted', { cause: signal.reason })
-}
-
-/** @throws BusError `invalid_argument/bad_argument`: a field has a value that its type does not allow */
-function encodeRequest<Q>(rpc: Rpc<Q, unknown>, request: Q): Uint8Array {
-  try {
-    return rpc.requestSerialize(request)
-  } catch (cause) {
-    const text = `the request of ${rpc.path} cannot be encoded: ${(cause as Error).message}`
-    throw new BusError('invalid_argument', 'bad_argument', text, { cause })
-  }
-}
-
-function missingResponse(path: string): BusError {
-  return new BusError('internal', 'undecodable', `${path} ended without an answer`)
-}
-
-function toBusError(final: FinalStatus, target: string, path: string): BusError {
+function fromStatus(final: FinalStatus, target: string, path: string): BusError {
   const code = toErrorCode(final.code)
   const word = final.metadata.get('msgbus-reason')[0]
   const reason = toErrorReason(code, typeof word === 'string' ? word : undefined)
@@ -385,7 +375,7 @@ function toBusError(final: FinalStatus, target: string, path: string): BusError 
     return new BusError(code, reason, unreachable(target, final.details), { cause })
   }
   if (code === 'deadline_exceeded') {
-    return new BusError(code, reason, `no answer from ${target} to ${path} in time`, { cause })
+    return timedOutError(target, path, cause)
   }
   return new BusError(code, reason, final.details, { cause })
 }

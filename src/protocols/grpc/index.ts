@@ -5,12 +5,16 @@
 
 import { Server } from '@grpc/grpc-js'
 import { z } from 'zod'
+import { systemClock } from '../../core/clock.ts'
 import { listenSetting } from '../../net/listen-setting.ts'
 import type { AdapterContext, ProtocolAdapter } from '../adapter.ts'
 import { Calls } from './calls.ts'
 import { Connections } from './connections.ts'
+import { GrpcCalls } from './grpc-calls.ts'
 import { addHealthService } from './health-service.ts'
 import { addReflectionService } from './reflection-service.ts'
+import { TunnelCalls } from './tunnel-calls.ts'
+import { Tunnels } from './tunnels.ts'
 import { addV1Service } from './v1-service.ts'
 import { addAdminService } from './v2-admin-service.ts'
 import { addBusService } from './v2-bus-service.ts'
@@ -48,20 +52,27 @@ export async function startGrpcAdapter(
   config: GrpcConfig,
 ): Promise<ProtocolAdapter> {
   const { bus, logger, tls } = context
+  const requestBytesMost = bus.limits.envelopeBytes + requestOverheadBytes
   const server = new Server({
     'grpc.enable_channelz': 0,
     'grpc.keepalive_time_ms': config.keepAliveMs,
     'grpc.keepalive_timeout_ms': config.keepAliveTimeoutMs,
     'grpc.max_concurrent_streams': config.maxConcurrentCalls,
-    'grpc.max_receive_message_length': bus.limits.envelopeBytes + requestOverheadBytes,
+    'grpc.max_receive_message_length': requestBytesMost,
     'grpc.max_send_message_length': -1,
   })
   const connections = new Connections({ bus, logger, server, tls })
-  const calls = new Calls({
-    server,
+  const grpcCalls = new GrpcCalls(server, (peer) => connections.connectionOf(peer))
+  const tunnelCalls = new TunnelCalls()
+  const tunnels = new Tunnels({
+    bus,
     logger,
-    connectionOf: (peer) => connections.connectionOf(peer),
+    clock: systemClock,
+    methods: tunnelCalls,
+    callsMost: config.maxConcurrentCalls,
+    requestBytesMost,
   })
+  const calls = new Calls([grpcCalls, tunnelCalls], logger)
   addV1Service(calls, context)
   addBusService(calls, context)
   addClientService(calls, context)
@@ -70,9 +81,11 @@ export async function startGrpcAdapter(
   addHealthService(calls, context)
   addReflectionService(calls)
 
+  const removeGate = context.webSockets?.add(tunnels)
   const stop = async (graceMs: number) => {
+    removeGate?.()
     calls.stop()
-    await connections.stop(graceMs)
+    await Promise.all([connections.stop(graceMs), tunnels.stop(graceMs)])
   }
   try {
     for (const address of config.listen) await connections.bind(address)

@@ -4,9 +4,9 @@
  * in bytes: grpc-js itself counts objects, sixteen of which may be 64 MiB.
  */
 
-import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js'
 import type { LiveOperations } from '../../core/live.ts'
-import { stoppingError, toStatus } from './translate.ts'
+import type { StreamingCall } from './incoming-call.ts'
+import { stoppingError } from './translate.ts'
 
 /** Above this the stream has no room until all of it is taken. */
 const highMarkBytes = 524_288
@@ -17,13 +17,10 @@ export type Account = Pick<
   'receivedFrames' | 'receivedBytes' | 'sentFrames' | 'sentBytes'
 >
 
-type ResponseCall =
-  ServerWritableStream<unknown, Uint8Array> | ServerDuplexStream<unknown, Uint8Array>
-
 export class ResponseStream {
   /** Undefined until it is known who calls. */
   account: Account | undefined
-  readonly #call: ResponseCall
+  readonly #call: StreamingCall
   #unsentBytes = 0
   /** Sends whose completion has not been reported. */
   #unsentBlocks = 0
@@ -34,10 +31,10 @@ export class ResponseStream {
   #onStop = (): void => this.fail(stoppingError())
   readonly #onEnd: (() => void)[] = []
 
-  constructor(call: ResponseCall) {
+  constructor(call: StreamingCall) {
     this.#call = call
     // Comes once, however the call ends: by the client, its deadline, the connection or by us.
-    call.once('cancelled', () => this.#end())
+    call.onCancelled(() => this.#end())
   }
 
   /** True once the call is over or its status is on its way; what is sent then is dropped. */
@@ -51,7 +48,7 @@ export class ResponseStream {
   }
 
   get hasRoom(): boolean {
-    return this.#unsentBytes < highMarkBytes && !this.#call.writableNeedDrain
+    return this.#unsentBytes < highMarkBytes && !this.#call.isFull
   }
 
   /** Called when there is room again, possibly without need, and once more when the call has ended. */
@@ -76,10 +73,8 @@ export class ResponseStream {
         this.account.sentBytes += response.length
       }
       if (i < last) this.#call.write(response)
-      else {
-        this.#unsentBlocks += 1
-        this.#call.write(response, this.#onSent)
-      }
+      else if (!this.#call.write(response, this.#onSent)) this.#unsentBlocks += 1
+      else if (this.#unsentBlocks === 0) this.#unsentBytes = 0
     }
     return this.hasRoom
   }
@@ -103,8 +98,7 @@ export class ResponseStream {
   fail(error: unknown): void {
     if (this.isEnded) return
     this.#isEnding = true
-    // What grpc-js's streams take for the end of a call with a status.
-    this.#call.emit('error', toStatus(error))
+    this.#call.fail(error)
   }
 
   /** What `stop` does instead of ending the call at once: for calls with work to finish. */

@@ -16,6 +16,8 @@ import {
 import type { Limits } from '../../model/limits.ts'
 import { checkName } from '../../model/name.ts'
 import { nodeIdEquals, type NodeId } from '../../model/node-id.ts'
+import { encodeStatus } from '../../wire/web-socket/tunnel-frame.ts'
+import type { MetadataReader } from './incoming-call.ts'
 
 /** google.rpc.Code of every code of the bus. */
 export const statusCodes = {
@@ -41,6 +43,8 @@ const codesByStatus = new Map(
   Object.entries(statusCodes).map(([code, number]) => [number as number, code as BusErrorCode]),
 )
 
+const ended = { code: status.OK, reason: '', message: '' }
+
 /** Trailer with the stable word for the reason, for clients that branch on more than the code. */
 export const reasonTrailer = 'msgbus-reason'
 
@@ -52,6 +56,11 @@ export function toStatus(error: unknown): { code: number; details: string; metad
   // grpc-js encodes the text as a URI, which throws for a lone surrogate.
   const details = message.replace(/\p{Surrogate}/gu, '\ufffd')
   return { code: statusCodes[code], details, metadata }
+}
+
+/** How a call through the tunnel ended; undefined: well. What is our own defect shows nothing of itself. */
+export function encodeEnd(error: BusError | undefined): Uint8Array {
+  return encodeStatus(error === undefined ? ended : toRefusal(error))
 }
 
 /** An error as it is answered for one item of a batch. */
@@ -134,7 +143,7 @@ export function stoppingError(): BusError {
 }
 
 /** The value of a metadata key; undefined when absent or empty. Of several the first counts. */
-export function singleValue(metadata: Metadata, key: string): string | undefined {
+export function singleValue(metadata: MetadataReader, key: string): string | undefined {
   const [value] = metadata.get(key)
   return value === undefined || value.length === 0 ? undefined : String(value)
 }

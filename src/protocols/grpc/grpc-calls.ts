@@ -1,0 +1,169 @@
+/** Calls that come by gRPC: registers methods with grpc-js, with our own codec, and wraps its call objects. */
+
+import type {
+  handleBidiStreamingCall,
+  handleServerStreamingCall,
+  handleUnaryCall,
+  Metadata,
+  sendUnaryData,
+  Server,
+  ServerDuplexStream,
+  ServerUnaryCall,
+  ServerWritableStream,
+} from '@grpc/grpc-js'
+import type { Connection } from './connection.ts'
+import type {
+  CallSource,
+  DuplexCall,
+  IncomingCall,
+  Method,
+  Received,
+  StreamingCall,
+  UnaryCall,
+} from './incoming-call.ts'
+import { toStatus } from './translate.ts'
+
+/** A connection by what grpc-js calls its peer; undefined when it is gone. */
+export type ConnectionOf = (peer: string) => Connection | undefined
+
+// Node's codec gives Buffers there, which is what grpc-js wants.
+const asBuffer = (bytes: Uint8Array) => bytes as Buffer
+
+export class GrpcCalls implements CallSource {
+  readonly #server: Server
+  readonly #connectionOf: ConnectionOf
+
+  constructor(server: Server, connectionOf: ConnectionOf) {
+    this.#server = server
+    this.#connectionOf = connectionOf
+  }
+
+  unary<Q, R>(method: Method<Q, R>, serve: (received: Received<Q>, call: UnaryCall) => void): void {
+    const handle: handleUnaryCall<Received<Q>, Uint8Array> = (call, callback) => {
+      serve(call.request, new GrpcUnaryCall(call, this.#connectionOf, callback))
+    }
+    this.#server.register(method.path, handle, asBuffer, receive(method), 'unary')
+  }
+
+  serverStream<Q, R>(
+    method: Method<Q, R>,
+    serve: (received: Received<Q>, call: StreamingCall) => void,
+  ): void {
+    const handle: handleServerStreamingCall<Received<Q>, Uint8Array> = (call) => {
+      serve(call.request, new GrpcStreamingCall(call, this.#connectionOf))
+    }
+    this.#server.register(method.path, handle, asBuffer, receive(method), 'serverStream')
+  }
+
+  duplex<Q, R>(method: Method<Q, R>, serve: (call: DuplexCall<Q>) => void): void {
+    const handle: handleBidiStreamingCall<Received<Q>, Uint8Array> = (call) => {
+      serve(new GrpcDuplexCall(call, this.#connectionOf))
+    }
+    this.#server.register(method.path, handle, asBuffer, receive(method), 'bidi')
+  }
+}
+
+/** What all kinds of calls of grpc-js have. */
+interface AnyCall {
+  readonly metadata: Metadata
+  getPeer(): string
+  once(event: 'cancelled', listener: () => void): unknown
+}
+
+class GrpcCall<Call extends AnyCall> implements IncomingCall {
+  protected readonly call: Call
+  readonly #connectionOf: ConnectionOf
+
+  constructor(call: Call, connectionOf: ConnectionOf) {
+    this.call = call
+    this.#connectionOf = connectionOf
+  }
+
+  get connection(): Connection | undefined {
+    return this.#connectionOf(this.call.getPeer())
+  }
+
+  get metadata(): Metadata {
+    return this.call.metadata
+  }
+
+  /** Comes once, however the call ends: by the client, its deadline, the connection or by us. */
+  onCancelled(listener: () => void): void {
+    this.call.once('cancelled', listener)
+  }
+}
+
+class GrpcUnaryCall extends GrpcCall<ServerUnaryCall<unknown, Uint8Array>> implements UnaryCall {
+  readonly #callback: sendUnaryData<Uint8Array>
+
+  constructor(
+    call: ServerUnaryCall<unknown, Uint8Array>,
+    connectionOf: ConnectionOf,
+    callback: sendUnaryData<Uint8Array>,
+  ) {
+    super(call, connectionOf)
+    this.#callback = callback
+  }
+
+  answer(response: Uint8Array): void {
+    this.#callback(null, response)
+  }
+
+  fail(error: unknown): void {
+    this.#callback(toStatus(error))
+  }
+}
+
+class GrpcStreamingCall<
+  Call extends ServerWritableStream<unknown, Uint8Array> | ServerDuplexStream<unknown, Uint8Array> =
+    ServerWritableStream<unknown, Uint8Array>,
+>
+  extends GrpcCall<Call>
+  implements StreamingCall
+{
+  /** grpc-js counts objects: sixteen. */
+  get isFull(): boolean {
+    return this.call.writableNeedDrain
+  }
+
+  write(response: Uint8Array, onTaken?: () => void): boolean {
+    this.call.write(response, onTaken)
+    return false
+  }
+
+  end(): void {
+    this.call.end()
+  }
+
+  fail(error: unknown): void {
+    // What grpc-js's streams take for the end of a call with a status.
+    this.call.emit('error', toStatus(error))
+  }
+}
+
+class GrpcDuplexCall<Q>
+  extends GrpcStreamingCall<ServerDuplexStream<Received<Q>, Uint8Array>>
+  implements DuplexCall<Q>
+{
+  pause(): void {
+    this.call.pause()
+  }
+
+  resume(): void {
+    this.call.resume()
+  }
+
+  onRequest(listener: (received: Received<Q>) => void): void {
+    this.call.on('data', listener)
+  }
+
+  onHalfClose(listener: () => void): void {
+    this.call.on('end', listener)
+  }
+}
+
+function receive<Q>(method: {
+  readonly requestDeserialize: (bytes: Uint8Array) => Q
+}): (bytes: Uint8Array) => Received<Q> {
+  return (bytes) => ({ request: method.requestDeserialize(bytes), bytes: bytes.length })
+}
