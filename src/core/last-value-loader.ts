@@ -57,7 +57,7 @@ export class LastValueLoader {
     const found = await this.#read(newestFirst.slice(0, room))
     let count = 0
     // Oldest first: when there is too much, the oldest goes.
-    for (const { last, content } of found.reverse()) {
+    for (const { last, content } of found.toReversed()) {
       const turn = this.#slice.pause()
       if (turn !== undefined) await turn
       const topic = topics.byName(last.topic)
@@ -120,7 +120,7 @@ export class LastValueLoader {
     for (let i = 0; i < newestFirst.length && bytes < lastValueBytes; i += readsTogether) {
       const lasts = newestFirst.slice(i, i + readsTogether)
       const contents = await Promise.all(
-        lasts.map((last) => (last.kind === 'stored' ? this.#messageOf(last) : last)),
+        lasts.map(async (last) => (last.kind === 'stored' ? this.#messageOf(last) : last)),
       )
       for (const [k, last] of lasts.entries()) {
         const content = contents[k]

@@ -48,9 +48,10 @@ export function encodeRecord(record: LastValueRecord): Uint8Array {
 
 /** Undefined when the row is damaged, or of a kind that is not known. The payload is copied. */
 export function decodeRecord(bytes: Uint8Array): LastValueRecord | undefined {
-  const row = RowReader.open(bytes, bytes[0] ?? 0)
+  const kind = bytes[0] ?? 0
+  const row = RowReader.open(bytes, kind)
   if (row === undefined) return undefined
-  switch (bytes[0]) {
+  switch (kind) {
     case kinds.store:
       return { kind: 'store', epoch: row.text() }
     case kinds.mark:
