@@ -148,21 +148,37 @@ function interfaceOf(message) {
   return `${docs(message.comment)}export interface ${message.name} {\n${lines.join('\n')}\n}`
 }
 
+/**
+ * Each service twice: with both ends of its methods, and with that of the caller alone, since no bundler takes away
+ * what an object holds, and a page pays for every byte.
+ */
 function descriptorOf(service, packageName) {
-  const methods = service.methodsArray.map((method) => {
-    method.resolve()
-    return `${docs(method.comment)}${lowerFirst(method.name)}: {
-      path: '/${packageName}.${service.name}/${method.name}',
+  const name = lowerFirst(service.name)
+  const methods = service.methodsArray.map((method) => method.resolve())
+  const pathOf = (method) => `path: '/${packageName}.${service.name}/${method.name}',`
+  const both = methods.map(
+    (method) => `${docs(method.comment)}${lowerFirst(method.name)}: {
+      ${pathOf(method)}
       requestStream: ${method.requestStream === true},
       responseStream: ${method.responseStream === true},
       requestSerialize: encode${method.requestType},
       requestDeserialize: decode${method.requestType},
       responseSerialize: encode${method.responseType},
       responseDeserialize: decode${method.responseType},
-    },`
-  })
+    },`,
+  )
+  const callers = methods.map(
+    (method) => `${lowerFirst(method.name)}: {
+      ${pathOf(method)}
+      requestSerialize: encode${method.requestType},
+      responseDeserialize: decode${method.responseType},
+    },`,
+  )
   const note = service.comment ?? `The methods of ${packageName}.${service.name}.`
-  return `${docs(note)}export const ${lowerFirst(service.name)} = {\n${methods.join('\n')}\n} as const`
+  return `${docs(note)}export const ${name} = {\n${both.join('\n')}\n} as const
+
+/** \`${name}\` for whoever calls it. */
+export const ${name}Calls = {\n${callers.join('\n')}\n} as const`
 }
 
 /** Encoders and decoders of the messages that are sent by themselves: requests and responses. */

@@ -3,7 +3,7 @@
 import { CallError } from '../model/call-error.ts'
 import { BusError } from '../model/errors.ts'
 import type { Headers } from '../model/message.ts'
-import { clientService } from '../wire/gen/msgbus-v2.ts'
+import { clientServiceCalls } from '../wire/gen/msgbus-v2.ts'
 import { callOnce, unsupported } from './client-context.ts'
 import type { ClientContext, RequestOptions } from './client-context.ts'
 import { codecs, decodePayload, payloadText } from './payload-codec.ts'
@@ -54,7 +54,7 @@ export async function callProcedure(
   const headers = toHeaders(options.headers)
   // The deadline of the call itself is what the callee has.
   const request = { procedure, payload, headers, timeoutMs: 0, from }
-  const { outcome } = await callOnce(context, clientService.call, request, options).catch(
+  const { outcome } = await callOnce(context, clientServiceCalls.call, request, options).catch(
     (error: unknown) => {
       throw explain(error, procedure)
     },

@@ -1,6 +1,6 @@
 /** Who is connected to the daemon, by any protocol. */
 
-import { clientService } from '../wire/gen/msgbus-v2.ts'
+import { clientServiceCalls } from '../wire/gen/msgbus-v2.ts'
 import type { ClientInfo as WireClientInfo } from '../wire/gen/msgbus-v2.ts'
 import { isUnimplemented, unsupported } from './client-context.ts'
 import type { ClientContext } from './client-context.ts'
@@ -23,7 +23,7 @@ export async function listClients(
   options: { readonly timeoutMs?: number | undefined; readonly signal?: AbortSignal | undefined },
 ): Promise<ClientInfo[]> {
   const call = { timeoutMs: options.timeoutMs ?? timeoutMs, signal: options.signal }
-  const stream = transport.stream(clientService.listClients, { mask }, call)
+  const stream = transport.stream(clientServiceCalls.listClients, { mask }, call)
   const clients: ClientInfo[] = []
   try {
     for (;;) {

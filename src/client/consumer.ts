@@ -6,7 +6,7 @@
 
 import { BusError, toBusError } from '../model/errors.ts'
 import type { QueueMessage } from '../model/queue-message.ts'
-import { queueService } from '../wire/gen/msgbus-v2.ts'
+import { queueServiceCalls } from '../wire/gen/msgbus-v2.ts'
 import type { ConsumeResponse, Settlement } from '../wire/gen/msgbus-v2.ts'
 import { onAbort } from './abort-listeners.ts'
 import { BatchQueue } from './batch-queue.ts'
@@ -176,7 +176,7 @@ export class QueueConsumer<T = Uint8Array> implements AsyncIterable<Delivery<T>>
     const codec = this.#options.codec ?? (codecs.bytes as PayloadCodec<unknown> as PayloadCodec<T>)
     const request = { queue: this.#queueName, maxInFlight, leaseMs }
     const settle = (settlement: Settlement) => this.#settle(settlement)
-    const stream = this.#context.transport.stream(queueService.consume, request, {
+    const stream = this.#context.transport.stream(queueServiceCalls.consume, request, {
       signal: this.#stop.signal,
       onOpen: () => this.#delay.reset(),
     })
@@ -205,7 +205,7 @@ export class QueueConsumer<T = Uint8Array> implements AsyncIterable<Delivery<T>>
     this.#unsettled = []
     try {
       const settlements = batch.map((each) => each.settlement)
-      const { accepted } = await callOnce(this.#context, queueService.settle, { settlements })
+      const { accepted } = await callOnce(this.#context, queueServiceCalls.settle, { settlements })
       batch.forEach((each, i) => each.resolve(accepted[i] ?? false))
     } catch (error) {
       for (const each of batch) each.reject(error)

@@ -8,8 +8,8 @@
 
 import { BusError } from '../model/errors.ts'
 import type { NodeId } from '../model/node-id.ts'
-import { msgbusService } from '../wire/gen/msgbus-v1.ts'
-import { busService } from '../wire/gen/msgbus-v2.ts'
+import { msgbusServiceCalls } from '../wire/gen/msgbus-v1.ts'
+import { busServiceCalls } from '../wire/gen/msgbus-v2.ts'
 import type { Start, SubscribeResponse } from '../wire/gen/msgbus-v2.ts'
 import type { BatchQueue } from './batch-queue.ts'
 import type { ClientContext } from './client-context.ts'
@@ -61,7 +61,10 @@ export class FeedReader<T> {
     const { filter, origin, maxBatch, headsOnly, storedOnly, queue, signal, onOpen } = this.#options
     const start = this.#nextStart()
     const request = { filter, origin, start, maxBatch, headsOnly, storedOnly }
-    const stream = this.#context.transport.stream(busService.subscribe, request, { signal, onOpen })
+    const stream = this.#context.transport.stream(busServiceCalls.subscribe, request, {
+      signal,
+      onOpen,
+    })
     try {
       for (;;) {
         const response = await stream.read()
@@ -139,7 +142,7 @@ export class FeedReader<T> {
     const { signal } = this.#options
     const { timeoutMs } = this.#context
     const request = { topic, origin, fromHeadId: lastHead, limit: 1 }
-    const stream = this.#context.transport.stream(msgbusService.fetch, request, {
+    const stream = this.#context.transport.stream(msgbusServiceCalls.fetch, request, {
       signal,
       timeoutMs,
     })

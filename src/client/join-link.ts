@@ -6,7 +6,7 @@
 
 import { BusError } from '../model/errors.ts'
 import type { ErrorReason } from '../model/errors.ts'
-import { clientService } from '../wire/gen/msgbus-v2.ts'
+import { clientServiceCalls } from '../wire/gen/msgbus-v2.ts'
 import type { JoinResponse } from '../wire/gen/msgbus-v2.ts'
 import { isUnimplemented, unsupported } from './client-context.ts'
 import type { ClientContext } from './client-context.ts'
@@ -95,7 +95,7 @@ export class JoinLink {
   async #read(signal: AbortSignal, onOpen: () => void): Promise<void> {
     const { name, replace, presence } = this.#options
     const request = { name, replace, presence }
-    const stream = this.#context.transport.stream(clientService.join, request, { signal })
+    const stream = this.#context.transport.stream(clientServiceCalls.join, request, { signal })
     try {
       const first = await this.#first(() => stream.read())
       if (first === undefined) return

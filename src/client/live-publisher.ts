@@ -7,7 +7,7 @@
 import { BusError, toBusError } from '../model/errors.ts'
 import type { Headers } from '../model/message.ts'
 import { checkName } from '../model/name.ts'
-import { busService } from '../wire/gen/msgbus-v2.ts'
+import { busServiceCalls } from '../wire/gen/msgbus-v2.ts'
 import type { PublishStreamRequest } from '../wire/gen/msgbus-v2.ts'
 import { onAbort } from './abort-listeners.ts'
 import { isUnimplemented, unsupported } from './client-context.ts'
@@ -108,7 +108,7 @@ export class LivePublisher {
     if (transport.duplex === undefined) {
       throw new BusError('unimplemented', 'unsupported', 'this connection has no duplex streams')
     }
-    const stream = transport.duplex(busService.publishStream, { signal: this.#stop.signal })
+    const stream = transport.duplex(busServiceCalls.publishStream, { signal: this.#stop.signal })
     let isTooLate = false
     const timer = timing.after(timeoutMs, () => {
       isTooLate = true

@@ -6,7 +6,7 @@
 import { BusError } from '../model/errors.ts'
 import type { NodeId } from '../model/node-id.ts'
 import type { MessageEnvelope } from '../wire/gen/msgbus-v1.ts'
-import { msgbusService } from '../wire/gen/msgbus-v1.ts'
+import { msgbusServiceCalls } from '../wire/gen/msgbus-v1.ts'
 import type { Transport } from './transport.ts'
 
 export interface LogFetchOptions {
@@ -36,7 +36,7 @@ export async function* fetchLog(
   while (left > 0) {
     const limit = Math.min(left, pageMessages)
     const request = { topic, origin, fromHeadId, limit }
-    const stream = transport.stream(msgbusService.fetch, request, { signal })
+    const stream = transport.stream(msgbusServiceCalls.fetch, request, { signal })
     let count = 0
     try {
       let batch: MessageEnvelope[] = []

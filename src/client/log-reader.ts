@@ -6,7 +6,7 @@
  */
 
 import type { NodeId } from '../model/node-id.ts'
-import { msgbusService } from '../wire/gen/msgbus-v1.ts'
+import { msgbusServiceCalls } from '../wire/gen/msgbus-v1.ts'
 import type { MessageEnvelope } from '../wire/gen/msgbus-v1.ts'
 import type { BatchQueue } from './batch-queue.ts'
 import { callOnce } from './client-context.ts'
@@ -53,7 +53,7 @@ export class LogReader<T> {
     await this.#fetch(Number.POSITIVE_INFINITY)
     if (queue.closed) return
     const request = { topic, origin, fromHeadId: this.#next, replayLimit }
-    const stream = this.#context.transport.stream(msgbusService.subscribe, request, {
+    const stream = this.#context.transport.stream(msgbusServiceCalls.subscribe, request, {
       signal,
       onOpen,
     })
@@ -77,7 +77,9 @@ export class LogReader<T> {
   async #firstHead(): Promise<number> {
     const { topic, origin, signal, start } = this.#options
     const request = { topic, origin }
-    const { headId } = await callOnce(this.#context, msgbusService.getHead, request, { signal })
+    const { headId } = await callOnce(this.#context, msgbusServiceCalls.getHead, request, {
+      signal,
+    })
     return start === 'last' ? Math.max(1, headId) : headId + 1
   }
 

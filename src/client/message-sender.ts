@@ -5,7 +5,7 @@
  */
 
 import { BusError, toBusError } from '../model/errors.ts'
-import { clientService } from '../wire/gen/msgbus-v2.ts'
+import { clientServiceCalls } from '../wire/gen/msgbus-v2.ts'
 import type { Dispatch, SendStreamRequest, SendStreamResponse } from '../wire/gen/msgbus-v2.ts'
 import { onAbort } from './abort-listeners.ts'
 import { callOnce } from './client-context.ts'
@@ -80,12 +80,12 @@ export class MessageSender {
     const { to, ...rest } = message
     const request = { ...rest, from: this.#from }
     if (to?.case === 'mask') {
-      const { broadcast } = clientService
+      const { broadcast } = clientServiceCalls
       const all = { ...request, mask: to.value }
       return (await callOnce(this.#context, broadcast, all, { signal })).receivers
     }
     const one = { ...request, target: to?.value ?? '' }
-    await callOnce(this.#context, clientService.send, one, { signal })
+    await callOnce(this.#context, clientServiceCalls.send, one, { signal })
     return 1
   }
 
@@ -112,7 +112,7 @@ export class MessageSender {
     if (transport.duplex === undefined) {
       throw new BusError('unimplemented', 'unsupported', 'this connection has no duplex streams')
     }
-    const stream = transport.duplex(clientService.sendStream, { signal: this.#stop.signal })
+    const stream = transport.duplex(clientServiceCalls.sendStream, { signal: this.#stop.signal })
     const open: Open = { stream, inFlight: new Map() }
     void this.#read(open)
     return open

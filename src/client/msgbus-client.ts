@@ -9,9 +9,14 @@ import { parseTopicFilter, topicMatches } from '../model/topic-filter.ts'
 import type { NodeId } from '../model/node-id.ts'
 import type { PeerSyncState } from '../model/peer-sync-state.ts'
 import type { QueueMessage } from '../model/queue-message.ts'
-import { msgbusService } from '../wire/gen/msgbus-v1.ts'
+import { msgbusServiceCalls } from '../wire/gen/msgbus-v1.ts'
 import type { FifoMessage } from '../wire/gen/msgbus-v1.ts'
-import { adminService, busService, clientService, queueService } from '../wire/gen/msgbus-v2.ts'
+import {
+  adminServiceCalls,
+  busServiceCalls,
+  clientServiceCalls,
+  queueServiceCalls,
+} from '../wire/gen/msgbus-v2.ts'
 import { callProcedure } from './call-procedure.ts'
 import type { CallFields, CallResult } from './call-procedure.ts'
 import { callOnce, isUnimplemented, unsupported } from './client-context.ts'
@@ -238,13 +243,13 @@ export class MsgbusClient {
     options: OriginOption & RequestOptions = {},
   ): Promise<bigint | undefined> {
     const request = { topic, origin: this.#origin(options) }
-    const { found, headId } = await this.#call(msgbusService.getHead, request, options)
+    const { found, headId } = await this.#call(msgbusServiceCalls.getHead, request, options)
     return found ? BigInt(headId) : undefined
   }
 
   /** Every log of every origin, by topic, then origin. */
   async listHeads(options?: RequestOptions): Promise<LogHead[]> {
-    const { heads } = await this.#call(msgbusService.listHeads, {}, options)
+    const { heads } = await this.#call(msgbusServiceCalls.listHeads, {}, options)
     return heads.map(({ topic, origin = emptyNode, headId }) => {
       return { topic, origin, headId: BigInt(headId) }
     })
@@ -259,7 +264,7 @@ export class MsgbusClient {
     const logs: LogInfo[] = []
     try {
       const request = { filter: parsed ?? '' }
-      for await (const page of this.#stream(busService.listLogs, request, options)) {
+      for await (const page of this.#stream(busServiceCalls.listLogs, request, options)) {
         for (const log of page.logs) logs.push(fromWireLogInfo(log))
       }
       return logs
@@ -274,7 +279,7 @@ export class MsgbusClient {
 
   /** How far synchronisation with each peer has come. */
   async listPeerSyncStates(options?: RequestOptions): Promise<PeerSyncState[]> {
-    const { states } = await this.#call(msgbusService.listPeerSyncStates, {}, options)
+    const { states } = await this.#call(msgbusServiceCalls.listPeerSyncStates, {}, options)
     return states.map(({ topic, origin = emptyNode, localHead, remoteHead, ...rest }) => {
       const log = topic === '' ? undefined : { topic, origin }
       return { ...rest, log, localHead, remoteHead }
@@ -293,7 +298,7 @@ export class MsgbusClient {
     const fromHeadId = toWireHead(range.from, 'from')
     const toHeadId = toWireHead(range.to, 'to')
     const request = { topic, origin: this.#origin(options), fromHeadId, toHeadId }
-    const { deletedCount } = await this.#call(msgbusService.deleteRange, request, options)
+    const { deletedCount } = await this.#call(msgbusServiceCalls.deleteRange, request, options)
     return deletedCount
   }
 
@@ -324,7 +329,7 @@ export class MsgbusClient {
       payload: encodeValue(value, options.codec),
       headers: toHeaders(options.headers),
     }
-    const { message } = await this.#call(msgbusService.enqueueFifo, request, options)
+    const { message } = await this.#call(msgbusServiceCalls.enqueueFifo, request, options)
     return fromFifoMessage(message)
   }
 
@@ -340,19 +345,23 @@ export class MsgbusClient {
 
   /** @throws BusError `not_found` when the queue is empty or unknown */
   async peekFifoOrThrow(queue: string, options?: RequestOptions): Promise<QueueMessage> {
-    const { message } = await this.#call(msgbusService.peekFifo, { queue }, options)
+    const { message } = await this.#call(msgbusServiceCalls.peekFifo, { queue }, options)
     return fromFifoMessage(message)
   }
 
   /** Removes the front message if it has this id; false in every other case. */
   async ackFifo(queue: string, messageId: string, options?: RequestOptions): Promise<boolean> {
-    const { accepted } = await this.#call(msgbusService.ackFifo, { queue, messageId }, options)
+    const { accepted } = await this.#call(msgbusServiceCalls.ackFifo, { queue, messageId }, options)
     return accepted
   }
 
   /** Counts an attempt on the front message if it has this id; false in every other case. */
   async rejectFifo(queue: string, messageId: string, options?: RequestOptions): Promise<boolean> {
-    const { accepted } = await this.#call(msgbusService.rejectFifo, { queue, messageId }, options)
+    const { accepted } = await this.#call(
+      msgbusServiceCalls.rejectFifo,
+      { queue, messageId },
+      options,
+    )
     return accepted
   }
 
@@ -384,7 +393,7 @@ export class MsgbusClient {
   ): Promise<void> {
     const { codec, realtime = false } = options
     const request = { target, payload: encodeValue(value, codec), realtime, from: '' }
-    await this.#callV2(clientService.send, request, 'messages to names', options)
+    await this.#callV2(clientServiceCalls.send, request, 'messages to names', options)
   }
 
   /**
@@ -408,7 +417,7 @@ export class MsgbusClient {
   ): Promise<number> {
     const { codec, realtime = false } = options
     const request = { mask, payload: encodeValue(value, codec), realtime, from: '' }
-    const { broadcast } = clientService
+    const { broadcast } = clientServiceCalls
     return (await this.#callV2(broadcast, request, 'messages to names', options)).receivers
   }
 
@@ -476,51 +485,56 @@ export class MsgbusClient {
 
   /** Every queue, by name. @throws BusError `unimplemented` on daemons that only speak v1 */
   async listQueues(options?: RequestOptions): Promise<readonly QueueInfo[]> {
-    const { queues } = await this.#callV2(queueService.listQueues, {}, 'a list of queues', options)
+    const { queues } = await this.#callV2(
+      queueServiceCalls.listQueues,
+      {},
+      'a list of queues',
+      options,
+    )
     return queues
   }
 
   /** Removes what nobody has leased and resolves with how many. @throws as `listQueues` */
   async purgeQueue(queue: string, options?: RequestOptions): Promise<number> {
-    const { purgeQueue } = queueService
+    const { purgeQueue } = queueServiceCalls
     return (await this.#callV2(purgeQueue, { queue }, 'purging queues', options)).removed
   }
 
   /** Answered while the daemon lives, also before its store is open. */
   async health(options?: RequestOptions): Promise<Health> {
-    const { status, node = emptyNode } = await this.#call(msgbusService.health, {}, options)
+    const { status, node = emptyNode } = await this.#call(msgbusServiceCalls.health, {}, options)
     return { status, node }
   }
 
   /** Whether the daemon can store and read. */
   async ready(options?: RequestOptions): Promise<Readiness> {
-    const { node = emptyNode, ...rest } = await this.#call(msgbusService.ready, {}, options)
+    const { node = emptyNode, ...rest } = await this.#call(msgbusServiceCalls.ready, {}, options)
     return { ...rest, node }
   }
 
   /** What the daemon is and how it is doing. @throws BusError `unimplemented` on v1 daemons */
   async status(options?: RequestOptions): Promise<DaemonStatus> {
-    const status = await this.#callV2(adminService.getStatus, {}, 'its status', options)
+    const status = await this.#callV2(adminServiceCalls.getStatus, {}, 'its status', options)
     return { ...status, node: status.node ?? emptyNode }
   }
 
   /** Metrics in the text format of Prometheus. @throws BusError `unimplemented` on v1 daemons */
   async metrics(options?: RequestOptions): Promise<string> {
-    return (await this.#callV2(adminService.getMetrics, {}, 'metrics', options)).text
+    return (await this.#callV2(adminServiceCalls.getMetrics, {}, 'metrics', options)).text
   }
 
   /** A consistent copy of the store in pieces of one file, taken while the daemon runs. */
   async *backup(
     options: { readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<Uint8Array, void, undefined> {
-    for await (const { chunk } of this.#stream(adminService.backup, {}, options)) yield chunk
+    for await (const { chunk } of this.#stream(adminServiceCalls.backup, {}, options)) yield chunk
   }
 
   /** Has the daemon check every record it stores; yields progress. */
   async *verify(
     options: { readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<VerifyProgress, void, undefined> {
-    for await (const step of this.#stream(adminService.verify, {}, options)) {
+    for await (const step of this.#stream(adminServiceCalls.verify, {}, options)) {
       const damaged = step.damaged.map(({ topic, origin = emptyNode, fromHeadId, toHeadId }) => {
         return { topic, origin, fromHead: BigInt(fromHeadId), toHead: BigInt(toHeadId) }
       })

@@ -12,7 +12,7 @@ import { BusError, toBusError } from '../model/errors.ts'
 import type { BusErrorCode } from '../model/errors.ts'
 import type { OutgoingMessage } from '../model/message.ts'
 import { utf8Length } from '../model/name.ts'
-import { busService } from '../wire/gen/msgbus-v2.ts'
+import { busServiceCalls } from '../wire/gen/msgbus-v2.ts'
 import type { PublishResult } from '../wire/gen/msgbus-v2.ts'
 import { onAbort } from './abort-listeners.ts'
 import { isUnimplemented } from './client-context.ts'
@@ -241,7 +241,7 @@ export class Publisher {
       throw new BusError('unimplemented', 'unsupported', 'this connection has no duplex streams')
     }
     const { signal } = this.#stop
-    const stream = transport.duplex(busService.publishStream, { signal })
+    const stream = transport.duplex(busServiceCalls.publishStream, { signal })
     this.#streamEnded = false
     const answers = this.#readAnswers(stream).finally(() => {
       this.#streamEnded = true

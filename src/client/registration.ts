@@ -7,7 +7,7 @@
 import { CallError } from '../model/call-error.ts'
 import { BusError } from '../model/errors.ts'
 import type { Headers } from '../model/message.ts'
-import { clientService } from '../wire/gen/msgbus-v2.ts'
+import { clientServiceCalls } from '../wire/gen/msgbus-v2.ts'
 import type { CallAnswer, Invocation, RegisterRequest } from '../wire/gen/msgbus-v2.ts'
 import { isUnimplemented, unsupported } from './client-context.ts'
 import type { ClientContext } from './client-context.ts'
@@ -154,7 +154,7 @@ export class Registration {
     if (transport.duplex === undefined) {
       throw new BusError('unimplemented', 'unsupported', 'this connection has no duplex streams')
     }
-    const duplex = transport.duplex(clientService.register, { signal })
+    const duplex = transport.duplex(clientServiceCalls.register, { signal })
     const stream = new Stream(duplex)
     try {
       const registration = { procedures: [this.procedure] }

@@ -5,9 +5,9 @@
  * because the message may have been stored (defect L16).
  */
 
-import { msgbusService } from '../wire/gen/msgbus-v1.ts'
+import { msgbusServiceCalls } from '../wire/gen/msgbus-v1.ts'
 import type { MessageEnvelope } from '../wire/gen/msgbus-v1.ts'
-import { adminService } from '../wire/gen/msgbus-v2.ts'
+import { adminServiceCalls } from '../wire/gen/msgbus-v2.ts'
 import type { OutgoingMessage } from '../model/message.ts'
 import { callOnce, isUnimplemented } from './client-context.ts'
 import type { ClientContext, RequestOptions } from './client-context.ts'
@@ -23,7 +23,10 @@ export async function publishOnce(
   const { topic, payload, headers, publishId } = message
   const request = { topic, origin: context.defaultOrigin, payload, headers }
   const metadata = publishId ? { 'msgbus-publish-id': publishId } : {}
-  const response = await callOnce(context, msgbusService.publish, request, { ...options, metadata })
+  const response = await callOnce(context, msgbusServiceCalls.publish, request, {
+    ...options,
+    metadata,
+  })
   return requireMessage(response.message)
 }
 
@@ -66,7 +69,7 @@ async function honoursPublishIds(
   options: RequestOptions,
 ): Promise<boolean> {
   try {
-    await callOnce(context, adminService.getStatus, {}, options)
+    await callOnce(context, adminServiceCalls.getStatus, {}, options)
   } catch (error) {
     if (isUnimplemented(error)) return false
     if (isRetryable(error)) throw error

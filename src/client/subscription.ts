@@ -8,7 +8,7 @@
 import { BusError } from '../model/errors.ts'
 import type { NodeId } from '../model/node-id.ts'
 import { isExactFilter, parseTopicFilter } from '../model/topic-filter.ts'
-import { msgbusService } from '../wire/gen/msgbus-v1.ts'
+import { msgbusServiceCalls } from '../wire/gen/msgbus-v1.ts'
 import type { Start } from '../wire/gen/msgbus-v2.ts'
 import { onAbort } from './abort-listeners.ts'
 import { BatchQueue } from './batch-queue.ts'
@@ -240,7 +240,7 @@ export class Subscription<T = Uint8Array> implements AsyncIterable<Message<T>> {
     if (start.at?.case === 'headId' && origin === undefined) {
       // A head id counts in one log: the daemon's own, as on v1.
       const { node } = await this.#persistently(() =>
-        callOnce(this.#context, msgbusService.health, {}, { signal: this.#stop.signal }),
+        callOnce(this.#context, msgbusServiceCalls.health, {}, { signal: this.#stop.signal }),
       )
       origin = node
     }

@@ -301,6 +301,75 @@ export const msgbusService = {
   },
 } as const
 
+/** `msgbusService` for whoever calls it. */
+export const msgbusServiceCalls = {
+  publish: {
+    path: '/msgbus.v1.MsgbusService/Publish',
+    requestSerialize: encodePublishRequest,
+    responseDeserialize: decodePublishResponse,
+  },
+  fetch: {
+    path: '/msgbus.v1.MsgbusService/Fetch',
+    requestSerialize: encodeFetchRequest,
+    responseDeserialize: decodeFetchResponse,
+  },
+  subscribe: {
+    path: '/msgbus.v1.MsgbusService/Subscribe',
+    requestSerialize: encodeSubscribeRequest,
+    responseDeserialize: decodeSubscribeResponse,
+  },
+  getHead: {
+    path: '/msgbus.v1.MsgbusService/GetHead',
+    requestSerialize: encodeGetHeadRequest,
+    responseDeserialize: decodeGetHeadResponse,
+  },
+  listHeads: {
+    path: '/msgbus.v1.MsgbusService/ListHeads',
+    requestSerialize: encodeListHeadsRequest,
+    responseDeserialize: decodeListHeadsResponse,
+  },
+  listPeerSyncStates: {
+    path: '/msgbus.v1.MsgbusService/ListPeerSyncStates',
+    requestSerialize: encodeListPeerSyncStatesRequest,
+    responseDeserialize: decodeListPeerSyncStatesResponse,
+  },
+  deleteRange: {
+    path: '/msgbus.v1.MsgbusService/DeleteRange',
+    requestSerialize: encodeDeleteRangeRequest,
+    responseDeserialize: decodeDeleteRangeResponse,
+  },
+  enqueueFifo: {
+    path: '/msgbus.v1.MsgbusService/EnqueueFifo',
+    requestSerialize: encodeEnqueueFifoRequest,
+    responseDeserialize: decodeEnqueueFifoResponse,
+  },
+  peekFifo: {
+    path: '/msgbus.v1.MsgbusService/PeekFifo',
+    requestSerialize: encodePeekFifoRequest,
+    responseDeserialize: decodePeekFifoResponse,
+  },
+  ackFifo: {
+    path: '/msgbus.v1.MsgbusService/AckFifo',
+    requestSerialize: encodeAckFifoRequest,
+    responseDeserialize: decodeAckFifoResponse,
+  },
+  rejectFifo: {
+    path: '/msgbus.v1.MsgbusService/RejectFifo',
+    requestSerialize: encodeRejectFifoRequest,
+    responseDeserialize: decodeRejectFifoResponse,
+  },
+  health: {
+    path: '/msgbus.v1.MsgbusService/Health',
+    requestSerialize: encodeHealthRequest,
+    responseDeserialize: decodeHealthResponse,
+  },
+  ready: {
+    path: '/msgbus.v1.MsgbusService/Ready',
+    requestSerialize: encodeReadyRequest,
+    responseDeserialize: decodeReadyResponse,
+  },
+} as const
+
 export function encodePublishRequest(message: ProtoInit<PublishRequest>): Uint8Array {
   sharedWriter.reset()
   writePublishRequest(sharedWriter, message)

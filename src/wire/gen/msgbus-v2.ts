@@ -602,6 +602,25 @@ export const busService = {
   },
 } as const
 
+/** `busService` for whoever calls it. */
+export const busServiceCalls = {
+  publishStream: {
+    path: '/msgbus.v2.BusService/PublishStream',
+    requestSerialize: encodePublishStreamRequest,
+    responseDeserialize: decodePublishStreamResponse,
+  },
+  subscribe: {
+    path: '/msgbus.v2.BusService/Subscribe',
+    requestSerialize: encodeSubscribeRequest,
+    responseDeserialize: decodeSubscribeResponse,
+  },
+  listLogs: {
+    path: '/msgbus.v2.BusService/ListLogs',
+    requestSerialize: encodeListLogsRequest,
+    responseDeserialize: decodeListLogsResponse,
+  },
+} as const
+
 /**
  * What passes through without being stored: messages to clients by name, and calls of procedures. It
  * is a service of its own because it is about who is there and not about logs: it needs no store, it
@@ -704,6 +723,45 @@ export const clientService = {
   },
 } as const
 
+/** `clientService` for whoever calls it. */
+export const clientServiceCalls = {
+  send: {
+    path: '/msgbus.v2.ClientService/Send',
+    requestSerialize: encodeSendRequest,
+    responseDeserialize: decodeSendResponse,
+  },
+  broadcast: {
+    path: '/msgbus.v2.ClientService/Broadcast',
+    requestSerialize: encodeBroadcastRequest,
+    responseDeserialize: decodeBroadcastResponse,
+  },
+  call: {
+    path: '/msgbus.v2.ClientService/Call',
+    requestSerialize: encodeCallRequest,
+    responseDeserialize: decodeCallResponse,
+  },
+  register: {
+    path: '/msgbus.v2.ClientService/Register',
+    requestSerialize: encodeRegisterRequest,
+    responseDeserialize: decodeRegisterResponse,
+  },
+  join: {
+    path: '/msgbus.v2.ClientService/Join',
+    requestSerialize: encodeJoinRequest,
+    responseDeserialize: decodeJoinResponse,
+  },
+  sendStream: {
+    path: '/msgbus.v2.ClientService/SendStream',
+    requestSerialize: encodeSendStreamRequest,
+    responseDeserialize: decodeSendStreamResponse,
+  },
+  listClients: {
+    path: '/msgbus.v2.ClientService/ListClients',
+    requestSerialize: encodeListClientsRequest,
+    responseDeserialize: decodeListClientsResponse,
+  },
+} as const
+
 /** The methods of msgbus.v2.QueueService. */
 export const queueService = {
   /** Adds messages at the end of queues; all of a request or nothing. */
@@ -761,6 +819,35 @@ export const queueService = {
   },
 } as const
 
+/** `queueService` for whoever calls it. */
+export const queueServiceCalls = {
+  enqueue: {
+    path: '/msgbus.v2.QueueService/Enqueue',
+    requestSerialize: encodeEnqueueRequest,
+    responseDeserialize: decodeEnqueueResponse,
+  },
+  consume: {
+    path: '/msgbus.v2.QueueService/Consume',
+    requestSerialize: encodeConsumeRequest,
+    responseDeserialize: decodeConsumeResponse,
+  },
+  settle: {
+    path: '/msgbus.v2.QueueService/Settle',
+    requestSerialize: encodeSettleRequest,
+    responseDeserialize: decodeSettleResponse,
+  },
+  listQueues: {
+    path: '/msgbus.v2.QueueService/ListQueues',
+    requestSerialize: encodeListQueuesRequest,
+    responseDeserialize: decodeListQueuesResponse,
+  },
+  purgeQueue: {
+    path: '/msgbus.v2.QueueService/PurgeQueue',
+    requestSerialize: encodePurgeQueueRequest,
+    responseDeserialize: decodePurgeQueueResponse,
+  },
+} as const
+
 /** The methods of msgbus.v2.AdminService. */
 export const adminService = {
   /** What this daemon is and how it is doing. */
@@ -801,6 +888,30 @@ export const adminService = {
     requestSerialize: encodeVerifyRequest,
     requestDeserialize: decodeVerifyRequest,
     responseSerialize: encodeVerifyResponse,
+    responseDeserialize: decodeVerifyResponse,
+  },
+} as const
+
+/** `adminService` for whoever calls it. */
+export const adminServiceCalls = {
+  getStatus: {
+    path: '/msgbus.v2.AdminService/GetStatus',
+    requestSerialize: encodeGetStatusRequest,
+    responseDeserialize: decodeGetStatusResponse,
+  },
+  getMetrics: {
+    path: '/msgbus.v2.AdminService/GetMetrics',
+    requestSerialize: encodeGetMetricsRequest,
+    responseDeserialize: decodeGetMetricsResponse,
+  },
+  backup: {
+    path: '/msgbus.v2.AdminService/Backup',
+    requestSerialize: encodeBackupRequest,
+    responseDeserialize: decodeBackupResponse,
+  },
+  verify: {
+    path: '/msgbus.v2.AdminService/Verify',
+    requestSerialize: encodeVerifyRequest,
     responseDeserialize: decodeVerifyResponse,
   },
 } as const
