@@ -12,7 +12,7 @@ import { levelFilter } from '../model/level-filter.ts'
 import { defaultLimits, type Limits } from '../model/limits.ts'
 import { type Headers, noHeaders, type StoredMessage } from '../model/message.ts'
 import { parseTopicFilter } from '../model/topic-filter.ts'
-import type { StorePolicy } from '../model/topic-rule.ts'
+import type { StorePolicy, TopicRule } from '../model/topic-rule.ts'
 import { LastValueFile } from '../stores/last-values/last-value-file.ts'
 import { openMemoryLogStore } from '../stores/memory/memory-log-store.ts'
 import { LastValueKeeper, saveEveryMs, saveRetryMs } from './last-value-keeper.ts'
@@ -147,6 +147,10 @@ class Run {
     await this.bus.shutdown()
     await this.#saved.close()
   }
+}
+
+function rule(filter: string, store: StorePolicy): TopicRule {
+  return { filter: parseTopicFilter(filter), store }
 }
 
 /** The real file, which tells when a save is over and can be made to fail. */
@@ -309,9 +313,6 @@ test('a last value that the rule in force would not have made does not come back
   }
   client.publish('small', '12345')
   await first.stop()
-  const rule = (filter: string, store: StorePolicy) => {
-    return { filter: parseTopicFilter(filter), store }
-  }
   const topicRules = [
     rule('+/acked', 'acked'),
     rule('+/always', 'always'),
@@ -335,8 +336,9 @@ test('what comes before the values are loaded stays, is newer, and is saved', as
   const first = await machine.start()
   for (const topic of ['a', 'b', 'c']) first.join().publish(topic, 'before')
   await first.stop()
-  const early = (bus: MsgBus) => void new TestClient(bus, 'early').publish('b', 'early')
-  const second = await machine.start({ early })
+  const second = await machine.start({
+    early: (bus) => void new TestClient(bus, 'early').publish('b', 'early'),
+  })
   const expected = ['a=before', 'c=before', 'b=early']
   assert.deepEqual(second.texts, expected)
   await second.save()
@@ -412,9 +414,8 @@ test('a store that lost its last commits is read as it is', async (t) => {
   await first.stop()
   // The same history up to its second message, and then another.
   machine.store = await Machine.emptyStore()
-  const payload = (text: string) => new TextEncoder().encode(text)
   const append = (topic: string, text: string) =>
-    machine.store.append([{ topic, payload: payload(text), headers: noHeaders }])
+    machine.store.append([{ topic, payload: Buffer.from(text), headers: noHeaders }])
   await append('a', '1')
   await append('other', 'new')
   const second = await machine.start()
