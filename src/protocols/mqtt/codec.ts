@@ -1,0 +1,451 @@
+/**
+ * Bytes to packets, as they come from MQTT clients of versions 3.1, 3.1.1 and 5.0 (MQTT 5.0 section 3; spec/mqtt 3). Pure
+ * and synchronous. PUBLISH, which is most of what comes, is described by one reused object that says where its parts
+ * stand; acknowledgements are handed over as numbers; the rest is rare and becomes objects.
+ *
+ * Strict: what the standard calls malformed or a protocol error is refused, with its reason code, as early as it
+ * can be told: kind, flags and size from the fixed header, before the body has come.
+ */
+
+import { FrameBuffer } from '../../net/frame-buffer.ts'
+import { copyOf } from '../../base/copy-of.ts'
+import { PacketReader } from './packet-reader.ts'
+import {
+  type AckType,
+  type AuthPacket,
+  type ConnectPacket,
+  type DisconnectPacket,
+  malformed,
+  MqttError,
+  packetTypes,
+  protocolError,
+  type Qos,
+  reasonCodes,
+  type SubscribePacket,
+  type SubscriptionRequest,
+  type UnsubscribePacket,
+  UnsupportedVersion,
+  type Version,
+  type Will,
+} from './packets.ts'
+import {
+  passedOn,
+  type Properties,
+  type PublishProperties,
+  readProperties,
+  scanPublishProperties,
+} from './properties.ts'
+import { hasWildcard, isName } from './text.ts'
+import { isTopicFilter } from './filters.ts'
+
+/** A PUBLISH where it stands: valid during the call only. */
+export interface IncomingPublish {
+  readonly bytes: Uint8Array
+  readonly qos: Qos
+  readonly duplicate: boolean
+  readonly retain: boolean
+  /** The topic name is `bytes[topicStart..topicEnd)`, checked; empty: `topicAlias` stands for it. */
+  readonly topicStart: number
+  readonly topicEnd: number
+  /** 0 for QoS 0. */
+  readonly id: number
+  /** 0: none. */
+  readonly topicAlias: number
+  /** Seconds; -1: none. */
+  readonly messageExpiry: number
+  /** There are properties to be passed on with the message. */
+  readonly hasProperties: boolean
+  /** These properties, encoded, without their length; copied. */
+  properties(): Uint8Array
+  /** The payload is `bytes[start..end)`. */
+  readonly start: number
+  readonly end: number
+}
+
+export interface PacketHandler {
+  connect(packet: ConnectPacket): void
+  publish(packet: IncomingPublish): void
+  /** PUBACK, PUBREC, PUBREL or PUBCOMP. */
+  acknowledge(type: AckType, id: number, reasonCode: number): void
+  subscribe(packet: SubscribePacket): void
+  unsubscribe(packet: UnsubscribePacket): void
+  ping(): void
+  disconnect(packet: DisconnectPacket): void
+  authenticate(packet: AuthPacket): void
+  /** Not 0: before each packet `admits` is asked; what it does not admit is kept for `resume`. */
+  readonly gate: number
+  admits(type: number): boolean
+}
+
+export interface PacketDecoderOptions {
+  /** Largest packet, its fixed header included. */
+  readonly maxPacketBytes: number
+}
+
+/** Flags of the fixed header by type; PUBLISH has its own. */
+const fixedFlags = new Uint8Array(16)
+fixedFlags[packetTypes.pubrel] = 2
+fixedFlags[packetTypes.subscribe] = 2
+fixedFlags[packetTypes.unsubscribe] = 2
+
+/** What clients may send once they are connected. */
+const fromClients = new Uint8Array(16)
+for (const type of [3, 4, 5, 6, 7, 8, 10, 12, 14, 15]) fromClients[type] = 1
+
+const noProperties: Properties = {}
+
+/** Reason codes that a client may give, by type (5.0 sections 3.4.2.1, 3.5.2.1, 3.6.2.1, 3.7.2.1, 3.14.2.1). */
+const publishReasons = [0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99]
+const releaseReasons = [0x00, 0x92]
+const ackReasons: Readonly<Record<AckType, ReadonlySet<number>>> = {
+  4: new Set(publishReasons),
+  5: new Set(publishReasons),
+  6: new Set(releaseReasons),
+  7: new Set(releaseReasons),
+}
+const disconnectReasons = new Set([
+  0x00, 0x04, 0x80, 0x81, 0x82, 0x83, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99,
+])
+const ackPlaces = { 4: 'puback', 5: 'pubrec', 6: 'pubrel', 7: 'pubcomp' } as const
+
+export class PacketDecoder extends FrameBuffer {
+  readonly #handler: PacketHandler
+  readonly #options: PacketDecoderOptions
+  readonly #reader = new PacketReader()
+  readonly #publish = new PublishInPlace()
+  /** Undefined before CONNECT. */
+  #version: Version | undefined
+
+  constructor(handler: PacketHandler, options: PacketDecoderOptions) {
+    super()
+    this.#handler = handler
+    this.#options = options
+  }
+
+  /** Of the CONNECT that came; undefined before. */
+  get version(): Version | undefined {
+    return this.#version
+  }
+
+  protected override frameLength(bytes: Uint8Array, from: number, end: number): number {
+    this.#checkFirstByte(bytes[from] as number)
+    let length = 0
+    for (let i = 0; i < 4; i++) {
+      const at = from + 1 + i
+      if (at >= end) return end - from + 1
+      const byte = bytes[at] as number
+      length += (byte & 0x7f) * 2 ** (7 * i)
+      if (byte < 0x80) {
+        if (byte === 0 && i > 0)
+          throw malformed('the length of a packet has more bytes than it needs')
+        const total = 2 + i + length
+        if (total > this.#options.maxPacketBytes) throw this.#tooLarge(total)
+        return total
+      }
+    }
+    throw malformed('the length of a packet has more than four bytes')
+  }
+
+  protected override handleFrames(bytes: Uint8Array, from: number, end: number): number {
+    const handler = this.#handler
+    let at = from
+    while (at < end) {
+      const total = this.frameLength(bytes, at, end)
+      if (total > end - at) break
+      if (handler.gate !== 0 && !handler.admits((bytes[at] as number) >>> 4)) break
+      const next = at + total
+      let body = at + 2
+      while ((bytes[body - 1] as number) >= 0x80) body += 1
+      this.#packet(bytes, at, body, next)
+      at = next
+    }
+    return at
+  }
+
+  #checkFirstByte(first: number): void {
+    const type = first >>> 4
+    if (this.#version === undefined) {
+      if (type !== packetTypes.connect) throw protocolError('the first packet is no CONNECT')
+      if ((first & 0xf) !== 0) throw malformed('CONNECT with flags')
+      return
+    }
+    if (type === packetTypes.publish) {
+      const qos = (first >>> 1) & 3
+      if (qos === 3) throw malformed('PUBLISH with QoS 3')
+      if (qos === 0 && (first & 8) !== 0) throw malformed('PUBLISH with QoS 0 and DUP')
+      return
+    }
+    if (type === packetTypes.connect) throw protocolError('a second CONNECT')
+    if (fromClients[type] === 0)
+      throw protocolError(`a client does not send packets of type ${type}`)
+    if ((first & 0xf) !== fixedFlags[type]) throw malformed(`flags of a packet of type ${type}`)
+    if (type === packetTypes.auth && this.#version !== 5) throw protocolError('AUTH before 5.0')
+  }
+
+  #packet(bytes: Uint8Array, head: number, body: number, end: number): void {
+    const reader = this.#reader
+    reader.open(bytes, body, end)
+    const first = bytes[head] as number
+    const type = first >>> 4
+    switch (type) {
+      case packetTypes.publish:
+        this.#readPublish(first)
+        break
+      case packetTypes.puback:
+      case packetTypes.pubrec:
+      case packetTypes.pubrel:
+      case packetTypes.pubcomp:
+        this.#readAck(type)
+        break
+      case packetTypes.pingreq:
+        reader.requireEnd()
+        this.#handler.ping()
+        break
+      case packetTypes.subscribe:
+        this.#handler.subscribe(this.#readSubscribe())
+        break
+      case packetTypes.unsubscribe:
+        this.#handler.unsubscribe(this.#readUnsubscribe())
+        break
+      case packetTypes.connect:
+        this.#handler.connect(this.#readConnect())
+        break
+      case packetTypes.disconnect:
+        this.#handler.disconnect(this.#readDisconnect())
+        break
+      case packetTypes.auth:
+        this.#handler.authenticate(this.#readAuth())
+        break
+      default:
+        // The first byte has been checked.
+        throw protocolError(`packets of type ${type} are not known`)
+    }
+  }
+
+  #readPublish(first: number): void {
+    const reader = this.#reader
+    const publish = this.#publish
+    publish.reader = reader
+    publish.bytes = reader.bytes
+    publish.qos = ((first >>> 1) & 3) as Qos
+    publish.duplicate = (first & 8) !== 0
+    publish.retain = (first & 1) !== 0
+    const start = reader.skipBinary()
+    publish.topicStart = start
+    publish.topicEnd = reader.at
+    if (!isName(reader.bytes, start, reader.at)) throw malformed('a topic name is not well formed')
+    if (hasWildcard(reader.bytes, start, reader.at)) {
+      throw new MqttError(reasonCodes.topicNameInvalid, 'a topic name has a wildcard')
+    }
+    publish.id = publish.qos === 0 ? 0 : this.#readId()
+    if (this.#version === 5) {
+      scanPublishProperties(reader, publish.scanned)
+      if (start === publish.topicEnd && publish.scanned.topicAlias === 0) {
+        throw protocolError('PUBLISH with neither a topic name nor an alias')
+      }
+    } else {
+      publish.scanned.end = publish.scanned.start
+      publish.scanned.topicAlias = 0
+      publish.scanned.messageExpiry = -1
+      if (start === publish.topicEnd) throw malformed('PUBLISH without a topic name')
+    }
+    publish.start = reader.at = this.#version === 5 ? publish.scanned.end : reader.at
+    publish.end = reader.end
+    this.#handler.publish(publish)
+  }
+
+  #readAck(type: AckType): void {
+    const reader = this.#reader
+    const id = this.#readId()
+    let reasonCode: number = reasonCodes.success
+    if (this.#version === 5 && reader.left > 0) {
+      reasonCode = reader.byte()
+      if (!ackReasons[type].has(reasonCode)) throw wrongReason(reasonCode, ackPlaces[type])
+      if (reader.left > 0) readProperties(reader, ackPlaces[type])
+    }
+    reader.requireEnd()
+    this.#handler.acknowledge(type, id, reasonCode)
+  }
+
+  #readSubscribe(): SubscribePacket {
+    const reader = this.#reader
+    const id = this.#readId()
+    const properties = this.#version === 5 ? readProperties(reader, 'subscribe') : noProperties
+    const requests: SubscriptionRequest[] = []
+    while (reader.left > 0) {
+      const filter = this.#readFilter()
+      const options = reader.byte()
+      const qos = options & 3
+      const retainHandling = (options >>> 4) & 3
+      const most = this.#version === 5 ? 0x3f : 0x03
+      if (options > most || qos === 3 || retainHandling === 3) {
+        throw malformed('options of a subscription')
+      }
+      requests.push({
+        filter,
+        qos: qos as Qos,
+        noLocal: (options & 4) !== 0,
+        retainAsPublished: (options & 8) !== 0,
+        retainHandling: retainHandling as 0 | 1 | 2,
+      })
+    }
+    if (requests.length === 0) throw protocolError('SUBSCRIBE without a filter')
+    return { id, requests, properties }
+  }
+
+  #readUnsubscribe(): UnsubscribePacket {
+    const reader = this.#reader
+    const id = this.#readId()
+    const properties = this.#version === 5 ? readProperties(reader, 'unsubscribe') : noProperties
+    const filters: string[] = []
+    while (reader.left > 0) filters.push(this.#readFilter())
+    if (filters.length === 0) throw protocolError('UNSUBSCRIBE without a filter')
+    return { id, filters, properties }
+  }
+
+  #readFilter(): string {
+    const filter = this.#reader.name()
+    if (!isTopicFilter(filter)) throw malformed('a topic filter is not well formed')
+    return filter
+  }
+
+  #readConnect(): ConnectPacket {
+    const reader = this.#reader
+    const { version, isBridge } = this.#readVersion()
+    const flags = reader.byte()
+    if ((flags & 1) !== 0) throw malformed('the reserved flag of CONNECT')
+    const willQos = (flags >>> 3) & 3
+    const hasWill = (flags & 4) !== 0
+    const [hasName, hasPassword] = [(flags & 0x80) !== 0, (flags & 0x40) !== 0]
+    if (willQos === 3 || (!hasWill && (flags & 0x38) !== 0)) throw malformed('flags of the will')
+    if (version !== 5 && hasPassword && !hasName) throw malformed('a password without a user name')
+    const keepAlive = reader.short()
+    const properties = version === 5 ? readProperties(reader, 'connect') : noProperties
+    if (properties.authenticationData !== undefined && !properties.authenticationMethod) {
+      throw protocolError('authentication data without a method')
+    }
+    const clientId = reader.name()
+    const will = hasWill ? this.#readWill(version, willQos as Qos, (flags & 0x20) !== 0) : undefined
+    const userName = hasName ? reader.name() : undefined
+    const password = hasPassword ? reader.binary() : undefined
+    reader.requireEnd()
+    this.#version = version
+    const cleanStart = (flags & 2) !== 0
+    return {
+      version,
+      isBridge,
+      cleanStart,
+      keepAlive,
+      clientId,
+      will,
+      userName,
+      password,
+      properties,
+    }
+  }
+
+  #readVersion(): { version: Version; isBridge: boolean } {
+    const reader = this.#reader
+    const name = reader.text()
+    const mark = reader.byte()
+    const level = mark & 0x7f
+    const isBridge = mark > 0x7f
+    if (name !== 'MQTT' && name !== 'MQIsdp') throw malformed('this is no MQTT')
+    if (name === 'MQIsdp' && level === 3) return { version: 3, isBridge }
+    if (name === 'MQTT' && level === 4) return { version: 4, isBridge }
+    if (name === 'MQTT' && level === 5 && !isBridge) return { version: 5, isBridge }
+    throw new UnsupportedVersion(level)
+  }
+
+  #readWill(version: Version, qos: Qos, retain: boolean): Will {
+    const reader = this.#reader
+    const properties = version === 5 ? readProperties(reader, 'will') : noProperties
+    const start = reader.at + 2
+    const topic = reader.name()
+    if (topic === '' || hasWildcard(reader.bytes, start, reader.at)) {
+      throw new MqttError(reasonCodes.topicNameInvalid, 'the topic of the will is no topic name')
+    }
+    return { topic, payload: reader.binary(), qos, retain, properties }
+  }
+
+  #readDisconnect(): DisconnectPacket {
+    const reader = this.#reader
+    let reasonCode: number = reasonCodes.success
+    let properties = noProperties
+    if (this.#version === 5 && reader.left > 0) {
+      reasonCode = reader.byte()
+      if (!disconnectReasons.has(reasonCode)) throw wrongReason(reasonCode, 'disconnect')
+      if (reader.left > 0) properties = readProperties(reader, 'disconnect')
+    }
+    reader.requireEnd()
+    return { reasonCode, properties }
+  }
+
+  #readAuth(): AuthPacket {
+    const reader = this.#reader
+    // An empty one means success, which only a server has to say.
+    const reasonCode = reader.left === 0 ? reasonCodes.success : reader.byte()
+    const { continueAuthentication, reAuthenticate } = reasonCodes
+    if (reasonCode !== continueAuthentication && reasonCode !== reAuthenticate) {
+      throw wrongReason(reasonCode, 'auth')
+    }
+    const properties = reader.left > 0 ? readProperties(reader, 'auth') : noProperties
+    reader.requireEnd()
+    if (properties.authenticationMethod === undefined) {
+      throw protocolError('AUTH without an authentication method')
+    }
+    return { reasonCode, properties }
+  }
+
+  #readId(): number {
+    const id = this.#reader.short()
+    if (id === 0) throw protocolError('the packet identifier is 0')
+    return id
+  }
+
+  #tooLarge(bytes: number): MqttError {
+    const text = `a packet has ${bytes} bytes, the limit is ${this.#options.maxPacketBytes}`
+    return new MqttError(reasonCodes.packetTooLarge, text)
+  }
+}
+
+class PublishInPlace implements IncomingPublish {
+  reader = new PacketReader()
+  bytes: Uint8Array = new Uint8Array(0)
+  qos: Qos = 0
+  duplicate = false
+  retain = false
+  topicStart = 0
+  topicEnd = 0
+  id = 0
+  start = 0
+  end = 0
+  readonly scanned: PublishProperties = {
+    messageExpiry: -1,
+    topicAlias: 0,
+    start: 0,
+    end: 0,
+    isPassedWhole: true,
+  }
+
+  get topicAlias(): number {
+    return this.scanned.topicAlias
+  }
+
+  get messageExpiry(): number {
+    return this.scanned.messageExpiry
+  }
+
+  get hasProperties(): boolean {
+    return this.scanned.end > this.scanned.start
+  }
+
+  properties(): Uint8Array {
+    const { isPassedWhole, start, end } = this.scanned
+    return isPassedWhole ? copyOf(this.bytes, start, end) : passedOn(this.reader, this.scanned)
+  }
+}
+
+function wrongReason(code: number, place: string): MqttError {
+  return protocolError(`reason code ${code} does not belong into ${place}`)
+}
