@@ -8,7 +8,7 @@ import { Conversation, type Incoming } from './conversation.ts'
 import { Figures } from './figures.ts'
 import { ReconnectingSocket, type SocketSurroundings } from './reconnecting-socket.ts'
 import { SubscriptionBook } from './subscription-book.ts'
-import { type SubscriptionSpec, withoutSecrets } from './tmb-command.ts'
+import { parseCommand, type SubscriptionSpec, withoutSecrets } from './tmb-command.ts'
 import { type Line, linesOf, textOf } from './tmb-line.ts'
 import { TrafficLog } from './traffic-log.ts'
 
@@ -59,7 +59,7 @@ export class DemoSession {
     return this.#connection
   }
 
-  /** What the server said against the last command about a subscription; empty when it did it. */
+  /** What the server said against commands about subscriptions, until another one is sent; empty: nothing. */
   get problem(): string {
     return this.#problem
   }
@@ -98,6 +98,7 @@ export class DemoSession {
 
   /** All of them in one WebSocket message, or none: then the log says so. */
   send(lines: readonly string[]): void {
+    if (lines.some((line) => parseCommand(line)?.id)) this.#problem = ''
     const isSent = this.#socket.send(lines.map((line) => `${line}\n`).join(''))
     for (const line of lines) {
       if (isSent) this.#conversation.sending(line)
@@ -166,7 +167,6 @@ export class DemoSession {
     const { word, id, subscription } = command
     if (subscription !== undefined) this.subscriptions.confirmed(subscription)
     if (word === 'unsubscribe') this.subscriptions.removed(id)
-    if (subscription !== undefined || word === 'unsubscribe') this.#problem = ''
     // tmb/1, product, node id
     if (word === 'version') this.#connected(fields.slice(2).join(' '))
     if (word === 'auth') this.#restore()

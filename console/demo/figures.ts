@@ -75,7 +75,8 @@ export function colourLine(name: FigureName, colour: string): string {
 /** For people: `red circle`, `unknown`. */
 export function describeFigure({ shape, colour }: Figure): string {
   if (shape === undefined && colour === undefined) return 'unknown'
-  return `${colour ?? 'colour unknown,'} ${shape ?? '(shape unknown)'}`
+  if (shape === undefined) return `${colour} (shape unknown)`
+  return colour === undefined ? `${shape} (colour unknown)` : `${colour} ${shape}`
 }
 
 function shapeCategory(name: FigureName): string {

@@ -29,6 +29,7 @@ export interface Command {
 }
 
 const commandWords = Object.keys(tmbCommands) as TmbCommand[]
+const schemes = ['token', 'plain']
 const words = new RegExp(`${whiteSpace.source}+`)
 
 /** Undefined: the server answers nothing, since the line is a peer message or blank. */
@@ -48,8 +49,11 @@ export function parseCommand(line: string): Command | undefined {
 /** The line as it may be shown and kept: what proves who somebody is, is left out. */
 export function withoutSecrets(line: string): string {
   if (parseCommand(line)?.word !== 'auth') return line
-  const [word = '', scheme = '', ...secrets] = trimmed(line).split(words)
-  return secrets.length === 0 ? line : `${word} ${scheme} …`
+  const [word = '', ...rest] = trimmed(line).split(words)
+  if (rest.length === 0) return line
+  // A secret in the place of the scheme is a secret, too.
+  const scheme = schemes.find((known) => known === rest[0])
+  return [word, ...(scheme === undefined ? [] : [scheme]), '…'].join(' ')
 }
 
 /** The pattern is everything behind the kind, blanks inside included. */

@@ -100,7 +100,7 @@ function* piecesOf(bytes: Uint8Array): Generator<string | number> {
     const lead = bytes[at] ?? 0
     const size = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4
     const character = decoded(bytes.subarray(at, at + size))
-    const isOne = character !== undefined && [...character].length === 1
+    const isOne = character?.length === (size === 4 ? 2 : 1)
     yield isOne ? character : lead
     at += isOne ? size : 1
   }

@@ -84,7 +84,10 @@ function arrowOf(direction: Direction): HTMLSpanElement {
 
 /** `17:03:59.042`, local. */
 function clockTime(at: Date): string {
-  const two = (value: number) => String(value).padStart(2, '0')
-  const clock = [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(':')
-  return `${clock}.${String(at.getMilliseconds()).padStart(3, '0')}`
+  const clock = [at.getHours(), at.getMinutes(), at.getSeconds()].map((unit) => digits(unit, 2))
+  return `${clock.join(':')}.${digits(at.getMilliseconds(), 3)}`
+}
+
+function digits(value: number, count: number): string {
+  return String(value).padStart(count, '0')
 }

@@ -5,25 +5,12 @@
 
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import type { Locator, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
+import { at, logged, says, shows } from './demo-page.ts'
 import { type FakeConnection, startFakeTextBus } from './fake-text-bus.ts'
 import { openPage, phone, scrollsSideways, withoutChromium } from './page-harness.ts'
 
 const skip = withoutChromium
-
-/** Resolves when the element looks so; rejects after half a minute. */
-function shows(page: Page, testId: string, attributes: Readonly<Record<string, string>>) {
-  const wanted = Object.entries(attributes).map(([name, value]) => `[${name}="${value}"]`)
-  return page.locator(`[data-testid="${testId}"]${wanted.join('')}`).waitFor({ state: 'attached' })
-}
-
-function says(page: Page, testId: string, text: string | RegExp): Promise<void> {
-  return at(page, testId).filter({ hasText: text }).waitFor({ state: 'attached' })
-}
-
-function at(page: Page, testId: string): Locator {
-  return page.getByTestId(testId)
-}
 
 async function scene(t: TestContext): Promise<{ page: Page; bus: FakeConnection }> {
   const fake = await startFakeTextBus(t)
@@ -31,11 +18,6 @@ async function scene(t: TestContext): Promise<{ page: Page; bus: FakeConnection 
   const bus = await fake.connection()
   await says(page, 'connection', /^connected to tenant\/default\/fake$/)
   return { page, bus }
-}
-
-/** Every text of the log without its time. */
-async function logged(page: Page, direction: 'in' | 'out' | 'note'): Promise<string[]> {
-  return at(page, 'log').locator(`li[data-direction=${direction}] .text`).allTextContents()
 }
 
 test('buttons only send; the figure changes when the message comes back', { skip }, async (t) => {
@@ -106,7 +88,7 @@ test('lamps follow the replies and not the buttons', { skip }, async (t) => {
   await shows(page, 'sub-1-lamp', { 'data-state': 'on' })
   await shows(page, 'sub-2-lamp', { 'data-state': 'off' })
   await shows(page, 'sub-3-lamp', { 'data-state': 'on' })
-  await says(page, 'problem', /^$/)
+  await says(page, 'problem', /^error pattern-too-long subscribe no$/)
   bus.send('ok subscribe 4 added\nok subscribe 5 added\n')
   await shows(page, 'sub-5-lamp', { 'data-state': 'on' })
 
@@ -118,6 +100,7 @@ test('lamps follow the replies and not the buttons', { skip }, async (t) => {
 
   await at(page, 'sub-1-unsubscribe').click()
   assert.equal(await bus.next(), 'unsubscribe 1\n')
+  await says(page, 'problem', /^$/)
   await shows(page, 'sub-1-lamp', { 'data-state': 'on' })
   bus.send('ok unsubscribe 1\n')
   await shows(page, 'sub-1-lamp', { 'data-state': 'off' })
@@ -195,7 +178,7 @@ test('the log: 200 lines, bytes that nobody can print, Clear and Pause', { skip 
   assert.deepEqual(await logged(page, 'in'), [])
 
   for (let i = 0; i < 50; i++)
-    bus.send(Array.from({ length: 100 }, (_, at) => `:n ${i * 100 + at}\n`).join(''))
+    bus.send(Array.from({ length: 100 }, (_, k) => `:n ${i * 100 + k}\n`).join(''))
   await says(page, 'log', ':n 4999')
   const last = await logged(page, 'in')
   assert.equal(last.length, 200)
