@@ -15,6 +15,8 @@ export interface DaemonUnderTest {
   readonly address: string
   /** `http://host:port` of the metrics. */
   readonly http: string
+  /** `host:port` of TMB. */
+  readonly tmb: string
   /** From the start of the process until the store was open, milliseconds. */
   readonly readyAfterMs: number
   stop(): Promise<void>
@@ -48,6 +50,8 @@ export async function startDaemonUnderTest(
       'warn',
       '--http',
       '127.0.0.1:0',
+      '--tmb',
+      '127.0.0.1:0',
       ...flags,
     ]),
     { stdio: ['ignore', 'ignore', 'inherit'] },
@@ -75,6 +79,7 @@ export async function startDaemonUnderTest(
     pid: child.pid ?? 0,
     address: addressOf('grpc'),
     http: `http://${addressOf('http')}`,
+    tmb: addressOf('tmb'),
     readyAfterMs,
     stop: async () => {
       child.kill('SIGTERM')

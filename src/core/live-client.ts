@@ -188,7 +188,8 @@ export class LiveClient implements LiveOperations {
     const bus = this.#bus
     const text = filter.kind === 'level' ? filter.text : filter.key
     this.requireOpen()
-    this.#checkLength(text)
+    // The length of a text filter is its protocol's to limit: its key counts the form of the view.
+    if (filter.kind === 'level') this.#checkLength(text)
     if (text !== forEverybody) bus.requireAccess(this.identity, 'subscribe', text)
     const filters = (this.#filters ??= new FilterSet<LiveFilter>())
     if (filters.has(filter)) return

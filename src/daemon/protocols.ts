@@ -9,11 +9,12 @@ import type { AdapterContext, ProtocolAdapter } from '../protocols/adapter.ts'
 import { busrtSettings, startBusrtAdapter } from '../protocols/busrt/index.ts'
 import { grpcSettings, startGrpcAdapter } from '../protocols/grpc/index.ts'
 import { httpSettings, startHttpAdapter } from '../protocols/http/index.ts'
+import { startTmbAdapter, tmbSettings } from '../protocols/tmb/index.ts'
 
 export const protocolsSchema = z.strictObject({
   grpc: grpcSettings.prefault({}),
   http: httpSettings.prefault({}),
-  tmb: planned('TMB'),
+  tmb: tmbSettings.prefault({}),
   mqtt: planned('MQTT'),
   busrt: busrtSettings.prefault({}),
   wamp: planned('WAMP'),
@@ -22,7 +23,7 @@ export const protocolsSchema = z.strictObject({
 type ProtocolsConfig = z.output<typeof protocolsSchema>
 
 /** Protocols with an adapter. */
-export type ProtocolName = 'grpc' | 'busrt' | 'http'
+export type ProtocolName = 'grpc' | 'busrt' | 'tmb' | 'http'
 
 type StartAdapter = (context: AdapterContext, config: ProtocolsConfig) => Promise<ProtocolAdapter>
 
@@ -30,6 +31,7 @@ type StartAdapter = (context: AdapterContext, config: ProtocolsConfig) => Promis
 export const adapters: Readonly<Record<ProtocolName, StartAdapter>> = {
   grpc: (context, config) => startGrpcAdapter(context, config.grpc),
   busrt: (context, config) => startBusrtAdapter(context, config.busrt),
+  tmb: (context, config) => startTmbAdapter(context, config.tmb),
   http: (context, config) => startHttpAdapter(context, config.http),
 }
 

@@ -25,6 +25,8 @@ export interface ByteServerOptions {
   readonly outboxBytes: number
   /** Time for a TLS handshake. */
   readonly handshakeTimeoutMs: number
+  /** A TCP connection that is silent for so long is asked for a sign of life. Absent: never. */
+  readonly keepAliveMs?: number | undefined
   readonly onConnection: (connection: ByteConnection) => void
   /** A connection that never became one: a failed TLS handshake, no descriptors left. */
   readonly onError: (error: Error) => void
@@ -76,7 +78,8 @@ export class ByteServer {
 
   #plainServer(address: ListenAddress, bound: { readonly address: string }): Server {
     const { onConnection, readMode = 'shared' } = this.#options
-    const options = { pauseOnConnect: true, allowHalfOpen: true, noDelay: address.kind === 'tcp' }
+    const noDelay = address.kind === 'tcp'
+    const options = { pauseOnConnect: true, allowHalfOpen: true, noDelay, ...this.#keepAlive() }
     return createServer(options, (accepted) => {
       const source = sourceOf(accepted)
       let connection: ByteConnection | undefined
@@ -97,6 +100,7 @@ export class ByteServer {
       handshakeTimeout: handshakeTimeoutMs,
       allowHalfOpen: true,
       noDelay: true,
+      ...this.#keepAlive(),
     })
     server.on('tlsClientError', onError)
     server.on('secureConnection', (socket) => {
@@ -106,6 +110,12 @@ export class ByteServer {
     })
     this.#tlsServers.push(server)
     return server
+  }
+
+  #keepAlive() {
+    const { keepAliveMs } = this.#options
+    if (keepAliveMs === undefined) return {}
+    return { keepAlive: true, keepAliveInitialDelay: keepAliveMs }
   }
 
   #open(

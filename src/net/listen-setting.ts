@@ -20,7 +20,8 @@ export function listenSetting(byDefault: string, protocol = 'gRPC') {
     .describe(`Where ${protocol} listens; \`off\` for nowhere.`)
 }
 
-function parseListenList(
+/** For settings that know words beside addresses; faults go to `context`. */
+export function parseListenList(
   value: string | string[],
   context: z.RefinementCtx,
 ): readonly ListenAddress[] {
