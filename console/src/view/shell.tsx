@@ -1,0 +1,171 @@
+/** What is around every page: where one can go, whether the daemon is there, and the choice of colours. */
+
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { ComponentChildren, JSX } from 'preact'
+import { announcement, daemon, now, route } from '../console-context.ts'
+import { formatDuration } from '../format.ts'
+import { formatRoute, pageNames } from '../route.ts'
+import type { PageName } from '../route.ts'
+import { chooseTheme, theme, themes } from '../theme.ts'
+import type { Theme } from '../theme.ts'
+import { Choice } from './choice.tsx'
+import { Icon } from './icon.tsx'
+
+export const pageTitles: Readonly<Record<PageName, string>> = {
+  overview: 'Overview',
+  topics: 'Topics',
+  publish: 'Publish',
+  queues: 'Queues',
+  clients: 'Clients',
+  peers: 'Peers',
+  rules: 'Rules',
+}
+
+export function Shell({ children }: { readonly children: ComponentChildren }): JSX.Element {
+  const [isMenuOpen, setMenuOpen] = useState(false)
+  const main = useRef<HTMLElement>(null)
+  const { page } = route.value
+  const isFirst = useRef(true)
+  useEffect(() => {
+    document.title = `${pageTitles[page]} · msgbus`
+    setMenuOpen(false)
+    // The page that has just been opened by its address keeps its focus at the top.
+    if (!isFirst.current) main.current?.querySelector('h1')?.focus()
+    isFirst.current = false
+    scrollTo(0, 0)
+  }, [page])
+  return (
+    <div class="shell">
+      <a
+        class="skip"
+        href="#main"
+        onClick={(event) => {
+          // The part of the address behind # says where one is; it must stay.
+          event.preventDefault()
+          main.current?.focus()
+        }}
+      >
+        Skip to content
+      </a>
+      <header class="side">
+        <div class="side-top">
+          <a class="brand" href={formatRoute('overview')}>
+            <Mark />
+            <span>msgbus</span>
+          </a>
+          <ConnectionDot />
+          <button
+            type="button"
+            class="button button-quiet menu-button"
+            aria-expanded={isMenuOpen}
+            aria-controls="menu"
+            onClick={() => setMenuOpen(!isMenuOpen)}
+          >
+            <Icon name={isMenuOpen ? 'close' : 'menu'} />
+            <span class="visually-hidden">Menu</span>
+          </button>
+        </div>
+        <div id="menu" class={isMenuOpen ? 'menu open' : 'menu'}>
+          <nav aria-label="Pages">
+            <ul>
+              {pageNames.map((name) => (
+                <li key={name}>
+                  <a
+                    class="nav-link"
+                    href={formatRoute(name)}
+                    aria-current={name === page ? 'page' : undefined}
+                    onClick={() => setMenuOpen(false)}
+                  >
+                    <Icon name={name} />
+                    <span>{pageTitles[name]}</span>
+                  </a>
+                </li>
+              ))}
+            </ul>
+          </nav>
+          <div class="side-foot">
+            <Choice
+              label="Colours"
+              options={themes.map((value) => ({ value, text: <ThemeName theme={value} /> }))}
+              value={theme.value}
+              onChange={chooseTheme}
+            />
+          </div>
+        </div>
+      </header>
+      <main id="main" ref={main} class="main" tabIndex={-1}>
+        <OfflineNotice />
+        {children}
+      </main>
+      <p class="visually-hidden" role="status">
+        {announcement.value}
+      </p>
+    </div>
+  )
+}
+
+const themeIcons = { system: 'system', light: 'sun', dark: 'moon' } as const
+const themeNames = { system: 'As the system', light: 'Light', dark: 'Dark' } as const
+
+function ThemeName({ theme: name }: { readonly theme: Theme }): JSX.Element {
+  return (
+    <span class="theme-name" title={themeNames[name]}>
+      <Icon name={themeIcons[name]} />
+      <span class="visually-hidden">{themeNames[name]}</span>
+    </span>
+  )
+}
+
+function Mark(): JSX.Element {
+  return (
+    <svg class="mark" viewBox="0 0 24 24" width="24" height="24" aria-hidden="true">
+      <path d="M3 12h18M7 12V6m5 12v-6m5 0V6" />
+      <circle cx="7" cy="5" r="2" />
+      <circle cx="17" cy="5" r="2" />
+      <circle cx="12" cy="19" r="2" />
+    </svg>
+  )
+}
+
+const connectionNames = {
+  connecting: 'Connecting',
+  online: 'Connected',
+  offline: 'Not connected',
+} as const
+
+function ConnectionDot(): JSX.Element {
+  const { state } = daemon.connection.value
+  return (
+    <span class={`connection connection-${state}`} title={connectionNames[state]}>
+      <span class="connection-name">{connectionNames[state]}</span>
+    </span>
+  )
+}
+
+/** The connection is lost: what is shown is old, and what one can do. */
+function OfflineNotice(): JSX.Element | null {
+  const connection = daemon.connection.value
+  if (connection.state !== 'offline') return null
+  const waitMs = connection.retryAtMs - now.value
+  return (
+    <div class="notice notice-bad" role="alert">
+      <Icon name="alert" />
+      <div class="notice-body">
+        <p class="notice-title">The daemon does not answer</p>
+        <p>
+          {daemon.status.value === undefined
+            ? 'See that msgbusd runs on '
+            : 'What you see is from before. See that msgbusd runs on '}
+          <strong>{location.host}</strong>.{' '}
+          <span aria-hidden="true">
+            {waitMs > 0 ? `Trying again in ${formatDuration(waitMs)}.` : 'Trying again …'}
+          </span>
+        </p>
+        {connection.why !== 'The daemon does not answer.' && <p>{connection.why}</p>}
+      </div>
+      <button type="button" class="button" onClick={() => daemon.retry()}>
+        Try now
+      </button>
+    </div>
+  )
+}
