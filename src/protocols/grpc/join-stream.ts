@@ -1,13 +1,14 @@
 /**
  * One Join call: a client of the bus with a name, for as long as the stream lives. What the bus puts
  * into its inbox is encoded at once, since it is borrowed, and sent together once per turn of the loop.
- * A client that does not read is congested, which stops those who feed it, and is cut off when what
- * comes from those who cannot be stopped is too much.
+ * A client that does not read is congested, which stops those who feed it, and is cut off when that lasts too
+ * long, or when what comes from those who cannot be stopped is too much.
  */
 
 import { ProtoWriter } from '../../base/proto-writer.ts'
 import type { BusClient } from '../../core/bus-client.ts'
 import type { Bus } from '../../core/bus.ts'
+import type { Clock } from '../../core/clock.ts'
 import type { Inbox, PresenceEvent, Sender } from '../../core/live.ts'
 import { BusError } from '../../model/errors.ts'
 import { nameMatches } from '../../model/name-mask.ts'
@@ -15,6 +16,7 @@ import { encodeJoinResponse, type JoinRequest } from '../../wire/gen/msgbus-v2.t
 import type { Connection, SendingClient } from './connection.ts'
 import type { ResponseStream } from './response-stream.ts'
 import { SendGate } from './send-gate.ts'
+import { StallWatch } from './stall-watch.ts'
 
 /** Messages of one turn are sent together up to so many bytes. */
 const responseBytes = 65_536
@@ -31,16 +33,31 @@ export class JoinStream implements Inbox, SendingClient {
   readonly #responses: ResponseStream
   readonly #writer = new ProtoWriter()
   readonly #release: (() => void)[] = []
+  readonly #stallWatch: StallWatch
+  #reason: BusError | undefined
   #messageWidth = 1
   #isFlushDue = false
 
   /** @throws BusError as `Bus.connect` */
-  constructor(connection: Connection, { name, replace }: JoinRequest, responses: ResponseStream) {
+  constructor(
+    connection: Connection,
+    { name, replace }: JoinRequest,
+    responses: ResponseStream,
+    clock: Clock,
+  ) {
     this.#responses = responses
     this.client = connection.join(name, replace, this)
+    const limitMs = connection.limits.slowClientMs
+    this.#stallWatch = new StallWatch({
+      clock,
+      limitMs,
+      progress: () => responses.progress,
+      onStalled: () => this.#cutOff(`nothing was read for ${limitMs} ms`),
+    })
     this.#release.push(
       connection.addNamed(name, this),
-      () => this.client.close(),
+      () => this.#stallWatch.stop(),
+      () => this.client.close(this.#reason),
       () => this.gate.close(gone()),
     )
   }
@@ -148,16 +165,22 @@ export class JoinStream implements Inbox, SendingClient {
   #write(response: Uint8Array): void {
     if (this.#responses.send([response]) || this.#responses.isEnded) return
     this.client.live.congested(true)
-    if (this.#responses.unsentBytes <= unreadBytesMost) return
-    const text = `${this.#responses.unsentBytes} bytes wait to be read`
-    this.#responses.fail(new BusError('resource_exhausted', 'slow_client', text))
-    // The status waits behind what is not read; the name must not. Later, since the bus is about to
-    // make the sender wait for this client.
+    this.#stallWatch.start()
+    const { unsentBytes } = this.#responses
+    if (unsentBytes > unreadBytesMost) this.#cutOff(`${unsentBytes} bytes wait to be read`)
+  }
+
+  #cutOff(why: string): void {
+    this.#reason = new BusError('resource_exhausted', 'slow_client', why)
+    this.#responses.fail(this.#reason)
+    // The status waits behind what is not read; the name must not. Later, since the bus may be about to
+    // make a sender wait for this client.
     queueMicrotask(() => this.#leave())
   }
 
   #roomChanged(): void {
     if (this.#responses.isEnded || !this.#responses.hasRoom) return
+    this.#stallWatch.stop()
     this.client.live.congested(false)
   }
 }

@@ -24,6 +24,7 @@ export class ResponseStream {
   #unsentBytes = 0
   /** Sends whose completion has not been reported. */
   #unsentBlocks = 0
+  #takenBlocks = 0
   /** We have ended the call; its last responses may still wait for the client. */
   #isEnding = false
   #isEnded = false
@@ -45,6 +46,11 @@ export class ResponseStream {
   /** Encoded and not yet taken by the transport. */
   get unsentBytes(): number {
     return this.#unsentBytes
+  }
+
+  /** Another number whenever something that waited was taken. */
+  get progress(): number {
+    return this.#takenBlocks
   }
 
   get hasRoom(): boolean {
@@ -113,6 +119,7 @@ export class ResponseStream {
 
   readonly #onSent = (): void => {
     this.#unsentBlocks -= 1
+    this.#takenBlocks += 1
     if (this.#unsentBlocks > 0) return
     this.#unsentBytes = 0
     this.#onRoom?.()

@@ -1,5 +1,6 @@
 /** `msgbus.v2.ClientService`: clients by name, and calls. Nothing here is stored. */
 
+import { systemClock } from '../../core/clock.ts'
 import type { ClientInfo } from '../../core/live.ts'
 import { CallError } from '../../model/call-error.ts'
 import { nameMatches } from '../../model/name-mask.ts'
@@ -38,7 +39,7 @@ export function addClientService(calls: Calls, { bus }: AdapterContext): void {
     new RegisterStream(client, requests, responses).start()
   })
   calls.serverStream(clientService.join, (request, responses, { connection }) => {
-    new JoinStream(connection, request, responses).start(bus, request.presence)
+    new JoinStream(connection, request, responses, systemClock).start(bus, request.presence)
   })
   calls.duplex(clientService.sendStream, (requests, responses, { connection }) => {
     new SendStream(connection, requests, responses).start()
