@@ -177,15 +177,35 @@ test('the log: 200 lines, bytes that nobody can print, Clear and Pause', { skip 
   await at(page, 'log-clear').click()
   assert.deepEqual(await logged(page, 'in'), [])
 
-  for (let i = 0; i < 50; i++)
-    bus.send(Array.from({ length: 100 }, (_, k) => `:n ${i * 100 + k}\n`).join(''))
-  await says(page, 'log', ':n 4999')
-  const last = await logged(page, 'in')
-  assert.equal(last.length, 200)
-  assert.equal(last[0], ':n 4800')
   bus.send(`:long ${'x'.repeat(60_000)}\n`)
   await says(page, 'log', '… (60,006 bytes)')
 })
+
+test(
+  '100,000 messages: every one counts, 200 are shown, and the page answers',
+  { skip },
+  async (t) => {
+    const { page, bus } = await scene(t)
+    await at(page, 'sub-1-subscribe').click()
+    await bus.next()
+    bus.send('ok subscribe 1 added\n')
+    for (let i = 0; i < 100; i++) {
+      const numbers = Array.from({ length: 1_000 }, (_, k) => i * 1_000 + k + 1)
+      bus.send(
+        numbers.map((number) => `:n ${number}\n:/upper/colour rgb(0 0 ${number % 256})\n`).join(''),
+      )
+    }
+    // In the middle of it.
+    await at(page, 'upper-shape-circle').click()
+    assert.equal(await bus.next(), ':/upper/shape circle\n')
+    await says(page, 'sub-1-count', /^200,000$/)
+    await shows(page, 'upper-figure', { 'data-colour': `rgb(0 0 ${100_000 % 256})` })
+    await says(page, 'log', ':n 100000')
+    const last = await logged(page, 'in')
+    assert.equal(last.length, 200)
+    assert.equal(last[0], ':n 99901')
+  },
+)
 
 test('a line as typed, brought back by arrow keys; secrets are not', { skip }, async (t) => {
   const { page, bus } = await scene(t)
@@ -304,3 +324,51 @@ test('two columns on a wide screen, one on a phone, none too wide', { skip }, as
   const { width, height } = (await at(page, 'upper-figure').boundingBox()) ?? {}
   assert.deepEqual({ width, height }, { width: 240, height: 180 })
 })
+
+/** Contrast of every text that can be seen with the ground it stands on: [ratio, text], least first. */
+const contrasts = `(() => {
+  const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true })
+  const rgba = (colour) => {
+    canvas.clearRect(0, 0, 1, 1)
+    canvas.fillStyle = colour
+    canvas.fillRect(0, 0, 1, 1)
+    return [...canvas.getImageData(0, 0, 1, 1).data]
+  }
+  const luminance = ([r, g, b]) => {
+    const [x, y, z] = [r, g, b].map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    return 0.2126 * x + 0.7152 * y + 0.0722 * z
+  }
+  const ground = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const colour = rgba(getComputedStyle(at).backgroundColor)
+      if (colour[3] === 255) return colour
+    }
+    return rgba(getComputedStyle(document.documentElement).backgroundColor)
+  }
+  return [...document.querySelectorAll('body *')]
+    .filter((element) => element.checkVisibility() && [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
+    .map((element) => {
+      const style = getComputedStyle(element)
+      const [a, b] = [rgba(element.closest('svg') ? style.fill : style.color), ground(element)].map(luminance)
+      return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), element.textContent.trim()]
+    })
+    .sort(([a], [b]) => a - b)
+})()`
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`every text can be read: ${colorScheme}`, { skip }, async (t) => {
+    const fake = await startFakeTextBus(t)
+    const page = await openPage(t, fake.url, { colorScheme })
+    const bus = await fake.connection()
+    await at(page, 'sub-1-subscribe').click()
+    await bus.next()
+    bus.send('ok subscribe 1 added\nerror bad-pattern -\n:/upper/shape circle\n:/upper/shape x\n')
+    await says(page, 'log', 'not understood')
+    const [least] = (await page.evaluate(contrasts)) as [number, string][]
+    assert.ok(least !== undefined && least[0] >= 4.5, `contrast ${least?.[0]}: ${least?.[1]}`)
+    bus.break()
+    await shows(page, 'sub-1-lamp', { 'data-state': 'lost' })
+    const [lost] = (await page.evaluate(contrasts)) as [number, string][]
+    assert.ok(lost !== undefined && lost[0] >= 4.5, `contrast ${lost?.[0]}: ${lost?.[1]}`)
+  })
+}
