@@ -25,6 +25,8 @@ const layers: Record<string, readonly string[]> = {
   net: ['core', 'model', 'base'],
   protocols: ['core', 'net', 'wire', 'model', 'base'],
   'protocols/*': ['protocols', 'core', 'net', 'wire', 'model', 'base'],
+  // Peers are other daemons: it stands beside the protocols, and knows none of them.
+  sync: ['core', 'net', 'wire', 'model', 'base'],
   client: ['wire', 'model', 'base'],
   cli: ['client', 'wire', 'model', 'base'],
   daemon: [
@@ -34,6 +36,7 @@ const layers: Record<string, readonly string[]> = {
     'protocols',
     'protocols/*',
     'client',
+    'sync',
     'net',
     'wire',
     'core',
@@ -46,7 +49,7 @@ const layers: Record<string, readonly string[]> = {
 const packageOwners: Record<string, readonly string[]> = {
   lmdb: ['stores/lmdb'],
   libsql: ['stores/sqlite'],
-  '@grpc/grpc-js': ['protocols/grpc', 'client'],
+  '@grpc/grpc-js': ['protocols/grpc', 'client', 'sync'],
   '@msgpack/msgpack': ['protocols/busrt', 'client'],
   pino: ['daemon'],
   re2js: ['protocols/busrt', 'protocols/tmb'],

@@ -1,0 +1,299 @@
+/**
+ * A msgbus.v1 peer over gRPC: one HTTP/2 connection, our own codec, and reads that ask for exactly one
+ * message, so that flow control reaches the peer message by message.
+ *
+ * The channel's own reconnecting is kept out: a connection that broke is over, and when to make a fresh
+ * one is decided in one place (peer-link.ts). Sizes are checked here, on the bytes, before anything is
+ * built from them.
+ */
+
+import {
+  Channel,
+  type ChannelCredentials,
+  connectivityState,
+  Metadata,
+  status,
+} from '@grpc/grpc-js'
+import { ProtoDecodeError, ProtoReader } from '../base/proto-reader.ts'
+import { BusError, type BusErrorCode, ProtocolError } from '../model/errors.ts'
+import {
+  type FetchRequest,
+  type HealthResponse,
+  type MessageEnvelope,
+  msgbusService,
+  type TopicHead,
+} from '../wire/gen/msgbus-v1.ts'
+import { offeredLogsMost } from './peer-claims.ts'
+import type { V1Fetch, V1Peer } from './v1-port.ts'
+
+export interface GrpcPeerOptions {
+  /** `host:port`, an IPv6 address in brackets. */
+  readonly address: string
+  readonly credentials: ChannelCredentials
+  /** Name to verify instead of the host of the address. */
+  readonly serverName: string | undefined
+  /** Larger messages are not taken (`limits.envelopeBytes`). */
+  readonly envelopeBytes: number
+}
+
+/** Of ListHeads, which has no pages: some 250,000 logs with long names. */
+const answerBytesMost = 67_108_864
+/** Per stream; read ahead by the connection while a group is being stored. */
+const windowBytes = 1_048_576
+
+type Call = ReturnType<Channel['createCall']>
+
+const healthCall = msgbusService.health
+
+/** @throws BusError `unavailable/connection_lost` when there is no connection to be had */
+export async function dialGrpcPeer(options: GrpcPeerOptions, signal: AbortSignal): Promise<V1Peer> {
+  const { address, credentials, serverName } = options
+  const channel = new Channel(`dns:${address}`, credentials, {
+    'grpc.max_receive_message_length': Math.max(answerBytesMost, options.envelopeBytes),
+    'grpc.max_send_message_length': -1,
+    'grpc.keepalive_time_ms': 30_000,
+    'grpc.keepalive_timeout_ms': 10_000,
+    'grpc.enable_retries': 0,
+    'grpc.enable_channelz': 0,
+    'grpc.enable_http_proxy': 0,
+    'grpc.service_config_disable_resolution': 1,
+    'grpc.use_local_subchannel_pool': 1,
+    'grpc-node.flow_control_window': windowBytes,
+    ...(serverName === undefined
+      ? {}
+      : {
+          'grpc.ssl_target_name_override': serverName,
+          'grpc.default_authority': serverName,
+        }),
+  })
+  const peer = new GrpcPeer(channel, options)
+  const close = (): void => peer.close()
+  signal.addEventListener('abort', close)
+  try {
+    if (signal.aborted) throw lost('given up')
+    await peer.connected()
+    return peer
+  } catch (error) {
+    peer.close()
+    throw error
+  } finally {
+    signal.removeEventListener('abort', close)
+  }
+}
+
+class GrpcPeer implements V1Peer {
+  readonly #channel: Channel
+  readonly #options: GrpcPeerOptions
+  readonly #calls = new Set<PulledCall>()
+  #isClosed = false
+  /** The bytes of the last list. */
+  #listed: Buffer | undefined
+
+  constructor(channel: Channel, options: GrpcPeerOptions) {
+    this.#channel = channel
+    this.#options = options
+  }
+
+  /** Resolves once the connection stands. @throws BusError `unavailable` that says why it does not */
+  async connected(): Promise<void> {
+    for (;;) {
+      const state = this.#channel.getConnectivityState(true)
+      if (state === connectivityState.READY) return
+      if (state === connectivityState.SHUTDOWN) throw lost('given up')
+      // A state says nothing of the reason; a call fails with it.
+      if (state === connectivityState.TRANSIENT_FAILURE) throw await this.#whyNot()
+      else {
+        await new Promise<void>((resolve) => {
+          this.#channel.watchConnectivityState(state, Infinity, () => resolve())
+        })
+      }
+    }
+  }
+
+  async health(): Promise<HealthResponse> {
+    const bytes = await this.#unary(healthCall.path, healthCall.requestSerialize({}))
+    return decode(healthCall.path, () => healthCall.responseDeserialize(bytes))
+  }
+
+  async listHeads(): Promise<readonly TopicHead[] | undefined> {
+    const { path, requestSerialize, responseDeserialize } = msgbusService.listHeads
+    const bytes = await this.#unary(path, requestSerialize({}))
+    if (this.#listed?.equals(bytes) === true) return undefined
+    const { heads } = decode(path, () => {
+      checkCount(bytes)
+      return responseDeserialize(bytes)
+    })
+    this.#listed = bytes
+    return heads
+  }
+
+  fetch(request: FetchRequest): V1Fetch {
+    const { path, requestSerialize, responseDeserialize } = msgbusService.fetch
+    const { envelopeBytes } = this.#options
+    const call = this.#start(path, requestSerialize(request))
+    return {
+      read: async (): Promise<MessageEnvelope | null | undefined> => {
+        const bytes = await call.read()
+        if (bytes === undefined) return undefined
+        if (bytes.length > envelopeBytes) {
+          const text = `a message takes ${bytes.length} bytes, limits.envelopeBytes is ${envelopeBytes}`
+          throw new BusError('resource_exhausted', 'payload_too_large', text)
+        }
+        return decode(path, () => responseDeserialize(bytes)).message ?? null
+      },
+      cancel: () => call.cancel(),
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true
+    for (const call of this.#calls) call.cancel()
+    this.#channel.close()
+  }
+
+  /** How a call fails when there is no connection. */
+  async #whyNot(): Promise<BusError> {
+    try {
+      await this.#begin(healthCall.path, healthCall.requestSerialize({})).read()
+    } catch (error) {
+      if (error instanceof BusError) return error
+      throw error
+    }
+    return lost('the connection does not stand')
+  }
+
+  async #unary(path: string, request: Uint8Array): Promise<Buffer> {
+    const call = this.#start(path, request)
+    const bytes = await call.read()
+    if (bytes === undefined) throw new ProtocolError(`${path} was answered with nothing`)
+    // The status comes last, and decides.
+    const more = await call.read()
+    if (more !== undefined) {
+      call.cancel()
+      throw new ProtocolError(`${path} was answered twice`)
+    }
+    return bytes
+  }
+
+  #start(path: string, request: Uint8Array): PulledCall {
+    // Without this the channel would connect again by itself, to whoever listens there now.
+    const isThere = this.#channel.getConnectivityState(false) === connectivityState.READY
+    if (!isThere || this.#isClosed) throw lost('the connection was closed')
+    return this.#begin(path, request)
+  }
+
+  #begin(path: string, request: Uint8Array): PulledCall {
+    const call = this.#channel.createCall(path, Infinity, undefined, null, undefined)
+    const pulled = new PulledCall(call, path, () => this.#calls.delete(pulled))
+    this.#calls.add(pulled)
+    pulled.start(request)
+    return pulled
+  }
+}
+
+/** One call whose answers are asked for one by one, as bytes. */
+class PulledCall {
+  readonly #call: Call
+  readonly #path: string
+  readonly #onEnd: () => void
+  #reader: { resolve(bytes: Buffer | undefined): void; reject(error: Error): void } | undefined
+  #ended: { readonly error: BusError | undefined } | undefined
+
+  constructor(call: Call, path: string, onEnd: () => void) {
+    this.#call = call
+    this.#path = path
+    this.#onEnd = onEnd
+  }
+
+  start(request: Uint8Array): void {
+    this.#call.start(new Metadata(), {
+      onReceiveMetadata: () => undefined,
+      onReceiveMessage: (bytes: Buffer) => {
+        const reader = this.#reader
+        this.#reader = undefined
+        reader?.resolve(bytes)
+      },
+      onReceiveStatus: ({ code, details }) => {
+        this.#end(code === status.OK ? undefined : statusError(code, details, this.#path))
+      },
+    })
+    const message = Buffer.from(request.buffer, request.byteOffset, request.byteLength)
+    this.#call.sendMessageWithContext({ callback: () => this.#call.halfClose() }, message)
+  }
+
+  read(): Promise<Buffer | undefined> {
+    if (this.#ended !== undefined) {
+      const { error } = this.#ended
+      return error === undefined ? Promise.resolve(undefined) : Promise.reject(error)
+    }
+    return new Promise((resolve, reject) => {
+      this.#reader = { resolve, reject }
+      this.#call.startRead()
+    })
+  }
+
+  cancel(): void {
+    if (this.#ended !== undefined) return
+    this.#call.cancelWithStatus(status.CANCELLED, 'not wanted any more')
+    this.#end(new BusError('cancelled', 'cancelled', `${this.#path} was cancelled`))
+  }
+
+  #end(error: BusError | undefined): void {
+    if (this.#ended !== undefined) return
+    this.#ended = { error }
+    this.#onEnd()
+    const reader = this.#reader
+    this.#reader = undefined
+    if (error === undefined) reader?.resolve(undefined)
+    else reader?.reject(error)
+  }
+}
+
+/** Counts the logs of a ListHeads answer before an object is made for each. @throws BusError, ProtoDecodeError */
+function checkCount(bytes: Uint8Array): void {
+  const reader = new ProtoReader(bytes)
+  let count = 0
+  while (reader.position < bytes.length) {
+    reader.skip(reader.tag(), bytes.length)
+    count += 1
+  }
+  if (count <= offeredLogsMost) return
+  const text = `the peer lists ${count} logs, the limit is ${offeredLogsMost}`
+  throw new BusError('resource_exhausted', 'quota_exceeded', text)
+}
+
+/** @throws ProtocolError when the bytes are not what the contract says */
+function decode<T>(path: string, run: () => T): T {
+  try {
+    return run()
+  } catch (cause) {
+    if (!(cause instanceof ProtoDecodeError)) throw cause
+    throw new ProtocolError(`the answer to ${path} cannot be decoded: ${cause.message}`, { cause })
+  }
+}
+
+const codes: Partial<Record<status, BusErrorCode>> = {
+  [status.CANCELLED]: 'cancelled',
+  [status.INVALID_ARGUMENT]: 'invalid_argument',
+  [status.DEADLINE_EXCEEDED]: 'deadline_exceeded',
+  [status.NOT_FOUND]: 'not_found',
+  [status.PERMISSION_DENIED]: 'permission_denied',
+  [status.RESOURCE_EXHAUSTED]: 'resource_exhausted',
+  [status.FAILED_PRECONDITION]: 'failed_precondition',
+  [status.UNIMPLEMENTED]: 'unimplemented',
+  [status.INTERNAL]: 'internal',
+  [status.UNAVAILABLE]: 'unavailable',
+  [status.DATA_LOSS]: 'data_loss',
+  [status.UNAUTHENTICATED]: 'unauthenticated',
+}
+
+function statusError(code: status, details: string, path: string): BusError {
+  if (code === status.UNAVAILABLE) return lost(details)
+  const method = path.slice(path.lastIndexOf('/') + 1)
+  const text = `${method} failed with ${status[code]}: ${details}`
+  return new BusError(codes[code] ?? 'unknown', 'peer_refused', text)
+}
+
+function lost(details: string): BusError {
+  return new BusError('unavailable', 'connection_lost', `no connection: ${details}`)
+}

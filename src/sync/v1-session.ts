@@ -1,0 +1,360 @@
+/**
+ * One connection to a peer that speaks msgbus.v1: who it is, then pass after pass what it has that is
+ * not here (spec/msgbus-v1 5.2 with the changes of 5.6).
+ *
+ * A pass lists the peer's logs and works on those that lack something, several at a time and one batch
+ * of each in turn, so that a long log keeps no short one waiting. While a long pass goes on the list is
+ * asked for again at every interval. A pass that finds the same list as before does nothing else.
+ */
+
+import type { Clock } from '../core/clock.ts'
+import type { LogStore } from '../core/log-store.ts'
+import type { Logger } from '../core/logger.ts'
+import { BusError, ProtocolError } from '../model/errors.ts'
+import { deleteMarkerTopic } from '../model/message.ts'
+import { formatNodeId, nodeKey, type NodeId } from '../model/node-id.ts'
+import type { BackOff } from './back-off.ts'
+import type { FetchSlots } from './fetch-slots.ts'
+import { LogProgress } from './log-progress.ts'
+import { pullLog } from './log-pull.ts'
+import { checkIdentity, checkOffer, type OfferedLog } from './peer-claims.ts'
+import { allowsLog, type PeerRules } from './peer-rules.ts'
+import { inOrder, planLog } from './planner.ts'
+import type { SyncCounters } from './sync-counters.ts'
+import type { Heads, SyncRows } from './sync-rows.ts'
+import type { DialV1, V1Peer } from './v1-port.ts'
+import { pause, within } from './waiting.ts'
+
+export interface V1SessionOptions {
+  /** As configured; names the peer in rows and log lines. */
+  readonly endpoint: string
+  readonly own: NodeId
+  /** The node that must answer; undefined: whoever does. */
+  readonly pin: NodeId | undefined
+  readonly rules: PeerRules
+  readonly store: LogStore
+  readonly clock: Clock
+  /** 0 to below 1. */
+  readonly random: () => number
+  readonly logger: Logger
+  readonly rows: SyncRows
+  readonly counters: SyncCounters
+  readonly slots: FetchSlots
+  readonly intervalMs: number
+  readonly batchLimit: number
+  readonly connectMs: number
+  readonly callMs: number
+  readonly stallMs: number
+  readonly backOff: BackOff
+}
+
+/** Logs of one peer that are fetched at the same time. */
+export const fetchesPerPeer = 4
+const groupBytes = 1_048_576
+/** The serving side gives no more (spec/msgbus-v1 2.5). */
+const batchMost = 10_000
+/** Log lines about single logs per session; rows tell about all of them. */
+const logLinesMost = 100
+/** Delete markers wait so long at most for messages of their node that are under way. */
+const markerPatienceMs = 1_000
+
+export class V1Session {
+  readonly #options: V1SessionOptions
+  readonly #peer: V1Peer
+  readonly #signal: AbortSignal
+  readonly #progress: LogProgress
+  /** What the peer said last that it has. */
+  #offer: OfferedLog[] = []
+  #listedAt = -Infinity
+  #isListing = false
+  /** Sums over the offer, as of a sequence of the store. */
+  #sums: { readonly sequence: number; readonly heads: Heads } | undefined
+  /** Logs of the offer that have to be looked at again although it has not changed. */
+  #again = new Set<OfferedLog>()
+  /** By key, in the order of turns. */
+  readonly #queue = new Map<string, OfferedLog>()
+  /** Keys of logs that have their turn. */
+  readonly #active = new Set<string>()
+  /** Fetches of messages under way, by origin. */
+  readonly #underWay = new Map<string, Set<Promise<void>>>()
+  #logLines = 0
+  readonly node: NodeId
+
+  private constructor(options: V1SessionOptions, peer: V1Peer, node: NodeId, signal: AbortSignal) {
+    this.#options = options
+    this.#peer = peer
+    this.node = node
+    this.#signal = signal
+    this.#progress = new LogProgress(options.backOff, options.random)
+  }
+
+  /**
+   * Connects and asks who is there.
+   *
+   * @throws BusError `unavailable`, `deadline_exceeded`, `failed_precondition` (peer-claims.ts)
+   * @throws ProtocolError
+   */
+  static async open(
+    dial: DialV1,
+    options: V1SessionOptions,
+    signal: AbortSignal,
+  ): Promise<V1Session> {
+    const { clock, connectMs, callMs, own, pin } = options
+    const giveUp = new AbortController()
+    const dialing = dial(AbortSignal.any([signal, giveUp.signal]))
+    const peer = await within(clock, connectMs, 'the connection', dialing).catch((error) => {
+      giveUp.abort()
+      // A connection that stands too late is of no use to anybody.
+      dialing.then(
+        (late) => late.close(),
+        () => undefined,
+      )
+      throw error
+    })
+    try {
+      const health = await within(clock, callMs, 'Health', peer.health())
+      return new V1Session(options, peer, checkIdentity(health, own, pin), signal)
+    } catch (error) {
+      peer.close()
+      throw error
+    }
+  }
+
+  /**
+   * Synchronises until the signal fires; then it resolves. `onPass` is called after each pass.
+   *
+   * @throws what ends the session; afterwards nothing of it is under way
+   */
+  async run(onPass: () => void): Promise<void> {
+    const { clock, intervalMs } = this.#options
+    const close = (): void => this.#peer.close()
+    this.#signal.addEventListener('abort', close)
+    try {
+      while (!this.#signal.aborted) {
+        await this.#pass()
+        onPass()
+        await pause(clock, intervalMs, this.#signal)
+      }
+    } catch (error) {
+      if (!this.#signal.aborted) throw error
+    } finally {
+      this.#signal.removeEventListener('abort', close)
+      this.#peer.close()
+    }
+  }
+
+  /** Over all logs that are taken from the peer: messages that are here, and there. */
+  get heads(): Heads {
+    const { store, rules } = this.#options
+    if (this.#sums?.sequence === store.lastSequence) return this.#sums.heads
+    const heads = { local: 0, remote: 0 }
+    for (const log of this.#offer) {
+      if (!allowsLog(rules, log)) continue
+      heads.local += Math.min(store.head(log) ?? 0, log.head)
+      heads.remote += log.head
+    }
+    this.#sums = { sequence: store.lastSequence, heads }
+    return heads
+  }
+
+  async #pass(): Promise<void> {
+    await this.#list()
+    const workers = Array.from({ length: fetchesPerPeer }, () => this.#work())
+    const failures: unknown[] = []
+    for (const worker of await Promise.allSettled(workers)) {
+      if (worker.status === 'rejected') failures.push(worker.reason)
+    }
+    if (failures.length === 0) return
+    // Whoever failed first closed the connection, which is what the others say.
+    throw failures.find((error) => error instanceof ProtocolError) ?? failures[0]
+  }
+
+  /** Asks what the peer has and queues what has to be done about it. */
+  async #list(): Promise<void> {
+    const { clock, callMs } = this.#options
+    this.#listedAt = clock.monotonic()
+    this.#isListing = true
+    const heads = await within(clock, callMs, 'ListHeads', this.#peer.listHeads())
+    this.#isListing = false
+    let candidates: Iterable<OfferedLog> = this.#again
+    this.#again = new Set()
+    if (heads !== undefined) {
+      this.#offer = checkOffer(heads)
+      this.#sums = undefined
+      candidates = this.#offer
+    }
+    const wanted: OfferedLog[] = []
+    for (const log of candidates) if (this.#isWanted(log)) wanted.push(log)
+    for (const log of inOrder(wanted)) {
+      // The newer offer takes the place of the older one.
+      if (this.#active.has(log.key)) this.#again.add(log)
+      else this.#queue.set(log.key, log)
+    }
+  }
+
+  /** Deals with what needs no fetch; answers whether the log needs one. */
+  #isWanted(log: OfferedLog): boolean {
+    if (this.#queue.has(log.key) || this.#active.has(log.key)) return true
+    const step = this.#plan(log)
+    switch (step.kind) {
+      case 'not_wanted':
+        return false
+      case 'later':
+        this.#again.add(log)
+        return false
+      case 'refused':
+        this.#failed(log, log.refusal ?? new BusError('internal', 'internal', 'not refused'))
+        return false
+      case 'own_ahead': {
+        const text = `the peer has messages of this node up to ${log.head} that are not here: this store has lost them, or another node has the same id`
+        this.#failed(log, new BusError('failed_precondition', 'own_log_ahead', text))
+        return false
+      }
+      case 'in_step':
+        this.#succeeded(log)
+        return false
+      case 'fetch':
+        return true
+    }
+  }
+
+  /** One of several that work off the queue. */
+  async #work(): Promise<void> {
+    const { clock, intervalMs, slots } = this.#options
+    try {
+      for (;;) {
+        const [log] = this.#queue.values()
+        if (log === undefined || this.#signal.aborted) return
+        this.#queue.delete(log.key)
+        this.#active.add(log.key)
+        const hasMore = await slots.run(() => this.#turn(log))
+        this.#active.delete(log.key)
+        if (hasMore) this.#queue.set(log.key, log)
+        const isDue = clock.monotonic() - this.#listedAt >= intervalMs
+        if (isDue && !this.#isListing) await this.#list()
+      }
+    } catch (error) {
+      this.#peer.close()
+      throw error
+    }
+  }
+
+  /** A batch of one log; answers whether there is more to fetch. Failures of the log stay here. */
+  async #turn(log: OfferedLog): Promise<boolean> {
+    const { slots } = this.#options
+    if (!slots.claim(log.key, this)) {
+      this.#again.add(log)
+      return false
+    }
+    try {
+      return log.topic === deleteMarkerTopic ? await this.#markers(log) : await this.#messages(log)
+    } catch (error) {
+      if (!(error instanceof BusError) || isAboutThePeer(error)) throw error
+      this.#failed(log, error)
+      return false
+    } finally {
+      slots.release(log.key, this)
+    }
+  }
+
+  async #messages(log: OfferedLog): Promise<boolean> {
+    const origin = nodeKey(log.origin)
+    let fetches = this.#underWay.get(origin)
+    if (fetches === undefined) {
+      fetches = new Set()
+      this.#underWay.set(origin, fetches)
+    }
+    let over = (): void => undefined
+    const fetching = new Promise<void>((resolve) => (over = resolve))
+    fetches.add(fetching)
+    try {
+      return await this.#fetch(log)
+    } finally {
+      fetches.delete(fetching)
+      if (fetches.size === 0) this.#underWay.delete(origin)
+      over()
+    }
+  }
+
+  async #markers(log: OfferedLog): Promise<boolean> {
+    const { clock } = this.#options
+    const fetches = this.#underWay.get(nodeKey(log.origin))
+    if (fetches !== undefined) {
+      const patience = new AbortController()
+      const enough = pause(
+        clock,
+        markerPatienceMs,
+        AbortSignal.any([patience.signal, this.#signal]),
+      )
+      await Promise.race([Promise.all(fetches), enough])
+      patience.abort()
+    }
+    return this.#fetch(log)
+  }
+
+  async #fetch(log: OfferedLog): Promise<boolean> {
+    const { store, clock, counters, slots, stallMs } = this.#options
+    const step = this.#plan(log)
+    if (step.kind !== 'fetch') {
+      if (step.kind === 'in_step') this.#succeeded(log)
+      return false
+    }
+    const { from, isComparing } = step
+    const isOnlyComparing = isComparing && log.head <= (store.head(log) ?? 0)
+    const limit = isOnlyComparing ? 1 : Math.min(this.#options.batchLimit, batchMost)
+    const range = { from, isComparing, limit }
+    const pull = { store, clock, counters, slots, stallMs, groupBytes }
+    const count = await pullLog(this.#peer, log, range, pull)
+    const local = store.head(log) ?? 0
+    if (count === 0 && (isComparing || local < from)) {
+      const text = `the peer lists head ${log.head} and sent nothing from ${from} on`
+      throw new BusError('data_loss', 'head_not_served', text)
+    }
+    if (isComparing) this.#progress.compared(log.key)
+    this.#succeeded(log)
+    return local < log.head
+  }
+
+  #plan(log: OfferedLog) {
+    const { own, store, rules, clock } = this.#options
+    return planLog(log, { own, store, rules, progress: this.#progress, now: clock.monotonic() })
+  }
+
+  #succeeded(log: OfferedLog): void {
+    const { rows, endpoint, store } = this.#options
+    this.#progress.succeeded(log.key)
+    const local = store.head(log) ?? 0
+    rows.succeeded(endpoint, log, { local, remote: Math.max(log.head, local) })
+  }
+
+  #failed(log: OfferedLog, error: BusError): void {
+    const { rows, endpoint, store, counters, clock, logger } = this.#options
+    const text = shortText(error.message)
+    const heads = { local: store.head(log) ?? 0, remote: log.head }
+    rows.failed(endpoint, log, heads, text)
+    counters.logFailures += 1
+    this.#again.add(log)
+    if (!this.#progress.failed(log.key, text, clock.monotonic())) return
+    if (error.reason === 'log_fork') counters.forks += 1
+    this.#logLines += 1
+    if (this.#logLines > logLinesMost) return
+    const { topic, origin } = log
+    const fields = { peer: endpoint, topic, origin: formatNodeId(origin), reason: error.reason }
+    // An operator has to decide what to do about two histories of one log.
+    const level = actionable.has(error.reason) ? 'error' : 'warn'
+    logger[level]('peer_log_failed', { ...fields, message: text })
+  }
+}
+
+const actionable: ReadonlySet<string> = new Set(['log_fork', 'own_log_ahead'])
+
+/** The connection is gone, or we are not let in: nothing that concerns one log. */
+function isAboutThePeer({ code }: BusError): boolean {
+  return code === 'unavailable' || code === 'cancelled' || code === 'unauthenticated'
+}
+
+/** What others say goes into rows and log lines: on one line, and not more than fits there. */
+export function shortText(text: string): string {
+  const plain = text.replace(/\p{Cc}+/gu, ' ')
+  return plain.length > 300 ? `${plain.slice(0, 300)}…` : plain
+}
