@@ -6,13 +6,11 @@
 
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { cleanUp } from '../e2e/clean-up.ts'
 import { temporaryFolder } from '../e2e/daemon-process.ts'
+import { LineClient } from '../e2e/line-client.ts'
 import { at, logged, says, shows } from './demo-page.ts'
 import { openPage, startWebDaemon, type WebDaemon, withoutChromium } from './page-harness.ts'
 
@@ -31,43 +29,6 @@ async function openDemo(t: TestContext, daemon: WebDaemon): Promise<Page> {
   const page = await openPage(t, `${daemon.url}/demo/`, { expected: refused })
   await says(page, 'connection', /^connected to tenant\/default\//)
   return page
-}
-
-/** Lines as they would be typed in telnet, and the answers to them. */
-class Telnet {
-  readonly #socket: Socket
-  readonly #lines: AsyncIterator<string>
-
-  constructor(t: TestContext, daemon: WebDaemon) {
-    const address = tmbAddress(daemon)
-    const [host, port] = address.split(/:(?=\d+$)/)
-    this.#socket = connect(Number(port), host)
-    this.#lines = createInterface(this.#socket)[Symbol.asyncIterator]()
-    cleanUp(t, () => this.#socket.destroy())
-  }
-
-  type(line: string): void {
-    this.#socket.write(`${line}\r\n`)
-  }
-
-  async next(): Promise<string> {
-    const { value, done } = await this.#lines.next()
-    assert.ok(!done, 'the connection ended')
-    return value
-  }
-
-  /** What came up to this line, without it. */
-  async upTo(line: string): Promise<string[]> {
-    const before: string[] = []
-    for (let next = await this.next(); next !== line; next = await this.next()) before.push(next)
-    return before
-  }
-
-  /** The daemon has taken everything that was typed. */
-  async settle(): Promise<void> {
-    this.type('ping taken')
-    await this.upTo('ok ping taken')
-  }
 }
 
 let pings = 0
@@ -138,18 +99,17 @@ test('acceptance 1 to 5: two pages, telnet, and a third page later', { skip }, a
   })
 
   await t.test('4 telnet greys the upper figure of subscribed pages', async () => {
-    const telnet = new Telnet(t, daemon)
-    telnet.type(':/upper/colour #666')
+    const telnet = await LineClient.connect(t, tmbAddress(daemon))
+    telnet.send(':/upper/colour #666\r')
     await shows(a, 'upper-figure', { 'data-colour': '#666' })
     await shows(b, 'upper-figure', { 'data-colour': '#666' })
-    telnet.type(':/lower/colour yellow')
+    telnet.send(':/lower/colour yellow\r')
     await shows(a, 'lower-figure', { 'data-colour': 'yellow' })
     // And the other way round, without a changed byte.
-    telnet.type('s 1 r .')
-    assert.equal(await telnet.next(), 'ok subscribe 1 added')
+    assert.deepEqual(await telnet.ask('s 1 r .\r'), ['ok subscribe 1 added'])
     await at(a, 'raw-line').fill(':/upper/colour  #abc ')
     await at(a, 'raw-send').click()
-    assert.equal(await telnet.next(), ':/upper/colour  #abc ')
+    assert.equal(String(await telnet.next()), ':/upper/colour  #abc ')
     await shows(a, 'upper-figure', { 'data-colour': '#abc' })
   })
 
