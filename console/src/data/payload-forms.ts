@@ -65,11 +65,11 @@ export function showPayload(payload: Uint8Array, form: PayloadForm): ShownPayloa
 
 /** One line for lists, at most `length` characters; what is no text comes as hex. */
 export function previewPayload(payload: Uint8Array, length = 160): string {
-  // A character has at most four bytes; one that is cut in two is left out.
-  const head = payload.subarray(0, length * 4)
+  // A character has at most four bytes; one that is cut in two is left out, so there is one more.
+  const head = payload.subarray(0, (length + 1) * 4)
   const whole = head.length === payload.length ? head : withoutCutCharacter(head)
   const text = strictText(whole)
-  if (text !== undefined) return text.replace(/\s+/g, ' ').slice(0, length)
+  if (text !== undefined) return [...text.replace(/\s+/g, ' ')].slice(0, length).join('')
   return [...payload.subarray(0, length / 3)].map(hexByte).join(' ')
 }
 

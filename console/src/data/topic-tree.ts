@@ -144,7 +144,7 @@ export class TopicTree {
     const note = noteOf(level)
     if (note === undefined) return
     const shown = level.entries.length
-    const key = `${note} ${under ?? ''}`
+    const key = under === undefined ? note : `${note} ${under}`
     rows.push({ kind: note, key, depth, under, shown, error: level.error })
   }
 

@@ -4,7 +4,7 @@ import { useId } from 'preact/hooks'
 import type { JSX } from 'preact'
 import type { LogJson, TopicJson } from '../../../src/wire/http-api.ts'
 import { goTo, route } from '../console-context.ts'
-import { ApiError, getJson } from '../data/http-api.ts'
+import { getJson } from '../data/http-api.ts'
 import { fromMessageJson, originText } from '../data/shown-message.ts'
 import { formatBytes, formatCount, formatNumberOf } from '../format.ts'
 import { formatRoute } from '../route.ts'
@@ -24,7 +24,9 @@ const tabs = [
 ] as const
 
 export function TopicPanel({ topic }: { readonly topic: string }): JSX.Element {
-  const poller = usePoller((signal) => loadTopic(topic, signal), 2_000, [topic])
+  const poller = usePoller((signal) => getJson<TopicJson>('/v1/topic', { topic }, signal), 2_000, [
+    topic,
+  ])
   const { value, error } = poller.answer.value
   const wanted = route.value.params['view']
   const tab = tabs.find(([name]) => name === wanted)?.[0] ?? 'live'
@@ -70,16 +72,6 @@ export function TopicPanel({ topic }: { readonly topic: string }): JSX.Element {
       </div>
     </Card>
   )
-}
-
-/** A topic that nobody has used yet is one without anything. */
-async function loadTopic(topic: string, signal: AbortSignal): Promise<TopicJson> {
-  try {
-    return await getJson<TopicJson>('/v1/topic', { topic }, signal)
-  } catch (error) {
-    if (!(error instanceof ApiError) || error.status !== 404) throw error
-    return { topic, publications: 0, storedBytes: 0, logs: [] }
-  }
 }
 
 function factsText({ publications, storedBytes, logs }: TopicJson): string {
