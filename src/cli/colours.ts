@@ -34,6 +34,11 @@ export class Colours {
     return this.#wrap('31', text)
   }
 
+  /** In a colour that means itself. @param code parameters of the escape sequence (SGR) */
+  paint(code: string, text: string): string {
+    return this.#wrap(code, text)
+  }
+
   #wrap(code: string, text: string): string {
     return this.#on ? `\u001b[${code}m${text}\u001b[0m` : text
   }

@@ -20,6 +20,7 @@ async function run(line: readonly string[], env: Terminal['env'] = {}) {
     env,
     stdin: (async function* () {})(),
     stdinIsTerminal: true,
+    stopInput: () => undefined,
     stdoutIsTerminal: false,
     stderrIsTerminal: false,
     colours: new Colours(false),
@@ -34,6 +35,7 @@ async function run(line: readonly string[], env: Terminal['env'] = {}) {
       output.stderr += text
     },
     openScreen: undefined,
+    openPrompt: undefined,
   }
   const code = await runProgram(createProgram(terminal), line, terminal)
   return { code, ...output }

@@ -12,11 +12,13 @@ import { addTreeCommands } from './commands/completion.ts'
 import { addDaemonCommands } from './commands/daemon.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addLogCommands } from './commands/log.ts'
+import { addOpenCommand } from './commands/open.ts'
 import { addPublishCommand } from './commands/publish.ts'
 import { addQueueCommands } from './commands/queue.ts'
 import { addRpcCommands } from './commands/rpc.ts'
 import { addSendCommands } from './commands/send.ts'
 import { addSubscribeCommand } from './commands/subscribe.ts'
+import { addTmbCommands } from './commands/tmb.ts'
 import { addTopCommand } from './commands/top.ts'
 import { parseDuration } from './duration.ts'
 import { exitCodes } from './exit-codes.ts'
@@ -29,9 +31,10 @@ Exit codes:
   3 no daemon reachable   4 not found   130 interrupted
 
 Environment:
-  MSGBUS_SERVER   address of the daemon, like --server
-  MSGBUS_BUSRT    address of the BUS/RT broker, like --busrt
-  NO_COLOR        no colours;  MSGBUS_DEBUG  causes and stacks of errors`
+  MSGBUS_SERVER      address of the daemon, like --server
+  MSGBUS_BUSRT       address of the BUS/RT broker, like --busrt
+  MSGBUS_TMB_SERVER  address of the TMB server, like --tmb
+  NO_COLOR           no colours;  MSGBUS_DEBUG  causes and stacks of errors`
 
 export function createProgram(terminal: Terminal): Command {
   const program = new Command('msgbus')
@@ -75,9 +78,11 @@ export function createProgram(terminal: Terminal): Command {
   addQueueCommands(program, terminal)
   addSendCommands(program, terminal)
   addRpcCommands(program, terminal)
+  addTmbCommands(program, terminal)
   addDaemonCommands(program, terminal)
   addClientsCommand(program, terminal)
   addTopCommand(program, terminal)
+  addOpenCommand(program, terminal)
   addDoctorCommand(program, terminal)
   addBackupCommands(program, terminal)
   addBenchCommands(program, terminal)

@@ -5,12 +5,15 @@
 
 import { Colours } from './colours.ts'
 import { PacedOutput } from './paced-output.ts'
+import type { Prompt, PromptOptions } from './prompt.ts'
 import type { Screen, ScreenEvents } from './screen.ts'
 
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly stdin: AsyncIterable<Uint8Array>
   readonly stdinIsTerminal: boolean
+  /** Ends `stdin` for a command that wants no more of it; what has not come would keep the process. */
+  stopInput(): void
   readonly stdoutIsTerminal: boolean
   readonly stderrIsTerminal: boolean
   /** For what goes to standard output. */
@@ -30,6 +33,8 @@ export interface Terminal {
   writeError(text: string): void
   /** Takes the terminal over, until it is closed. Undefined where standard output is none. */
   readonly openScreen: ((events: ScreenEvents) => Promise<Screen>) | undefined
+  /** Lets a person type lines while others are printed. Undefined where input or output is no terminal. */
+  readonly openPrompt: ((options: PromptOptions) => Promise<Prompt>) | undefined
 }
 
 /** What `process` has of it. */
@@ -49,9 +54,11 @@ export function openTerminal(from: Process): Terminal {
     stop.abort(error.code === 'EPIPE' ? 'EPIPE' : error)
   })
   const paced = new PacedOutput(stdout, stop.signal)
+  const inputStop = new AbortController()
   return {
     env,
-    stdin: readUntil(() => stdin, stop.signal),
+    stdin: readUntil(() => stdin, AbortSignal.any([stop.signal, inputStop.signal])),
+    stopInput: () => inputStop.abort(),
     get stdinIsTerminal() {
       return stdin.isTTY
     },
@@ -68,12 +75,22 @@ export function openTerminal(from: Process): Terminal {
       stderr.write(text)
     },
     openScreen: stdout.isTTY ? (events) => openScreen(from, events) : undefined,
+    // Touching stdin opens it, so it is asked no earlier than needed.
+    get openPrompt() {
+      if (!stdout.isTTY || !stdin.isTTY) return undefined
+      return (options: PromptOptions) => openPrompt(from, options)
+    },
   }
 }
 
 async function openScreen(from: Process, events: ScreenEvents): Promise<Screen> {
   const { Screen } = await import('./screen.ts')
   return new Screen(from, events)
+}
+
+async function openPrompt(from: Process, options: PromptOptions): Promise<Prompt> {
+  const { Prompt } = await import('./prompt.ts')
+  return new Prompt(from, options)
 }
 
 /** Ends quietly when the signal fires. `open` is called by the first read: touching stdin opens it. */
