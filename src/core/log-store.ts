@@ -62,6 +62,21 @@ export type ReplicateOutcome =
   | { readonly kind: 'fork'; readonly localId: string }
   | { readonly kind: 'rejected'; readonly error: BusError }
 
+/** A small durable record under a name. */
+export interface Note {
+  readonly key: string
+  /** Belongs to whoever gets it. */
+  readonly value: Uint8Array
+}
+
+/** `value` undefined: the note goes. It must not change until the write has settled. */
+export interface NoteChange {
+  /** Whose notes these are: `mqtt.sessions`. */
+  readonly table: string
+  readonly key: string
+  readonly value: Uint8Array | undefined
+}
+
 /** A damaged run of heads of one log, both ends included. */
 export interface DamagedRange extends LogKey {
   readonly fromHead: number
@@ -163,8 +178,9 @@ export interface LogStore {
    * heads. An item that cannot be stored (storable.ts) is rejected alone; an I/O failure fails
    * the whole call. A head inside a remembered deleted range is stored deleted. An item that is not
    * `history` moves `LogInfo.keptTo`; so does everything that is not appended by this method.
+   * @param notes written in the same commit; not at all when an item of the call is a duplicate or rejected
    */
-  append(items: readonly OutgoingMessage[]): Promise<AppendOutcome[]>
+  append(items: readonly OutgoingMessage[], notes?: readonly NoteChange[]): Promise<AppendOutcome[]>
 
   /**
    * Stores messages of other nodes (or our own, in recovery) and applies the delete markers among
@@ -218,6 +234,11 @@ export interface LogStore {
 
   recordSync(results: readonly PeerSyncResult[]): Promise<void>
   syncStates(): Promise<PeerSyncState[]>
+
+  /** Changes notes, all or nothing; of several changes of one note the last counts. */
+  writeNotes(changes: readonly NoteChange[]): Promise<void>
+  /** Every note of a table, in no order. One that changes meanwhile is seen as it was or as it is. */
+  notes(table: string): AsyncIterable<Note>
 
   /**
    * After every commit, in commit order, with every message that is new with it. Flags that change

@@ -1,6 +1,6 @@
 /** One `append` call on its way through the writer. */
 
-import type { AppendOutcome } from '../core/log-store.ts'
+import type { AppendOutcome, NoteChange } from '../core/log-store.ts'
 import { checkStorableLog } from '../core/storable.ts'
 import { BusError } from '../model/errors.ts'
 import type { OutgoingMessage, StoredMessage } from '../model/message.ts'
@@ -9,6 +9,7 @@ import type { GroupWriter, WriteOperation } from './group-writer.ts'
 import type { Group } from './group.ts'
 import type { LogState } from './log-state.ts'
 import type { LogTable } from './log-table.ts'
+import { notesSize, stageNotes } from './note-table.ts'
 import type { PublishIds } from './publish-ids.ts'
 
 export interface AppendContext {
@@ -25,6 +26,7 @@ export class AppendOperation implements WriteOperation {
   readonly promise: Promise<AppendOutcome[]>
   readonly #context: AppendContext
   readonly #items: readonly OutgoingMessage[]
+  readonly #notes: readonly NoteChange[]
   /** Undefined for a message that was stored before this call and has to be read. */
   readonly #outcomes: (AppendOutcome | undefined)[] = []
   /** Those messages, by place in the outcomes. */
@@ -33,10 +35,15 @@ export class AppendOperation implements WriteOperation {
   #settle!: (outcomes: AppendOutcome[] | Promise<AppendOutcome[]>) => void
   reject!: (error: BusError) => void
 
-  constructor(context: AppendContext, items: readonly OutgoingMessage[]) {
+  constructor(
+    context: AppendContext,
+    items: readonly OutgoingMessage[],
+    notes: readonly NoteChange[],
+  ) {
     this.#context = context
     this.#items = items
-    let bytes = 0
+    this.#notes = notes
+    let bytes = notes.length === 0 ? 0 : notesSize(notes)
     for (const item of items) bytes += item.payload.length
     this.bytes = bytes
     this.promise = new Promise((resolve, reject) => {
@@ -51,6 +58,9 @@ export class AppendOperation implements WriteOperation {
 
   stage(group: Group): void {
     for (const item of this.#items) this.#outcomes.push(this.#stageItem(group, item))
+    if (this.#notes.length === 0) return
+    const isAllStored = this.#outcomes.every((outcome) => outcome?.kind === 'stored')
+    if (isAllStored) stageNotes(group, this.#notes)
   }
 
   resolve(): void {

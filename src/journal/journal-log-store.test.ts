@@ -194,6 +194,21 @@ test('damaged rows: index rows are made again, logs have a copy', async () => {
   }
 })
 
+test('a damaged note is reported and not served, and the others are', async () => {
+  const disk = new SimulatedDisk()
+  const store = await openSimulated(disk, options)
+  const changes = ['a', 'b', 'c'].map((key) => ({ table: 't', key, value: Buffer.from(key) }))
+  await store.writeNotes(changes)
+  const [[name]] = rowsOf(disk, rowKinds.note) as [[string, Uint8Array]]
+  disk.rows.get(name)?.fill(7, 3)
+  const keys: string[] = []
+  for await (const { key } of store.notes('t')) keys.push(key)
+  assert.equal(keys.length, 2)
+  for await (const { recordsChecked } of store.verify()) assert.ok(recordsChecked <= 3)
+  assert.equal(store.status().damagedRecords, 1)
+  await store.close()
+})
+
 test('a commit that failed but is there after all is a success', async () => {
   const disk = new SimulatedDisk()
   const store = await openSimulated(disk, options)

@@ -17,6 +17,8 @@ import type {
   LogPage,
   LogStore,
   LogStoreOptions,
+  Note,
+  NoteChange,
   QueueSettlement,
   QueueState,
   ReadLimit,
@@ -43,6 +45,7 @@ import { LogMeasure } from './log-measure.ts'
 import { LogReader } from './log-reader.ts'
 import type { LogState } from './log-state.ts'
 import { LogTable } from './log-table.ts'
+import { readNotes, stageNotes } from './note-table.ts'
 import { PublishIds } from './publish-ids.ts'
 import { QueueTable } from './queue-table.ts'
 import { forEachRow, recoverLogs, type Recovered } from './recovery.ts'
@@ -155,9 +158,12 @@ export class JournalLogStore implements LogStore {
     return this.#writer.lastSequence
   }
 
-  append(items: readonly OutgoingMessage[]): Promise<AppendOutcome[]> {
+  append(
+    items: readonly OutgoingMessage[],
+    notes: readonly NoteChange[] = [],
+  ): Promise<AppendOutcome[]> {
     if (this.#closed !== undefined) return Promise.reject(shuttingDown())
-    const operation = new AppendOperation(this.#appending, items)
+    const operation = new AppendOperation(this.#appending, items, notes)
     this.#writer.submit(operation)
     return operation.promise
   }
@@ -231,6 +237,16 @@ export class JournalLogStore implements LogStore {
   async syncStates(): Promise<PeerSyncState[]> {
     this.#assertOpen()
     return this.#syncStates.list()
+  }
+
+  async writeNotes(changes: readonly NoteChange[]): Promise<void> {
+    this.#assertOpen()
+    await this.#writer.write((group) => stageNotes(group, changes))
+  }
+
+  notes(table: string): AsyncIterable<Note> {
+    const { storage, damage } = this.#parts
+    return this.#stepByStep(() => readNotes(storage, table, damage))
   }
 
   onCommit(listener: (batch: CommitBatch) => void): () => void {

@@ -19,6 +19,7 @@ export const rowKinds = {
   queue: 0x50,
   queueMessage: 0x51,
   sync: 0x60,
+  note: 0x61,
 } as const
 
 export type RowKind = (typeof rowKinds)[keyof typeof rowKinds]

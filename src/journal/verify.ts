@@ -6,6 +6,7 @@ import type { BlockStorage } from './block-storage.ts'
 import { BlockView } from './block.ts'
 import type { DamageLedger } from './damage-ledger.ts'
 import type { LogTable } from './log-table.ts'
+import { isSoundNote } from './note-table.ts'
 import { Page } from './page.ts'
 import { decodeQueueMessage } from './queue-codec.ts'
 import { forEachRow } from './recovery.ts'
@@ -56,6 +57,10 @@ export async function* verifyStorage(
     recordsChecked += 1
     if (decodeQueueMessage(value, '', keyPosition(key)) !== undefined) return
     damage.reportOther('queue_message', Buffer.from(key).toString('hex'))
+  })
+  await forEachRow(storage, rowKinds.note, ([key, value]) => {
+    recordsChecked += 1
+    if (!isSoundNote(value)) damage.reportOther('note', Buffer.from(key).toString('hex'))
   })
   yield { recordsChecked, damaged: page.damaged }
 }

@@ -13,6 +13,7 @@ import { historySuite } from './suite/history-suite.ts'
 import { keptSuite } from './suite/kept-suite.ts'
 import { lifecycleSuite } from './suite/lifecycle-suite.ts'
 import { markerSuite } from './suite/marker-suite.ts'
+import { noteSuite } from './suite/note-suite.ts'
 import { publishIdSuite } from './suite/publish-id-suite.ts'
 import { queueSuite } from './suite/queue-suite.ts'
 import { readSuite } from './suite/read-suite.ts'
@@ -31,6 +32,7 @@ export function logStoreSuite(name: string, open: OpenLogStore, traits: LogStore
     describe('replicate', () => replicateSuite(context))
     describe('delete markers', () => markerSuite(context))
     describe('queues and peers', () => queueSuite(context))
+    describe('notes', () => noteSuite(context))
     describe('life cycle', () => lifecycleSuite(context))
     describe('faults', () => faultSuite(context))
     describe('histories', () => historySuite(context))

@@ -6,6 +6,7 @@
 
 import { createHash } from 'node:crypto'
 import { deserialize, serialize } from 'node:v8'
+import type { NoteChange } from '../../core/log-store.ts'
 import { BusError } from '../../model/errors.ts'
 import type { NodeId } from '../../model/node-id.ts'
 import type { PeerSyncState } from '../../model/peer-sync-state.ts'
@@ -21,6 +22,8 @@ export interface MemoryStoreState {
   readonly queues: readonly MemoryQueueState[]
   readonly syncStates: readonly PeerSyncState[]
   readonly publishIds: readonly KnownPublishId[]
+  /** Absent in files that were written before there were notes. */
+  readonly notes?: readonly NoteChange[] | undefined
 }
 
 const magic = Buffer.from('msgbus memory backup 1\n')

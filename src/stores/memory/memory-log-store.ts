@@ -20,6 +20,8 @@ import type {
   LogPage,
   LogStore,
   LogStoreOptions,
+  Note,
+  NoteChange,
   QueueSettlement,
   QueueState,
   ReadLimit,
@@ -42,6 +44,7 @@ import type { OutgoingQueueMessage, QueueMessage } from '../../model/queue-messa
 import { decodeMemoryBackup, encodeMemoryBackup, type MemoryStoreState } from './memory-backup.ts'
 import { readMemoryFeed } from './memory-feed.ts'
 import { MemoryLog } from './memory-log.ts'
+import { MemoryNotes } from './memory-notes.ts'
 import { MemoryQueues } from './memory-queues.ts'
 import { MemorySyncStates } from './memory-sync-states.ts'
 import { PublishIdWindow } from './publish-id-window.ts'
@@ -77,6 +80,7 @@ class MemoryLogStore implements LogStore {
   readonly #logs = new Map<string, MemoryLog>()
   readonly #queues: MemoryQueues
   readonly #syncStates = new MemorySyncStates()
+  readonly #notes = new MemoryNotes()
   readonly #publishIds: PublishIdWindow
   readonly #listeners = new Set<(batch: CommitBatch) => void>()
   /** Each applies one write and answers how to settle its promise. */
@@ -101,8 +105,15 @@ class MemoryLogStore implements LogStore {
     return this.#lastSequence
   }
 
-  append(items: readonly OutgoingMessage[]): Promise<AppendOutcome[]> {
-    return this.#write(() => items.map((item) => this.#append(item)))
+  append(
+    items: readonly OutgoingMessage[],
+    notes: readonly NoteChange[] = [],
+  ): Promise<AppendOutcome[]> {
+    return this.#write(() => {
+      const outcomes = items.map((item) => this.#append(item))
+      if (outcomes.every(({ kind }) => kind === 'stored')) this.#notes.change(notes)
+      return outcomes
+    })
   }
 
   replicate(items: readonly Omit<StoredMessage, 'sequence'>[]): Promise<ReplicateOutcome[]> {
@@ -187,6 +198,15 @@ class MemoryLogStore implements LogStore {
     return this.#syncStates.list()
   }
 
+  writeNotes(changes: readonly NoteChange[]): Promise<void> {
+    return this.#write(() => this.#notes.change(changes))
+  }
+
+  async *notes(table: string): AsyncIterable<Note> {
+    this.#assertOpen()
+    yield* this.#notes.list(table)
+  }
+
   onCommit(listener: (batch: CommitBatch) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -201,6 +221,7 @@ class MemoryLogStore implements LogStore {
       queues: this.#queues.save(),
       syncStates: this.#syncStates.list(),
       publishIds: this.#publishIds.save(),
+      notes: this.#notes.save(),
     })
   }
 
@@ -209,6 +230,7 @@ class MemoryLogStore implements LogStore {
     let recordsChecked = 0
     for (const log of this.#logs.values()) recordsChecked += log.messageCount
     for (const queue of this.#queues.states()) recordsChecked += queue.depth
+    recordsChecked += this.#notes.count
     yield { recordsChecked, damaged: [] }
   }
 
@@ -390,6 +412,7 @@ class MemoryLogStore implements LogStore {
     this.#queues.load(state.queues)
     this.#syncStates.load(state.syncStates)
     this.#publishIds.load(state.publishIds)
+    this.#notes.change(state.notes ?? [])
   }
 
   #assertOpen(): void {

@@ -6,6 +6,7 @@ import { noHeaders, type LogKey } from '../../model/message.ts'
 import {
   bytesOf,
   contentOf,
+  noteTables,
   numbers,
   outgoing,
   own,
@@ -72,6 +73,7 @@ export function faultSuite(context: SuiteContext): void {
       () => store.settleQueue([settlement]),
       () => store.settleQueue([{ ...settlement, action: 'attempt' }]),
       () => store.recordSync([attempt]),
+      () => store.writeNotes([{ table: noteTables[0], key: 'k', value: bytesOf('lost') }]),
     ]
     const before = await contentOf(store)
     const heard: string[] = []

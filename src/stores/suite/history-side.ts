@@ -89,7 +89,7 @@ export class HistorySide {
   /** Everything the store shows. */
   async content(): Promise<unknown> {
     this.#learn()
-    const { logs, feed, queues, syncStates, lastSequence } = await contentOf(this.store)
+    const { logs, feed, queues, syncStates, notes, lastSequence } = await contentOf(this.store)
     return {
       logs: logs.map(({ info, messages }) => ({
         info: { ...info, lastSequence: this.#rankOf(info.lastSequence) },
@@ -101,6 +101,7 @@ export class HistorySide {
         messages: queue.messages.map((message) => this.queued(message)),
       })),
       syncStates,
+      notes,
       lastSequence: this.#rankOf(lastSequence),
     }
   }

@@ -20,7 +20,7 @@ import { deleteMarkerTopic, noHeaders, type LogKey } from '../../model/message.t
 import { stubId } from '../../model/stub-id.ts'
 import { openMemoryLogStore, restoreMemoryLogStore } from '../memory/memory-log-store.ts'
 import { HistorySide } from './history-side.ts'
-import { bytesOf, readFeed, replica, type Replica } from './messages.ts'
+import { bytesOf, noteTables, readFeed, replica, type Replica } from './messages.ts'
 import { foreignNode, ownNode, StoreFixture, type SuiteContext } from './store-fixture.ts'
 
 const memory: SuiteContext = {
@@ -149,26 +149,37 @@ const upperHead = fc.oneof(
   { weight: 1, arbitrary: fc.constant(Infinity) },
 )
 
-const append = fc
-  .array(
-    fc.record({
-      topic: fc.oneof({ weight: 20, arbitrary: topic }, { weight: 1, arbitrary: fc.constant('') }),
-      payload,
-      headers,
-      publishId: fc.option(fc.constantFrom('p', 'q', 'r', 's', 't', 'u'), {
-        nil: undefined,
-        freq: 2,
-      }),
-      history: fc.boolean(),
+const note = fc.record({
+  table: fc.constantFrom(...noteTables),
+  key: fc.constantFrom('a', 'b', ''),
+  value: fc.option(payload, { nil: undefined, freq: 3 }),
+})
+const notes = fc.array(note, { maxLength: 3 })
+
+const appendedItems = fc.array(
+  fc.record({
+    topic: fc.oneof({ weight: 20, arbitrary: topic }, { weight: 1, arbitrary: fc.constant('') }),
+    payload,
+    headers,
+    publishId: fc.option(fc.constantFrom('p', 'q', 'r', 's', 't', 'u'), {
+      nil: undefined,
+      freq: 2,
     }),
-    { maxLength: 6 },
-  )
-  .map((items) =>
-    call('append', items, () => async (side) => {
-      const outcomes = await side.store.append(items)
+    history: fc.boolean(),
+  }),
+  { maxLength: 6 },
+)
+const append = fc
+  .record({ items: appendedItems, notes: fc.option(notes, { nil: undefined }) })
+  .map((args) =>
+    call('append', args, () => async (side) => {
+      const outcomes = await side.store.append(args.items, args.notes)
       return outcomes.map((outcome) => side.appended(outcome))
     }),
   )
+const writeNotes = notes.map((changes) =>
+  call('writeNotes', changes, () => async (side) => side.store.writeNotes(changes)),
+)
 
 type Variant = (item: Replica) => Replica
 const variants: Variant[] = [
@@ -348,6 +359,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 2, arbitrary: enqueue },
   { weight: 2, arbitrary: settle },
   { weight: 1, arbitrary: recordSync },
+  { weight: 2, arbitrary: writeNotes },
   { weight: 2, arbitrary: fc.nat(60).map((n) => ({ kind: 'advance' as const, ms: n * 10 })) },
   { weight: 2, arbitrary: fc.constant({ kind: 'reopen' as const }) },
 )

@@ -8,6 +8,7 @@ import { noHeaders } from '../../model/message.ts'
 import {
   bytesOf,
   contentOf,
+  noteTables,
   numbers,
   outgoing,
   own,
@@ -85,6 +86,8 @@ export function lifecycleSuite(context: SuiteContext): void {
           { peer: 'p', log: undefined, localHead: 0, remoteHead: 0, lastAttemptAtMs: 1 },
         ]),
       syncStates: () => closed.syncStates(),
+      writeNotes: () => closed.writeNotes([{ table: 't', key: 'k', value: undefined }]),
+      notes: () => drain(closed.notes('t')),
       backup: () => drain(closed.backup()),
       verify: () => drain(closed.verify()),
     }
@@ -304,6 +307,8 @@ async function fillWithEverything(f: StoreFixture): Promise<void> {
     { peer: 'p', log: own('events'), localHead: 1, remoteHead: 2, lastAttemptAtMs: 3 },
     { peer: 'p', log: undefined, localHead: 0, remoteHead: 0, lastAttemptAtMs: 4, error: 'down' },
   ])
+  const [table] = noteTables
+  await store.writeNotes([{ table, key: 'k', value: bytesOf('v') }])
 }
 
 function queueItem(queue: string, text: string) {

@@ -124,6 +124,8 @@ export interface StoreContent {
   readonly feed: StoredMessage[]
   readonly queues: { readonly queue: string; readonly messages: QueueMessage[] }[]
   readonly syncStates: unknown[]
+  /** Of the tables that suites use. */
+  readonly notes: string[]
   readonly lastSequence: number
 }
 
@@ -152,8 +154,22 @@ export async function contentOf(store: LogStore): Promise<StoreContent> {
     syncStates: rows
       .sort(byKey(rowKey))
       .map((row) => ({ ...row, log: row.log && plainKey(row.log) })),
+    notes: await notesOf(store),
     lastSequence: store.lastSequence,
   }
+}
+
+/** Tables of the notes that suites write. */
+export const noteTables = ['notes', 'more notes'] as const
+
+async function notesOf(store: LogStore): Promise<string[]> {
+  const notes: string[] = []
+  for (const table of noteTables) {
+    for await (const { key, value } of store.notes(table)) {
+      notes.push(`${table} ${key}: ${Buffer.from(value).toString('hex')}`)
+    }
+  }
+  return notes.sort()
 }
 
 /** A message whose parts compare by value: engines may return Buffers, class instances, views. */
