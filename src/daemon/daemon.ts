@@ -75,7 +75,17 @@ export async function startDaemon(
     webSockets: new WebSocketGates(),
     // Asked for by clients, who come when the adapters listen.
     describe: () => {
-      return { storage: storage.engine, dataFolder: data, startedAtMs, listeners }
+      return {
+        storage: storage.engine,
+        dataFolder: data,
+        startedAtMs,
+        listeners,
+        clients: bus.live.registry.size,
+        counters: bus.counters,
+        topicRules: config.topics,
+        history: storage.history,
+        peers: config.sync.peers.map(({ endpoint }) => endpoint),
+      }
     },
   }
   // Sockets may lie in the data folder. If it cannot be made, whoever needs it says so better.

@@ -4,8 +4,11 @@
  */
 
 import type { Bus } from '../core/bus.ts'
+import type { BusCounters } from '../core/counters.ts'
+import type { HistoryBounds } from '../core/history-trimmer.ts'
 import type { Logger } from '../core/logger.ts'
 import type { ListenAddress } from '../net/address.ts'
+import type { TopicRule } from '../model/topic-rule.ts'
 import type { WebSocketGates } from '../net/web-socket-gates.ts'
 
 /** What the daemon hands to every adapter at start. */
@@ -32,6 +35,16 @@ export interface DaemonDescription {
   readonly startedAtMs: number
   /** Of all adapters. */
   readonly listeners: readonly BoundListener[]
+  /** Clients connected now, those of the daemon itself included. */
+  readonly clients: number
+  /** Since the start. */
+  readonly counters: Readonly<BusCounters>
+  /** In the order in which they are asked. */
+  readonly topicRules: readonly TopicRule[]
+  /** What holds for history on topics without a retention of their own. */
+  readonly history: HistoryBounds
+  /** Endpoints of the peers that are configured, as they were written. */
+  readonly peers: readonly string[]
 }
 
 /**

@@ -11,10 +11,14 @@ export function pathOf({ url = '' }: IncomingMessage): string {
   return end === -1 ? url : url.slice(0, end)
 }
 
-/** On every answer: content is what it says it is, and pages do not tell others where their readers come from. */
+/**
+ * On every answer: content is what it says it is, no page of another origin may embed it, and pages do not tell others
+ * where their readers come from.
+ */
 export const commonHeaders: OutgoingHttpHeaders = {
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
 }
 
 /** One line of JSON, never cached. */

@@ -1,48 +1,148 @@
 /**
- * The pages of the HTTP listener:
- *  - `/healthz`: 200 as long as the process answers; restart it when it does not.
- *  - `/readyz`: 200 when data can be written and read, else 503 and the reason; send no work there.
- *  - `/metrics`: text format of Prometheus.
+ * From a request to its answer: Host and Origin, then the route. There are
+ *  - probes: `/healthz` (200 as long as the process answers; restart it when it does not), `/readyz` (200 when data can
+ *    be written and read, else 503 and the reason; send no work there) and `/metrics` (text format of Prometheus);
+ *  - the API under `/v1`, its document and a page about it;
+ *  - files of the console; and WebSocket gates, which are told to be such.
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import findMyWay from 'find-my-way'
+import type { Logger } from '../../core/logger.ts'
+import { toBusError } from '../../model/errors.ts'
 import type { AdapterContext } from '../adapter.ts'
+import { operations } from './api/operations.ts'
 import { pathOf, send, sendError, sendJson } from './answer.ts'
-import { HttpError, methodNotAllowed, noSuchPath } from './http-error.ts'
+import { ApiCall } from './api-call.ts'
+import { allowPage, answerPreflight } from './cors.ts'
+import type { EventStreams } from './event-stream.ts'
+import type { HttpConnections } from './http-connections.ts'
+import { methodNotAllowed, noSuchPath } from './http-error.ts'
 import type { HttpConfig } from './index.ts'
-import { requireHost } from './origin-check.ts'
+import { apiPage, openApiText } from './openapi.ts'
+import type { Operation } from './operation.ts'
+import { requireHost, requireOrigin } from './origin-check.ts'
+import { splitQuery } from './query.ts'
+import type { BodyBudget } from './request-body.ts'
+import type { StaticFiles } from './static-files.ts'
 import { upgradeRequired } from './web-sockets.ts'
 
-/** Rejects only for defects; every request that can be answered is. */
-export async function handleRequest(
-  context: AdapterContext,
-  config: HttpConfig,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  try {
-    requireHost(request.headers, config)
-    await answer(context, request, response)
-  } catch (error) {
-    if (!(error instanceof HttpError)) throw error
-    sendError(response, error)
-  }
+export interface HandlerOptions {
+  readonly context: AdapterContext
+  readonly config: HttpConfig
+  readonly connections: HttpConnections
+  readonly streams: EventStreams
+  readonly budget: BodyBudget
+  readonly files: StaticFiles
 }
 
-async function answer(
-  context: AdapterContext,
+type Handle = (
   request: IncomingMessage,
   response: ServerResponse,
-): Promise<void> {
-  const path = pathOf(request)
-  const page = Object.hasOwn(pages, path) ? pages[path] : undefined
-  if (page === undefined) {
-    if (context.webSockets?.at(path) !== undefined) throw upgradeRequired(path)
-    throw noSuchPath(path, `pages: ${Object.keys(pages).join(', ')}`)
+  listener: string,
+) => void | Promise<void>
+
+const plainText = { 'content-type': 'text/plain; charset=utf-8' }
+
+export class Handler {
+  readonly #options: HandlerOptions
+  readonly #logger: Logger
+  readonly #router = findMyWay()
+  /** Methods by path, as the header `allow` has them. */
+  readonly #methods = new Map<string, string[]>()
+
+  constructor(options: HandlerOptions) {
+    this.#options = options
+    this.#logger = options.context.logger
+    for (const [path, page] of Object.entries(pages)) {
+      this.#route('GET', path, (_request, response) => page(options.context, response))
+    }
+    for (const operation of operations) {
+      const { method, path, isStream } = operation
+      const handle: Handle = async (request, response, listener) =>
+        this.#callApi(operation, request, response, listener)
+      this.#route(method, path, handle, isStream)
+    }
   }
-  const { method } = request
-  if (method !== 'GET' && method !== 'HEAD') throw methodNotAllowed(path, 'GET, HEAD')
-  await page(context, response)
+
+  /** Answers every request that can be answered. Never rejects. */
+  async handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    listener: string,
+  ): Promise<void> {
+    try {
+      requireHost(request.headers, this.#options.config)
+      await this.#answer(request, response, listener)
+    } catch (error) {
+      this.#fail(request, response, error)
+    }
+  }
+
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    listener: string,
+  ): Promise<void> {
+    const { context, config, files } = this.#options
+    const path = pathOf(request)
+    const methods = this.#methods.get(path)
+    if (methods === undefined) {
+      if (await files.answer(request, response)) return
+      if (context.webSockets?.at(path) !== undefined) throw upgradeRequired(path)
+      throw noSuchPath(path, hintFor(path))
+    }
+    if (path.startsWith('/v1')) {
+      const origin = requireOrigin(request.headers, config)
+      allowPage(request, response, origin)
+    }
+    if (request.method === 'OPTIONS') {
+      answerPreflight(request, response, methods)
+      return
+    }
+    const isHead = request.method === 'HEAD'
+    const route = this.#router.find(isHead ? 'GET' : (request.method as 'GET'), path)
+    const handle = route?.store as Handle | undefined
+    if (handle === undefined || (isHead && !methods.includes('HEAD'))) {
+      throw methodNotAllowed(path, methods.join(', '))
+    }
+    await handle(request, response, listener)
+  }
+
+  #route(method: 'GET' | 'POST' | 'DELETE', path: string, handle: Handle, isStream = false): void {
+    this.#router.on(method, path, () => undefined, handle)
+    const methods = this.#methods.get(path) ?? []
+    methods.push(...(method === 'GET' && !isStream ? ['GET', 'HEAD'] : [method]))
+    this.#methods.set(path, methods)
+  }
+
+  async #callApi(
+    operation: Operation,
+    request: IncomingMessage,
+    response: ServerResponse,
+    listener: string,
+  ): Promise<void> {
+    const { context, connections, streams, budget } = this.#options
+    const connection = connections.of(request, listener)
+    const call = new ApiCall({ context, request, response, connection, streams, budget })
+    try {
+      const answer = await operation.handle(call, splitQuery(request.url ?? ''))
+      if (answer.kind === 'json') sendJson(response, 200, answer.body)
+      else if (answer.kind === 'bytes') send(response, 200, answer.bytes, answer.headers)
+    } finally {
+      call.finish()
+    }
+  }
+
+  #fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+    const { code, cause } = toBusError(error)
+    if (code === 'internal') {
+      this.#logger.error('http_request_failed', { url: pathOf(request), err: cause ?? error })
+    }
+    // An answer that was begun cannot become another one.
+    if (response.headersSent) response.destroy()
+    else sendError(response, error)
+  }
 }
 
 type Page = (context: AdapterContext, response: ServerResponse) => void | Promise<void>
@@ -60,4 +160,14 @@ const pages: Readonly<Record<string, Page>> = {
     const text = await context.metricsText()
     send(response, 200, text, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
   },
+
+  '/v1': (_context, response) => send(response, 200, apiPage(), plainText),
+
+  '/v1/openapi.json': (_context, response) =>
+    send(response, 200, openApiText(), { 'content-type': 'application/json' }),
+}
+
+function hintFor(path: string): string {
+  if (path === '/') return 'the console is not part of this build: npm run build makes it'
+  return path.startsWith('/v1') ? 'GET /v1 lists what is' : `see ${Object.keys(pages).join(', ')}`
 }

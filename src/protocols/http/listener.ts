@@ -12,13 +12,18 @@ import {
 import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { fileURLToPath } from 'node:url'
 import { type Clock, systemClock } from '../../core/clock.ts'
 import type { ListenAddress } from '../../net/address.ts'
 import { listen } from '../../net/listen.ts'
 import { WebSocketServer } from '../../net/web-socket-server.ts'
 import type { AdapterContext, BoundListener, ProtocolAdapter, ServerTls } from '../adapter.ts'
-import { handleRequest } from './handler.ts'
+import { EventStreams } from './event-stream.ts'
+import { Handler } from './handler.ts'
+import { HttpConnections } from './http-connections.ts'
 import type { HttpConfig } from './index.ts'
+import { BodyBudget } from './request-body.ts'
+import { StaticFiles } from './static-files.ts'
 import { handleUpgrade } from './web-sockets.ts'
 
 const limits = {
@@ -32,14 +37,24 @@ const limits = {
   connectionsCheckingInterval: 5000,
 } as const
 
+/** Bodies that are held at a time, of all connections together. */
+const bodyBytesMost = 134_217_728
+
+export interface HttpAdapterOptions {
+  readonly clock?: Clock | undefined
+  /** Where the files of the console are; default: beside the compiled code. */
+  readonly consoleFolder?: string | undefined
+}
+
 /** Binds every address or none. @throws the system's error */
 export async function startHttpAdapter(
   context: AdapterContext,
   config: HttpConfig,
-  clock: Clock = systemClock,
+  { clock = systemClock, consoleFolder = besideTheCode() }: HttpAdapterOptions = {},
 ): Promise<ProtocolAdapter> {
   const adapter = new HttpAdapter(context, config, clock)
   try {
+    await adapter.loadFiles(consoleFolder)
     for (const address of config.listen) await adapter.bind(address)
   } catch (error) {
     await adapter.stop(0)
@@ -54,7 +69,10 @@ class HttpAdapter implements ProtocolAdapter {
   readonly #context: AdapterContext
   readonly #config: HttpConfig
   readonly #webSockets: WebSocketServer
-  readonly #answer: RequestListener
+  readonly #connections: HttpConnections
+  readonly #streams: EventStreams
+  readonly #files = new StaticFiles()
+  readonly #handler: Handler
   readonly #forgetShutdown: () => void
 
   constructor(context: AdapterContext, config: HttpConfig, clock: Clock) {
@@ -63,18 +81,31 @@ class HttpAdapter implements ProtocolAdapter {
     this.#webSockets = new WebSocketServer(clock)
     // Sessions end with the bus, before this adapter is stopped.
     this.#forgetShutdown = context.bus.onShutdown(() => this.#webSockets.announceStop())
-    this.#answer = (request, response) => {
-      handleRequest(context, config, request, response).catch((error: unknown) => {
-        context.logger.error('http_request_failed', { url: request.url, err: error })
-        response.destroy()
-      })
-    }
+    this.#connections = new HttpConnections({ bus: context.bus, clock })
+    this.#streams = new EventStreams(clock)
+    this.#handler = new Handler({
+      context,
+      config,
+      connections: this.#connections,
+      streams: this.#streams,
+      budget: new BodyBudget(bodyBytesMost),
+      files: this.#files,
+    })
+  }
+
+  async loadFiles(folder: string): Promise<void> {
+    await this.#files.load(folder)
   }
 
   async bind(address: ListenAddress): Promise<void> {
     const server = this.#createServer(address)
     server.maxConnections = this.#config.maxConnections
     const bound = { address: '' }
+    const answer: RequestListener = (request, response) => {
+      void this.#handler.handle(request, response, bound.address)
+    }
+    // Whoever asks before it sends its body is answered when the body is to be read.
+    server.on('request', answer).on('checkContinue', answer)
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       this.#upgrade(request, socket, head, bound.address)
     })
@@ -91,6 +122,8 @@ class HttpAdapter implements ProtocolAdapter {
 
   async stop(graceMs: number): Promise<void> {
     this.#forgetShutdown()
+    this.#streams.close()
+    this.#connections.close()
     const closed = this.#servers.splice(0).map(async (server) => {
       const end = new Promise((resolve) => server.close(resolve))
       const timer = setTimeout(() => server.closeAllConnections(), graceMs)
@@ -113,12 +146,17 @@ class HttpAdapter implements ProtocolAdapter {
   }
 
   #createServer(address: ListenAddress): Server {
-    if (!address.tls) return createHttpServer(limits, this.#answer)
+    if (!address.tls) return createHttpServer(limits)
     const { tls } = this.#context
     if (tls === undefined) throw new Error('a TLS address needs a certificate')
     const options = { ...limits, ...secureOptions(tls), minVersion: 'TLSv1.2' } as const
-    return createHttpsServer(options, this.#answer)
+    return createHttpsServer(options)
   }
+}
+
+/** `dist/console`, seen from `dist/src/protocols/http`. */
+function besideTheCode(): string {
+  return fileURLToPath(new URL('../../../console', import.meta.url))
 }
 
 function secureOptions(tls: ServerTls) {

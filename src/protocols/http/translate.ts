@@ -1,8 +1,10 @@
 /** Errors of the bus as HTTP answers: one status per code, and the body of every answer that is not 2xx. */
 
 import type { BusError, BusErrorCode, ErrorReason } from '../../model/errors.ts'
+import { CallError } from '../../model/call-error.ts'
 import type { ErrorJson } from '../../wire/http-api.ts'
 import { HttpError } from './http-error.ts'
+import { toPayloadJson } from './message-json.ts'
 
 /** A new code does not compile until it has a row here. */
 export const statusOfCode = {
@@ -41,6 +43,10 @@ export function statusOf(error: BusError): number {
   return statusOfReason[error.reason] ?? statusOfCode[error.code]
 }
 
-export function toErrorJson({ code, reason, message }: BusError): ErrorJson {
-  return { error: { code, reason, message } }
+export function toErrorJson(error: BusError): ErrorJson {
+  const { code, reason, message } = error
+  if (!(error instanceof CallError)) return { error: { code, reason, message } }
+  const { errorName: name, payload } = error
+  const details = payload.length === 0 ? undefined : toPayloadJson(payload)
+  return { error: { code, reason, message, name, ...(details !== undefined && { details }) } }
 }
