@@ -29,6 +29,8 @@ const layers: Record<string, readonly string[]> = {
   sync: ['core', 'net', 'wire', 'model', 'base'],
   client: ['wire', 'model', 'base'],
   cli: ['client', 'wire', 'model', 'base'],
+  // The web pages, which stand beside `src`: they are built by another tool and run in browsers.
+  console: ['client', 'wire', 'model'],
   daemon: [
     'stores',
     'stores/*',
@@ -59,17 +61,21 @@ const packageOwners: Record<string, readonly string[]> = {
   commander: ['cli', 'daemon'],
   'find-my-way': ['protocols/http'],
   ws: ['net'],
+  preact: ['console'],
+  '@preact/signals': ['console'],
 }
 
-// No socket, file or process in the core.
-const pureLayers = new Set(['base', 'model', 'core', 'wire'])
+// No socket, file or process in the core, and none in a browser.
+const pureLayers = new Set(['base', 'model', 'core', 'wire', 'console'])
 const allowedInPure = new Set(['node:crypto', 'node:zlib'])
 
 const sourceRoot = join(packageRoot, 'src')
+const pagesRoot = join(packageRoot, 'console')
 const statement =
   /^\s*(?:import|export)\s(?:[^'"]*?\sfrom\s)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm
 
 function layerOf(file: string): string {
+  if (file.startsWith(pagesRoot + sep)) return 'console'
   const parts = relative(sourceRoot, file).split(sep)
   const [first = '', second] = parts
   return parts.length > 2 && `${first}/*` in layers ? `${first}/${second}` : first
@@ -96,7 +102,7 @@ function faultsOf(file: string): string[] {
   const layer = layerOf(file)
   const isTest = /\.test\.ts$|-suite\.ts$/.test(file)
   const faults: string[] = []
-  const fault = (name: string) => faults.push(`${relative(sourceRoot, file)} -> ${name}`)
+  const fault = (name: string) => faults.push(`${relative(packageRoot, file)} -> ${name}`)
   if (allowedFor(layer) === undefined) fault('(a layer that the table does not know)')
   for (const name of imports(file)) {
     if (name.startsWith('.')) {
@@ -115,10 +121,15 @@ function faultsOf(file: string): string[] {
 }
 
 test('every import is one that the layers allow', () => {
-  const files = readdirSync(sourceRoot, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts'))
-    .map((file) => join(sourceRoot, file))
-  assert.ok(files.length > 30, `only ${files.length} source files seen`)
+  const below = (root: string) =>
+    readdirSync(root, { recursive: true, encoding: 'utf8' })
+      .filter((file) => /\.tsx?$/.test(file))
+      .map((file) => join(root, file))
+  const sources = below(sourceRoot)
+  assert.ok(sources.length > 30, `only ${sources.length} source files seen`)
+  const pages = below(pagesRoot).filter((file) => file !== join(pagesRoot, 'vite.config.ts'))
+  assert.ok(pages.length > 30, `only ${pages.length} files of pages seen`)
+  const files = [...sources, ...pages]
   assert.deepEqual(files.flatMap(faultsOf), [])
 })
 
@@ -129,4 +140,6 @@ test('a forbidden import is seen', () => {
   assert.equal(isAllowed('stores/lmdb', 'stores/sqlite'), false)
   assert.equal(isAllowed('daemon', 'protocols/grpc'), true)
   assert.equal(isAllowed('daemon', 'cli'), false)
+  assert.equal(isAllowed('console', 'core'), false)
+  assert.equal(isAllowed('client', 'console'), false)
 })

@@ -19,6 +19,9 @@ function message(headId: number, payload = new Uint8Array(0)): Message {
   return new Message(wire, { topic: 'a', origin, codec: codecs.bytes, position: undefined })
 }
 
+/** Whatever waits for promises has gone on. */
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
 /** A feed whose messages come when the test says so, and whose view is drawn when the test says so. */
 function startFeed(t: TestContext) {
   t.mock.timers.enable({ apis: ['setInterval'] })
@@ -40,7 +43,6 @@ function startFeed(t: TestContext) {
     },
   }
   const feed = new LiveFeed(source)
-  const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
   const give = async (batch: readonly Message[] | undefined) => {
     await turn()
     waiting.shift()?.(batch)

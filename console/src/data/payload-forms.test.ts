@@ -72,7 +72,7 @@ test('a preview is one line, also where it cuts a character in two', () => {
   for (let length = 1; length < 9; length++) {
     for (const text of ['ä'.repeat(50), '€'.repeat(50), '😀'.repeat(50), `x${'€'.repeat(50)}`]) {
       const shown = previewPayload(bytes(text), length)
-      assert.equal(shown, [...text].slice(0, length).join(''), `${text} to ${length}`)
+      assert.equal(shown, Array.from(text).slice(0, length).join(''), `${text} to ${length}`)
     }
   }
   assert.equal(previewPayload(Uint8Array.of(0xff, 0x00, 0x10), 30), 'ff 00 10')

@@ -69,7 +69,7 @@ export function previewPayload(payload: Uint8Array, length = 160): string {
   const head = payload.subarray(0, (length + 1) * 4)
   const whole = head.length === payload.length ? head : withoutCutCharacter(head)
   const text = strictText(whole)
-  if (text !== undefined) return [...text.replace(/\s+/g, ' ')].slice(0, length).join('')
+  if (text !== undefined) return Array.from(text.replace(/\s+/g, ' ')).slice(0, length).join('')
   return [...payload.subarray(0, length / 3)].map(hexByte).join(' ')
 }
 
