@@ -1,6 +1,6 @@
 /**
- * Tells screen readers how the figures look when they changed: politely, the newest state only, and not more often than
- * somebody can listen to.
+ * Tells screen readers what changed on the page: politely, how it is now and not what it was in between, and not more
+ * often than somebody can listen to.
  */
 
 import { setText } from './page-part.ts'
@@ -9,25 +9,26 @@ const pauseMs = 1_500
 
 export class Announcer {
   readonly #region: HTMLElement
-  /** What was said last of each. */
-  readonly #said = new Map<string, string>()
-  readonly #describe: () => ReadonlyMap<string, string>
+  readonly #describe: () => readonly string[]
+  /** What was last said, or stood there at the beginning. */
+  #said: readonly string[]
   #isResting = false
 
-  /** Nothing is said of how things stand now. */
-  constructor(region: HTMLElement, describe: () => ReadonlyMap<string, string>) {
+  /** @param describe one sentence for each thing, always in the same order; nothing is said of how they stand now */
+  constructor(region: HTMLElement, describe: () => readonly string[]) {
     this.#region = region
     this.#describe = describe
-    for (const [name, text] of describe()) this.#said.set(name, text)
+    this.#said = describe()
   }
 
   /** Something may have changed. */
   update(): void {
     if (this.#isResting) return
-    const changed = [...this.#describe()].filter(([name, text]) => this.#said.get(name) !== text)
+    const now = this.#describe()
+    const changed = now.filter((text, i) => text !== this.#said[i])
     if (changed.length === 0) return
-    for (const [name, text] of changed) this.#said.set(name, text)
-    setText(this.#region, changed.map(([, text]) => text).join('. '))
+    this.#said = now
+    setText(this.#region, changed.join('. '))
     this.#isResting = true
     setTimeout(() => {
       this.#isResting = false

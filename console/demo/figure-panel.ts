@@ -15,8 +15,7 @@ export class FigurePanel {
   readonly element = copyOf('figure-panel', HTMLElement)
   readonly #session: DemoSession
   readonly #name: FigureName
-  /** `Upper figure` */
-  readonly title: string
+  readonly #title: string
   readonly #svg = part(this.element, 'svg', SVGSVGElement)
   readonly #drawing = part(this.element, 'g', SVGGElement)
   readonly #shapeButtons = new Map<string, HTMLButtonElement>()
@@ -25,9 +24,9 @@ export class FigurePanel {
   constructor(session: DemoSession, name: FigureName) {
     this.#session = session
     this.#name = name
-    this.title = `${capital(name)} figure`
-    part(this.element, 'h2', HTMLHeadingElement).textContent = this.title
-    this.element.setAttribute('aria-label', this.title)
+    this.#title = `${capital(name)} figure`
+    part(this.element, 'h2', HTMLHeadingElement).textContent = this.#title
+    this.element.setAttribute('aria-label', this.#title)
     this.#svg.dataset['testid'] = `${name}-figure`
     for (const shape of shapes) this.#addButton('shape', shape, shapeLine(name, shape))
     for (const colour of colours) this.#addButton('colour', colour, colourLine(name, colour))
@@ -36,7 +35,7 @@ export class FigurePanel {
 
   /** `Upper figure: red circle` */
   get description(): string {
-    return `${this.title}: ${describeFigure(this.#session.figures.get(this.#name))}`
+    return `${this.#title}: ${describeFigure(this.#session.figures.get(this.#name))}`
   }
 
   draw(): void {
@@ -52,12 +51,12 @@ export class FigurePanel {
 
   #addButton(property: 'shape' | 'colour', value: string, line: string): void {
     const element = button(capital(value), {
-      name: `${capital(value)}, ${this.title.toLowerCase()}`,
+      name: `${capital(value)}, ${this.#title.toLowerCase()}`,
       testId: `${this.#name}-${property}-${value}`,
     })
     element.addEventListener('click', () => this.#session.send([line]))
     const group = part(this.element, `[data-part=${property}s]`, HTMLElement)
-    group.setAttribute('aria-label', `${this.title}, ${property}`)
+    group.setAttribute('aria-label', `${this.#title}, ${property}`)
     if (property === 'colour') {
       const swatch = document.createElement('span')
       swatch.className = 'swatch'

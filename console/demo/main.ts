@@ -35,7 +35,14 @@ const traffic = new TrafficPanel(session)
 connectRawLine(session)
 const announcer = new Announcer(
   part(document, '[data-testid=announcement]', HTMLElement),
-  () => new Map(figures.map((panel) => [panel.title, panel.description])),
+  // Without the seconds, which would never let anybody else speak.
+  () => [
+    session.connection.state === 'lost'
+      ? 'connection lost'
+      : describeConnection(session.connection),
+    ...figures.map((panel) => panel.description),
+    ...subscriptions.descriptions,
+  ],
 )
 
 const connection = part(document, '[data-testid=connection]', HTMLElement)

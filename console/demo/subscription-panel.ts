@@ -35,6 +35,11 @@ export class SubscriptionPanel {
     this.draw()
   }
 
+  /** For those who do not see the lamps: `Subscription row 1: on` */
+  get descriptions(): readonly string[] {
+    return this.#rows.map((row) => row.description)
+  }
+
   draw(): void {
     for (const row of this.#rows) row.draw()
     const shown = new Set(this.#rows.map((row) => describe(row.spec)))
@@ -58,14 +63,16 @@ interface Fields {
 class Row {
   readonly element = copyOf('subscription-row', HTMLFormElement)
   readonly #session: DemoSession
+  readonly #number: string
   readonly #fields: Fields
-  readonly #lamp = part(this.element, '.lamp', HTMLOutputElement)
-  readonly #count = part(this.element, '.count', HTMLOutputElement)
+  readonly #lamp = part(this.element, '.lamp', HTMLElement)
+  readonly #count = part(this.element, '.count', HTMLElement)
   readonly #subscribe = part(this.element, '[data-part=subscribe]', HTMLButtonElement)
   readonly #unsubscribe = part(this.element, '[data-part=unsubscribe]', HTMLButtonElement)
 
   constructor(session: DemoSession, number: string, fields: Fields) {
     this.#session = session
+    this.#number = number
     this.#fields = fields
     part(this.element, '.command', HTMLElement).replaceChildren(fields.element)
     this.#lamp.dataset['testid'] = `sub-${number}-lamp`
@@ -85,6 +92,10 @@ class Row {
     return this.#fields.spec
   }
 
+  get description(): string {
+    return `Subscription row ${this.#number}: ${this.#session.subscriptions.lampOf(this.spec.id)}`
+  }
+
   draw(): void {
     const { id } = this.spec
     const entry = this.#session.subscriptions.get(id)
@@ -99,7 +110,6 @@ class Row {
     setText(this.#lamp, lamp)
     const received = entry?.received ?? 0
     setText(this.#count, `${entry?.isAtLeast === true ? '≥ ' : ''}${received.toLocaleString('en')}`)
-    this.#count.setAttribute('aria-label', `${received} messages received since`)
   }
 }
 

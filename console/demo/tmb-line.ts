@@ -22,8 +22,8 @@ const encoder = new TextEncoder()
 export const whiteSpace = /[\t\v\f\r ]/
 const edges = /^[\t\v\f\r ]+|[\t\v\f\r ]+$/g
 
-/** What nobody would see, or what would move what stands around it: controls, formats, unassigned, every blank but ours. */
-const unprintable = /[^\P{C}]|(?! )\p{Z}/u
+/** What nobody would see, or what moves what stands around it: controls, formats, unassigned, blanks of all kinds. */
+const unprintable = /[\p{C}\p{Z}]/u
 
 /** The lines of one WebSocket message. Its end ends the last line; empty lines are left out. Copies what is bytes. */
 export function linesOf(message: string | Uint8Array): Line[] {
@@ -75,7 +75,8 @@ export function visibleText(line: Line, limit = 500): string {
       return `${shown}… (${bytes.toLocaleString('en')} bytes)`
     }
     if (typeof piece === 'number') shown += hex(piece)
-    else if (unprintable.test(piece)) shown += [...encoder.encode(piece)].map(hex).join('')
+    else if (piece !== ' ' && unprintable.test(piece))
+      shown += [...encoder.encode(piece)].map(hex).join('')
     else shown += piece
   }
   return shown

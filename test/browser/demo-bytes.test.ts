@@ -306,6 +306,12 @@ test('every control has a name of its own, every figure says how it looks', { sk
   assert.ok(controls.length > 30, tree)
   await page.getByRole('img', { name: 'Upper figure: red circle' }).waitFor()
   await page.getByRole('group', { name: 'Lower figure, colour' }).waitFor()
+  // What changes by the second is not read out: only these are.
+  const live = page.locator('[aria-live], [role=status], [role=log], [role=alert], output')
+  const spoken = await live.evaluateAll((all) =>
+    all.map((each) => each.getAttribute('data-testid')),
+  )
+  assert.deepEqual(spoken, ['problem', 'announcement'])
 })
 
 test('two columns on a wide screen, one on a phone, none too wide', { skip }, async (t) => {
