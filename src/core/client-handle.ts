@@ -151,7 +151,8 @@ export class ClientHandle implements BusClient {
     },
     syncStates: async () => {
       this.#require('sync', '')
-      return this.#bus.requireStore().syncStates()
+      const { syncStates } = this.#bus
+      return syncStates?.() ?? this.#bus.requireStore().syncStates()
     },
   }
 

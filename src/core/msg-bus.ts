@@ -12,6 +12,7 @@ import { daemonIdentity, type Identity } from '../model/identity.ts'
 import type { Limits } from '../model/limits.ts'
 import type { StoredMessage } from '../model/message.ts'
 import type { NodeId } from '../model/node-id.ts'
+import type { PeerSyncState } from '../model/peer-sync-state.ts'
 import type { TopicRule } from '../model/topic-rule.ts'
 import { type AccessCheck, allowEverything } from './access.ts'
 import type { BusClient } from './bus-client.ts'
@@ -67,6 +68,8 @@ export class MsgBus implements Bus {
   readonly topicRules: TopicRules
   readonly live: LiveBus
   readonly deleteBeyondHead: 'clip' | 'keep'
+  /** The rows about peers as they are now; undefined: those of the store. Set by whoever synchronises. */
+  syncStates: (() => PeerSyncState[]) | undefined
   readonly #options: MsgBusOptions
   readonly #clients = new Map<LiveClient, ClientHandle>()
   readonly #shutdownListeners = new Set<() => void>()

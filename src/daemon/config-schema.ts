@@ -11,7 +11,7 @@ import { BusError } from '../model/errors.ts'
 import { defaultLimits, type Limits } from '../model/limits.ts'
 import { checkName, type NameField } from '../model/name.ts'
 import { parseTopicFilter } from '../model/topic-filter.ts'
-import { parsePeerSpec } from './peer-spec.ts'
+import { parseNodeId, parsePeerSpec } from './peer-spec.ts'
 import { protocolsSchema } from './protocols.ts'
 
 const day = 86_400_000
@@ -129,6 +129,17 @@ const tls = z
     }
   })
 
+const delay = (defaultMs: number) => z.int().min(10).max(day).default(defaultMs)
+const filters = (text: string) => z.array(parsed(parseTopicFilter)).optional().describe(text)
+
+function bothOrNone(
+  { cert, key }: { readonly cert?: string | undefined; readonly key?: string | undefined },
+  context: z.RefinementCtx,
+): void {
+  if ((cert === undefined) === (key === undefined)) return
+  context.addIssue('peer TLS cert and key must be configured together')
+}
+
 const sync = z
   .strictObject({
     peers: z
@@ -142,12 +153,63 @@ const sync = z
         endpoints.forEach((endpoint, i) => {
           if (endpoints.indexOf(endpoint) < i) context.addIssue(`${endpoint} is named twice`)
         })
-        // Starting without synchronising would be a lie.
-        if (peers.length > 0) context.addIssue('synchronisation is not part of this version')
       })
       .describe('Daemons to synchronise with: `endpoint` or `endpoint=tenant/bl/device`.'),
     intervalMs: z.int().min(100).default(1000).describe('Pause between two passes over a peer.'),
-    batchLimit: count().default(100).describe('Messages fetched from a peer at a time.'),
+    batchLimit: count()
+      .default(100)
+      .describe('Messages fetched from a peer at a time; a peer gives 10,000 at most.'),
+    parallelPeers: count()
+      .default(8)
+      .describe(
+        'Peers pulled from at full speed at the same time; with more of them, batches take turns.',
+      ),
+    connectTimeoutMs: delay(5_000).describe('How long connecting to a peer may take.'),
+    callTimeoutMs: delay(10_000).describe('How long a peer may take to answer a single call.'),
+    stallTimeoutMs: delay(30_000).describe('How long a fetch may bring nothing.'),
+    backOffMinMs: delay(250).describe(
+      'Pause after the first failure of a peer or of one of its logs; it doubles with each further one.',
+    ),
+    backOffMaxMs: delay(60_000).describe('Longest such pause.'),
+    cutOffMs: delay(600_000).describe(
+      'How long a peer is left alone that said what no honest peer says.',
+    ),
+    rules: z
+      .array(
+        z.strictObject({
+          peer: z
+            .string()
+            .min(1)
+            .optional()
+            .describe('Endpoint of the peer the rule is about; every peer when it is left out.'),
+          topics: filters('Take only messages of these topics.'),
+          exceptTopics: filters('Do not take messages of these, also when `topics` has them.'),
+          origins: z
+            .array(parsed(parseNodeId))
+            .optional()
+            .describe('Nodes whose messages are taken: `tenant/bl/device`. Default: all but this.'),
+          tls: z
+            .strictObject({
+              ca: file('PEM file of an authority that is trusted for this peer.'),
+              cert: file('PEM file with the certificate shown to it.'),
+              key: file('PEM file with its private key.'),
+              domain: file('Name to verify instead of the host of the endpoint.'),
+              publicKey: z
+                .string()
+                .regex(/^[0-9a-f]{64}$/, 'must be the SHA-256 of a public key in 64 hex digits')
+                .optional()
+                .describe(
+                  'SHA-256 of the public key (SPKI) that its certificate must have, in lower case hex.',
+                ),
+            })
+            .superRefine(bothOrNone)
+            .optional(),
+        }),
+      )
+      .default([])
+      .describe(
+        'What holds for single peers; of several that match, each setting comes from the first that has it.',
+      ),
     tls: z
       .strictObject({
         ca: file(
@@ -158,13 +220,16 @@ const sync = z
         domain: file('Name to verify instead of the host of the endpoint.'),
       })
       .prefault({})
-      .superRefine((value, context) => {
-        if ((value.cert === undefined) !== (value.key === undefined)) {
-          context.addIssue('peer TLS cert and key must be configured together')
-        }
-      }),
+      .superRefine(bothOrNone),
   })
   .prefault({})
+  .superRefine(({ backOffMinMs, backOffMaxMs, rules, peers }, context) => {
+    if (backOffMinMs > backOffMaxMs) context.addIssue('backOffMinMs is more than backOffMaxMs')
+    for (const { peer } of rules) {
+      if (peer === undefined || peers.some(({ endpoint }) => endpoint === peer)) continue
+      context.addIssue(`rules: ${peer} is none of the peers`)
+    }
+  })
 
 const topics = z
   .array(

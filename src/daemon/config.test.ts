@@ -244,16 +244,42 @@ test('the short node id gives way to a stronger layer and not to its own', () =>
   ])
 })
 
-test('113: empty peers are ignored; real ones are refused as long as nothing would be synchronised', () => {
+test('113: empty peers are ignored, real ones parsed, bad ones refused', () => {
   for (const text of ['', ',', ' , ']) {
     assert.deepEqual(load({ env: { MSGBUS_PEERS: text } }).config.sync.peers, [])
   }
-  assert.match(
-    faultsOf({ flags: { '--peer': ['http://127.0.0.1:1,'] } })[0] ?? '',
-    /not part of this version/,
-  )
+  const given = 'http://127.0.0.1:1, https://b.example:443=t/b/d,'
+  assert.deepEqual(load({ env: { MSGBUS_PEERS: given } }).config.sync.peers, [
+    { endpoint: 'http://127.0.0.1:1', node: undefined },
+    {
+      endpoint: 'https://b.example:443',
+      node: { tenantId: 't', blName: 'b', deviceId: 'd' },
+    },
+  ])
   const bad = faultsOf({ flags: { '--peer': ['127.0.0.1:1', 'http://h:1=a/b', '=a/b/c'] } })
   assert.equal(bad.length, 3)
+  const twice = faultsOf({ flags: { '--peer': ['http://h:1', 'http://h:1=a/b/c'] } })
+  assert.match(twice[0] ?? '', /http:\/\/h:1 is named twice/)
+})
+
+test('rules for peers name peers, filters, nodes and keys', () => {
+  const rule = (text: string) => `sync: { peers: ["http://h:1"], rules: [${text}] }`
+  const { rules } = load({
+    file: rule('{ peer: "http://h:1", topics: [a/#], exceptTopics: [a/b], origins: [t/b/d] }'),
+  }).config.sync
+  const origins = [{ tenantId: 't', blName: 'b', deviceId: 'd' }]
+  const peer = 'http://h:1'
+  assert.deepEqual(rules, [{ peer, topics: ['a/#'], exceptTopics: ['a/b'], origins }])
+  const faults: [text: string, fault: RegExp][] = [
+    ['{ peer: "http://other:1" }', /http:\/\/other:1 is none of the peers/],
+    ['{ topics: [a/#/b] }', /topic filter "a\/#\/b"/],
+    ['{ origins: [t/b] }', /not tenant\/bl\/device/],
+    ['{ tls: { cert: c } }', /peer TLS cert and key must be configured together/],
+    ['{ tls: { publicKey: abc } }', /SHA-256 of a public key in 64 hex digits/],
+  ]
+  for (const [text, fault] of faults) assert.match(faultsOf({ file: rule(text) })[0] ?? '', fault)
+  const backOff = 'sync: { backOffMinMs: 100, backOffMaxMs: 50 }'
+  assert.match(faultsOf({ file: backOff })[0] ?? '', /backOffMinMs is more than backOffMaxMs/)
 })
 
 test('protocols that are still to come are refused unless they are off', () => {

@@ -13,11 +13,13 @@ import { MsgBus } from '../core/msg-bus.ts'
 import { BusError } from '../model/errors.ts'
 import { WebSocketGates } from '../net/web-socket-gates.ts'
 import type { AdapterContext, BoundListener } from '../protocols/adapter.ts'
+import type { SyncService } from '../sync/sync-service.ts'
 import { startAdapters } from './adapters.ts'
 import type { LoadedConfig } from './config.ts'
 import { createMetrics } from './metrics.ts'
 import { openLastValues } from './open-last-values.ts'
 import { nodeOf, openStore } from './open-store.ts'
+import { openSync } from './open-sync.ts'
 import { removeReadyFile, writeReadyFile } from './ready-file.ts'
 import { messageOf, StartError } from './start-error.ts'
 import { readServerTls, TlsReloader } from './tls-files.ts'
@@ -64,7 +66,8 @@ export async function startDaemon(
   const opening = open(config, data, logger)
   // It may fail before anybody waits for it; whoever does hears of it all the same.
   opening.catch(() => undefined)
-  const metrics = createMetrics(bus)
+  let sync: SyncService | undefined
+  const metrics = createMetrics(bus, () => sync)
   const startedAtMs = systemClock.now()
   const context: AdapterContext = {
     bus,
@@ -107,6 +110,8 @@ export async function startDaemon(
     if (stopping !== undefined) return
     bus.attach(store)
     keeper?.start()
+    sync = await openSync(config, store, logger)
+    bus.syncStates = sync && (() => sync?.states() ?? [])
     const { durability } = store.guarantees
     const { pid } = process
     const found = { pid, version, node, data, storage: storage.engine, durability, listeners }
@@ -119,9 +124,10 @@ export async function startDaemon(
   const stop = async (): Promise<void> => {
     reloader?.close()
     await bus.shutdown()
-    await adapters.stop(shutdown.graceMs)
+    await Promise.all([adapters.stop(shutdown.graceMs), sync?.close()])
     // Whatever became of the start is over before its traces are removed.
     await Promise.allSettled([ready])
+    await sync?.close()
     await removeReadyFile(data)
     metrics.close()
     await keeper?.close()

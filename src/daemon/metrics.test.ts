@@ -22,7 +22,7 @@ test('history: how much there is, what cannot be trimmed, what was', async () =>
   const clock = new ManualClock()
   const history = { maxAgeMs: Infinity, maxBytes: 300 }
   const bus = new MsgBus({ node, limits: defaultLimits, clock, logger: silentLogger, history })
-  const metrics = createMetrics(bus)
+  const metrics = createMetrics(bus, () => undefined)
   const value = async (name: string) => {
     const lines = (await metrics.text()).split('\n')
     return Number(lines.find((line) => line.startsWith(`msgbus_${name} `))?.split(' ')[1])

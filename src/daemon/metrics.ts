@@ -10,6 +10,8 @@ import process from 'node:process'
 import type { Counter, Gauge, Registry } from 'prom-client'
 import type { BusCounters } from '../core/counters.ts'
 import type { MsgBus } from '../core/msg-bus.ts'
+import type { SyncCounters } from '../sync/sync-counters.ts'
+import type { PeerStatus, SyncService } from '../sync/sync-service.ts'
 import { version } from './version.ts'
 
 export interface Metrics {
@@ -79,14 +81,31 @@ const counterRows: Readonly<Record<keyof BusCounters, readonly [name: string, he
   ],
 }
 
+// A counter of synchronisation without a row here does not compile.
+const syncRows: Readonly<Record<keyof SyncCounters, readonly [name: string, help: string]>> = {
+  messagesPulled: ['messages_pulled_total', 'Messages stored here because a peer had them.'],
+  bytesPulled: ['pulled_bytes_total', 'Payload bytes stored here because a peer had them.'],
+  peerFailures: [
+    'peer_failures_total',
+    'Attempts that failed for a peer as a whole: no connection, another identity, no answer.',
+  ],
+  logFailures: ['log_failures_total', 'Attempts that failed for one log of a peer.'],
+  peersCutOff: [
+    'peers_cut_off_total',
+    'Times a peer was cut off because it said what no honest peer says.',
+  ],
+  forks: ['forks_total', 'Logs of which a peer was found to hold another history than this node.'],
+}
+
 // Fine enough to see stalls of some milliseconds, coarse enough to cost nothing when idle.
 const loopResolutionMs = 20
 
-export function createMetrics(bus: MsgBus): Metrics {
+/** @param sync asked at every scrape; undefined while there is nothing to synchronise */
+export function createMetrics(bus: MsgBus, sync: () => SyncService | undefined): Metrics {
   const loop = monitorEventLoopDelay({ resolution: loopResolutionMs })
   loop.enable()
   let made: Promise<Registry> | undefined
-  const registry = () => (made ??= createRegistry(bus, loop))
+  const registry = () => (made ??= createRegistry(bus, sync, loop))
   return {
     registry,
     text: async () => (await registry()).metrics(),
@@ -94,7 +113,11 @@ export function createMetrics(bus: MsgBus): Metrics {
   }
 }
 
-async function createRegistry(bus: MsgBus, loop: IntervalHistogram): Promise<Registry> {
+async function createRegistry(
+  bus: MsgBus,
+  sync: () => SyncService | undefined,
+  loop: IntervalHistogram,
+): Promise<Registry> {
   const { Counter, Gauge, Registry } = await import('prom-client')
   const registry = new Registry()
   const gauge = (name: string, help: string, read: () => number | undefined): void => {
@@ -166,6 +189,30 @@ async function createRegistry(bus: MsgBus, loop: IntervalHistogram): Promise<Reg
       const at = bus.status().store?.lastCommitAt
       return at === undefined ? 0 : (bus.clock.monotonic() - at) / 1000
     },
+  )
+
+  for (const [key, [name, help]] of Object.entries(syncRows)) {
+    counter(`msgbus_sync_${name}`, help, () => sync()?.counters[key as keyof SyncCounters] ?? 0)
+  }
+  // The label is bounded: peers are configured.
+  const perPeer = (name: string, help: string, read: (peer: PeerStatus) => number): void => {
+    const metric = new Gauge({
+      name,
+      help,
+      labelNames: ['peer'],
+      registers: [registry],
+      collect: () => {
+        for (const peer of sync()?.peers() ?? []) metric.set({ peer: peer.endpoint }, read(peer))
+      },
+    })
+  }
+  perPeer('msgbus_sync_peer_up', '1 when the last pass over this peer succeeded, else 0.', (peer) =>
+    Number(peer.state === 'up'),
+  )
+  perPeer(
+    'msgbus_sync_lag_messages',
+    'Messages this peer was known to have last that are not here.',
+    (peer) => peer.lag,
   )
 
   const loopGauge = (name: string, help: string, read: () => number) =>

@@ -87,7 +87,8 @@ export class PeerLink {
         const session = await open(signal)
         const node = formatNodeId(session.node)
         await session.run(() => {
-          if (this.#state !== 'up') logger.info('peer_connected', { peer: endpoint, node })
+          if (this.#state !== 'up')
+            logger.info('peer_connected', { peer: endpoint, peerNode: node })
           this.#state = 'up'
           this.#session = session
           this.#failures = 0
