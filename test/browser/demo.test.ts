@@ -111,6 +111,9 @@ test('acceptance 1 to 5: two pages, telnet, and a third page later', { skip }, a
     await at(a, 'raw-send').click()
     assert.equal(String(await telnet.next()), ':/upper/colour  #abc ')
     await shows(a, 'upper-figure', { 'data-colour': '#abc' })
+    // Bytes that are no text come to the page as they are.
+    telnet.send(Uint8Array.of(0x3a, 0xff, 0x20, 0xc3, 0x00, 0x0d))
+    await says(a, 'log', String.raw`:\xFF \xC3\x00`)
   })
 
   await t.test('5 a third page gets the last values and looks the same at once', async () => {

@@ -4,7 +4,7 @@
  */
 
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { access, readFile } from 'node:fs/promises'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { extname, join } from 'node:path'
@@ -49,7 +49,9 @@ export interface FakeConnection {
   break(): void
 }
 
+/** @throws Error when the pages are not built: `npm run build` makes them */
 export async function startFakeTextBus(t: TestContext): Promise<FakeTextBus> {
+  await access(join(pages, 'demo/index.html'))
   const server = createServer((request, response) => void serve(request.url ?? '/', response))
   const webSockets = new WebSocketServer({
     server,
@@ -87,7 +89,7 @@ async function serve(url: string, response: ServerResponse): Promise<void> {
     response.setHeader('content-security-policy', policy)
     response.end(content)
   } catch {
-    response.writeHead(404).end(`no ${path} in ${pages}: npm run build makes it`)
+    response.writeHead(404).end(`no ${path} in ${pages}`)
   }
 }
 
