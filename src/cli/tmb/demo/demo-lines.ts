@@ -10,44 +10,69 @@ import type { DemoRow, DemoState, FigureName, LogLine } from './demo-state.ts'
 import { centred, figureLines } from './figure-lines.ts'
 
 const gap = 2
-/** Title, labels, headings, keys and what divides them. */
-const otherRows = 16
 const leastFigureRows = 3
 const mostFigureRows = 11
 const leastLogRows = 2
 
-const keyLines = [
-  'Tab, up, down: figure   c circle  s square  t triangle   r red  g green  b blue',
-  '1 to 5: subscribe, unsubscribe   w watch instead   a send all   l get last   q quit',
+const keys = [
+  'Tab, up, down figure',
+  'c circle',
+  's square',
+  't triangle',
+  'r red',
+  'g green',
+  'b blue',
+  '1 to 5 subscribe, unsubscribe',
+  'w watch instead',
+  'a send all',
+  'l get last values',
+  'q quit',
 ]
 
 const lamps = { off: '[ ]', asked: '[?]', on: '[x]' } as const
 
-/** As many lines as the terminal has rows, none wider than it is. */
+/** As many lines as the terminal has rows at most, none wider than it is. */
 export function demoLines(state: DemoState, size: ScreenSize, colours: Colours): string[] {
   const { columns, rows } = size
-  const free = rows - otherRows - leastLogRows
-  const figureRows = Math.min(mostFigureRows, free)
-  const lines = [
-    titleLine(state, columns, colours),
-    '',
-    ...figurePanel(state, columns, figureRows >= leastFigureRows ? figureRows : 0, colours),
+  const below = [
+    ...wrapped(keys, columns).map((line) => colours.faint(line)),
     '',
     colours.strong(fitText(subscriptionsTitle(state), columns)),
     ...state.rows.map((row) => rowLine(row, columns, colours)),
     '',
-    ...keyLines.map((line) => colours.faint(fitText(line, columns))),
-    '',
     colours.strong(fitText('Lines: > sent, < received, ! remark', columns)),
+  ]
+  // Beside the figures there are their names, what is known of them, the title and two empty lines.
+  const free = rows - below.length - leastLogRows - 5
+  const figureRows = free < leastFigureRows ? 0 : Math.min(mostFigureRows, free)
+  const lines = [
+    titleLine(state, columns, colours),
+    '',
+    ...figurePanel(state, columns, figureRows, colours),
+    '',
+    ...below,
   ]
   const logRows = Math.max(0, rows - lines.length)
   const log = logRows === 0 ? [] : state.log.slice(-logRows)
   return [...lines, ...log.map((line) => logLine(line, columns, colours))].slice(0, rows)
 }
 
+/** The phrases in as few lines as they fit in, in order. */
+function wrapped(phrases: readonly string[], columns: number): readonly string[] {
+  const lines: string[] = []
+  for (const phrase of phrases) {
+    const last = lines.at(-1)
+    const longer = `${last}   ${phrase}`
+    if (last === undefined || longer.length > columns)
+      lines.push(fitText(phrase, columns).trimEnd())
+    else lines[lines.length - 1] = longer
+  }
+  return lines
+}
+
 function titleLine(state: DemoState, columns: number, colours: Colours): string {
-  const title = 'TMB demo'
-  const rest = fitText(`  ${state.connection}`, Math.max(0, columns - title.length))
+  const title = 'TMB demo'.slice(0, columns)
+  const rest = fitText(`  ${state.connection}`, columns - title.length)
   return `${colours.strong(title)}${colours.faint(rest)}`
 }
 

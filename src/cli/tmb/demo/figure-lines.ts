@@ -14,7 +14,7 @@ export function figureLines(figure: Figure, columns: number, rows: number): stri
     const y = ((row + 0.5) / rows) * 2 - 1
     const cells = Array.from({ length: columns }, (_unused, column) => {
       // A character is about twice as high as it is wide; the figure stands in the middle.
-      const x = ((column + 0.5 - columns / 2) / rows) * 1
+      const x = (column + 0.5 - columns / 2) / rows
       return isInside(shape, x, y) ? letter : ' '
     })
     return cells.join('')
@@ -35,11 +35,12 @@ function isInside(shape: Shape, x: number, y: number): boolean {
 
 function unknownLines(columns: number, rows: number): string[] {
   const width = Math.min(columns, rows * 2)
+  const inner = Math.max(0, width - 2)
   const edge = '- '.repeat(width).slice(0, width)
   const lines = Array.from({ length: rows }, (_, row) => {
     if (row === 0 || row === rows - 1) return edge
     const side = row % 2 === 0 ? '|' : ' '
-    const inside = row === rows >> 1 ? centred('unknown', width - 2) : ' '.repeat(width - 2)
+    const inside = row === rows >> 1 ? centred('unknown', inner) : ' '.repeat(inner)
     return `${side}${inside}${side}`
   })
   return lines.map((line) => centred(line, columns))
