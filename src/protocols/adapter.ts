@@ -7,8 +7,8 @@ import type { Bus } from '../core/bus.ts'
 import type { BusCounters } from '../core/counters.ts'
 import type { HistoryBounds } from '../core/history-trimmer.ts'
 import type { Logger } from '../core/logger.ts'
-import type { ListenAddress } from '../net/address.ts'
 import type { TopicRule } from '../model/topic-rule.ts'
+import type { ListenAddress } from '../net/address.ts'
 import type { WebSocketGates } from '../net/web-socket-gates.ts'
 
 /** What the daemon hands to every adapter at start. */

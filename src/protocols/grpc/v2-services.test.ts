@@ -8,6 +8,8 @@ import { Client, credentials, status } from '@grpc/grpc-js'
 import protobuf from 'protobufjs'
 import descriptor from 'protobufjs/ext/descriptor/index.js'
 import { ProtoWriter } from '../../base/proto-writer.ts'
+import { BusCounters } from '../../core/counters.ts'
+import { defaultHistoryBounds } from '../../core/history-trimmer.ts'
 import { anonymous } from '../../model/identity.ts'
 import { noHeaders } from '../../model/message.ts'
 import { openMemoryLogStore } from '../../stores/memory/memory-log-store.ts'
@@ -116,7 +118,17 @@ suite('AdminService', () => {
     const startedAtMs = 1_767_225_600_000
     const listeners = [{ protocol: 'grpc', address: 'x:1', tls: true }]
     const folder = import.meta.dirname
-    const describe = () => ({ storage: 'memory', dataFolder: folder, startedAtMs, listeners })
+    const describe = () => ({
+      storage: 'memory',
+      dataFolder: folder,
+      startedAtMs,
+      listeners,
+      clients: 0,
+      counters: new BusCounters(),
+      topicRules: [],
+      history: defaultHistoryBounds,
+      peers: [],
+    })
     const daemon = await start(t, { context: { describe, version: '1.2.3' } })
     const client = daemon.connect('msgbus.v2.AdminService')
     const before = await client.call('GetStatus')
