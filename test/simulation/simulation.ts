@@ -1,0 +1,217 @@
+/**
+ * One run of some nodes from a seed: a time in which they publish and delete while links are cut, slow or
+ * reset and nodes crash and come back, then a time in which everything heals. At the end every node has
+ * every log, byte for byte, and nothing that was acknowledged is missing.
+ *
+ * Everything that happens comes from one clock and one source of chance, so that a seed gives the same run
+ * again; the trace of two runs is compared in the test.
+ */
+
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import type { LogStore } from '../../src/core/log-store.ts'
+import type { StoredMessage } from '../../src/model/message.ts'
+import { logKey } from '../../src/sync/peer-claims.ts'
+import { Random } from '../fuzz/random.ts'
+import { SimClock } from './sim-clock.ts'
+import { SimNetwork } from './sim-network.ts'
+import { SimNode } from './sim-node.ts'
+import { liar } from './sim-liar.ts'
+
+export interface SimulationResult {
+  /** What happened, in order; the same for the same seed. */
+  readonly trace: readonly string[]
+  readonly simulatedMs: number
+  readonly messages: number
+  readonly cutOff: number
+}
+
+const troubleMs = 20_000
+/** Far beyond the longest back-off and time-out together, several hops in a row. */
+const healingMs = 240_000
+
+export async function simulate(seed: number): Promise<SimulationResult> {
+  const trace: string[] = []
+  const random = new Random(seed)
+  const clock = new SimClock()
+  const network = new SimNetwork(clock, random, {
+    delayMs: random.one([
+      [1, 5],
+      [5, 50],
+      [20, 300],
+    ] as const),
+    lossOneIn: random.one([0, 10, 50]),
+    resetOneIn: random.one([0, 50, 500]),
+  })
+  const tell = (text: string): void => void trace.push(`${clock.monotonic()} ${text}`)
+  const nodes = await createNodes({ clock, network, random, tell })
+  const honest = nodes.filter((node) => node.setting.distort === undefined)
+  for (const node of nodes) node.start()
+
+  await run(clock, troubleMs, () => disturb(nodes, network, random, tell))
+  tell('everything heals')
+  network.faults = { ...network.faults, lossOneIn: 0, resetOneIn: 0 }
+  network.heal()
+  for (const node of nodes) if (!node.isUp) node.start()
+  const healedAt = clock.monotonic()
+  while (!(await areEqual(honest))) {
+    assert.ok(clock.monotonic() < healedAt + healingMs, await difference(honest))
+    await run(clock, 1_000)
+  }
+  tell('converged')
+
+  await check(honest)
+  const cutOff = honest.reduce((sum, { sync }) => sum + (sync?.counters.peersCutOff ?? 0), 0)
+  const stopping = Promise.all(nodes.map((node) => node.stop()))
+  await run(clock, 10_000)
+  await stopping
+  for (const node of nodes) assert.equal(node.pendingTimers, 0, 'a stopped node waits for nothing')
+  return { trace, simulatedMs: clock.monotonic(), messages: network.messages, cutOff }
+}
+
+interface World {
+  readonly clock: SimClock
+  readonly network: SimNetwork
+  readonly random: Random
+  readonly tell: (text: string) => void
+}
+
+/** Three to seven nodes in a chain, a star, a ring or anything connected; sometimes one of them lies. */
+async function createNodes({ clock, network, random, tell }: World): Promise<SimNode[]> {
+  const count = 3 + random.below(random.one([1, 3, 5]))
+  const peers = Array.from({ length: count }, () => new Set<number>())
+  const link = (a: number, b: number): void => {
+    if (a !== b) peers[a]?.add(b)
+  }
+  const shape = random.one(['chain', 'star', 'ring', 'any'] as const)
+  for (let i = 0; i < count; i += 1) {
+    if (shape === 'ring' || shape === 'any') link(i, (i + 1) % count)
+    if (shape === 'any') link(i, random.below(count))
+    const other = shape === 'star' ? 0 : i + 1
+    if ((shape === 'chain' || shape === 'star') && other < count) {
+      link(i, other)
+      link(other, i)
+    }
+  }
+  const liars = random.once(4) ? [count] : []
+  for (const each of liars) for (let i = 0; i < count; i += 1) if (random.once(2)) link(i, each)
+  tell(`${count} nodes, ${shape}, ${liars.length} liars`)
+  const setting = { clock, network, random, trace: tell }
+  const nodes: SimNode[] = []
+  for (let index = 0; index < count; index += 1) {
+    nodes.push(await SimNode.create({ ...setting, index, peers: [...(peers[index] ?? [])] }))
+  }
+  for (const index of liars) {
+    const distort = liar(random)
+    nodes.push(await SimNode.create({ ...setting, index, peers: [0], distort }))
+  }
+  return nodes
+}
+
+/** Something happens, on average a few times a second. */
+function disturb(
+  nodes: readonly SimNode[],
+  network: SimNetwork,
+  random: Random,
+  tell: (text: string) => void,
+): number {
+  const node = random.one(nodes)
+  const { index } = node.setting
+  const what = random.below(100)
+  if (what < 60) node.publish()
+  else if (what < 70) node.delete()
+  else if (what < 76) {
+    const other = random.one(nodes).setting.index
+    tell(`cut ${index} > ${other}`)
+    network.cut(index, other)
+    if (random.once(2)) network.cut(other, index)
+  } else if (what < 82) {
+    tell('heal')
+    network.heal()
+  } else if (what < 88) network.reset(index)
+  else if (what < 93 && node.isUp) node.crash()
+  else if (!node.isUp) node.start()
+  return 50 + random.below(400)
+}
+
+/**
+ * Lets simulated time pass. Between two timers every promise that can go on does, so that the order of
+ * things depends on the clock alone. `happens` answers when it wants to be called again.
+ */
+async function run(clock: SimClock, forMs: number, happens?: () => number): Promise<void> {
+  const until = clock.monotonic() + forMs
+  const again = (): void => {
+    if (happens !== undefined && clock.monotonic() < until) clock.after(happens(), again)
+  }
+  again()
+  do await settled()
+  while (clock.step(until))
+}
+
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
+async function areEqual(nodes: readonly SimNode[]): Promise<boolean> {
+  const heads = nodes.map((node) => headsOf(node.disk))
+  if (heads.some((each) => each !== heads[0])) return false
+  const contents = await Promise.all(nodes.map((node) => contentOf(node.disk)))
+  return contents.every((content) => content === contents[0])
+}
+
+function headsOf(store: LogStore): string {
+  const logs = [...store.logs()].map((log) => `${log.head} ${logKey(log)}`)
+  return logs.sort().join('\n')
+}
+
+async function difference(nodes: readonly SimNode[]): Promise<string> {
+  const heads = nodes.map((node, i) => `node ${i}:\n${headsOf(node.disk)}`)
+  return `not the same after ${healingMs} ms\n${heads.join('\n')}`
+}
+
+/** A digest of every byte of every message. */
+async function contentOf(store: LogStore): Promise<string> {
+  const hash = createHash('sha256')
+  const logs = [...store.logs()].sort((a, b) => (logKey(a) < logKey(b) ? -1 : 1))
+  for (const log of logs) {
+    for (const { headId, id, createdAtMs, deleted, payload } of await messagesOf(store, log)) {
+      hash.update(`${logKey(log)} ${headId} ${id} ${createdAtMs} ${deleted} ${payload.length} `)
+      hash.update(payload)
+    }
+  }
+  return hash.digest('hex')
+}
+
+async function messagesOf(
+  store: LogStore,
+  log: Parameters<LogStore['read']>[0],
+): Promise<StoredMessage[]> {
+  const { messages, nextHead } = await store.read(log, 1, { messages: Infinity })
+  assert.equal(nextHead, (store.head(log) ?? 0) + 1)
+  return messages
+}
+
+async function check(nodes: readonly SimNode[]): Promise<void> {
+  for (const { id, disk, acknowledged, deletes, complaints } of nodes) {
+    assert.deepEqual(
+      complaints.filter((text) => !text.startsWith('peer_cut_off')),
+      [],
+    )
+    for (const log of disk.logs()) {
+      const messages = await messagesOf(disk, log)
+      messages.forEach(({ headId }, i) => assert.equal(headId, i + 1, 'no gap and no repeat'))
+      const ids = new Set(messages.map((message) => message.id))
+      assert.equal(ids.size, messages.length, 'no message twice')
+    }
+    for (const { topic, headId, text } of acknowledged) {
+      const { messages } = await disk.read({ topic, origin: id }, headId, { messages: 1 })
+      const [message] = messages
+      assert.equal(message?.headId, headId, `${topic} ${headId} was acknowledged`)
+      const isGone = deletes.some(
+        (range) => range.topic === topic && range.from <= headId && headId <= range.to,
+      )
+      if (message.deleted) assert.ok(isGone, `${topic} ${headId} was not deleted by anybody`)
+      else assert.equal(Buffer.from(message.payload).toString(), text)
+    }
+  }
+}
