@@ -120,14 +120,16 @@ function faultsOf(file: string): string[] {
   return faults
 }
 
+function filesBelow(root: string): string[] {
+  return readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.tsx?$/.test(file))
+    .map((file) => join(root, file))
+}
+
 test('every import is one that the layers allow', () => {
-  const below = (root: string) =>
-    readdirSync(root, { recursive: true, encoding: 'utf8' })
-      .filter((file) => /\.tsx?$/.test(file))
-      .map((file) => join(root, file))
-  const sources = below(sourceRoot)
+  const sources = filesBelow(sourceRoot)
   assert.ok(sources.length > 30, `only ${sources.length} source files seen`)
-  const pages = below(pagesRoot).filter((file) => file !== join(pagesRoot, 'vite.config.ts'))
+  const pages = filesBelow(pagesRoot).filter((file) => file !== join(pagesRoot, 'vite.config.ts'))
   assert.ok(pages.length > 30, `only ${pages.length} files of pages seen`)
   const files = [...sources, ...pages]
   assert.deepEqual(files.flatMap(faultsOf), [])

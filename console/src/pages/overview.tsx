@@ -7,7 +7,14 @@ import { daemon, now } from '../console-context.ts'
 import { getJson } from '../data/http-api.ts'
 import { originText } from '../data/shown-message.ts'
 import type { RateSample } from '../data/status-history.ts'
-import { formatAgo, formatBytes, formatCount, formatDuration, formatRate } from '../format.ts'
+import {
+  formatAgo,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatNumberOf,
+  formatRate,
+} from '../format.ts'
 import { formatRoute } from '../route.ts'
 import { DataTable } from '../view/data-table.tsx'
 import { LineChart } from '../view/line-chart.tsx'
@@ -73,13 +80,13 @@ function Tiles({ status }: { readonly status: StatusJson }): JSX.Element {
       <Tile
         name="Clients"
         value={formatCount(status.clients)}
-        note={`${formatCount(status.subscriptions)} subscriptions`}
+        note={formatNumberOf(status.subscriptions, 'subscription')}
         href={formatRoute('clients')}
       />
       <Tile
         name="Topics"
         value={formatCount(status.topics)}
-        note={`${formatCount(store.logs)} logs`}
+        note={formatNumberOf(store.logs, 'log')}
         href={formatRoute('topics')}
       />
       <Tile
@@ -88,14 +95,14 @@ function Tiles({ status }: { readonly status: StatusJson }): JSX.Element {
         note={
           store.freeDiskBytes === null
             ? 'free disk unknown'
-            : `${formatBytes(store.freeDiskBytes)} free on disk`
+            : `${formatBytes(store.freeDiskBytes)} disk free`
         }
         isBad={store.freeDiskBytes !== null && store.freeDiskBytes < 256 * 1024 * 1024}
       />
       <Tile
-        name="Losses"
+        name="Dropped"
         value={formatCount(counters.dropped)}
-        note={`${formatCount(counters.refused)} refused, ${formatCount(counters.slowClientsDisconnected)} slow clients ended`}
+        note={`${formatCount(counters.refused)} refused`}
         isBad={counters.dropped > 0}
       />
     </dl>
@@ -145,7 +152,7 @@ function Charts(): JSX.Element {
   return (
     <div class="charts">
       <LineChart title="Stored and delivered" series={charts.log} format={formatRate} />
-      <LineChart title="Messages in and out" series={charts.frames} format={formatRate} />
+      <LineChart title="Frames in and out" series={charts.frames} format={formatRate} />
       <LineChart
         title="Bytes in and out"
         series={charts.bytes}
@@ -213,13 +220,13 @@ function Listeners({ status }: { readonly status: StatusJson }): JSX.Element {
 }
 
 function Store({ status }: { readonly status: StatusJson }): JSX.Element {
-  const { store, history } = status
+  const { store, history, counters } = status
   const commit =
     store.lastCommitAgeMs === null
       ? 'nothing written yet'
       : formatAgo(now.value - store.lastCommitAgeMs, now.value)
   return (
-    <Card title="Store">
+    <Card title="Store and process">
       <Facts
         rows={[
           ['Engine', store.engine],
@@ -242,6 +249,11 @@ function Store({ status }: { readonly status: StatusJson }): JSX.Element {
               : `${formatCount(history.logs)} logs, ${formatBytes(history.bytes)}`,
           ],
           ['Queues', formatCount(status.queues)],
+          [
+            'Calls',
+            `${formatCount(counters.callsMade)} made, ${formatCount(counters.callsFailed)} failed`,
+          ],
+          ['Slow clients ended', formatCount(counters.slowClientsDisconnected)],
           ['Memory', formatBytes(status.residentBytes)],
           ['Data folder', <code key="folder">{store.dataFolder}</code>],
         ]}

@@ -12,14 +12,42 @@ test('the newest point is at the right edge, zero at the bottom', () => {
     height: 168,
     isBytes: false,
   })
-  // 300 pixels for 300 seconds.
-  assert.equal(shape.lines[0]?.line, `M367.0 ${shape.bottom}.0L368.0 ${shape.top}.0`)
+  // 300 pixels for 60 seconds.
+  assert.equal(shape.lines[0]?.line, `M363.0 ${shape.bottom}.0L368.0 ${shape.top}.0`)
   assert.deepEqual(
     shape.ticks.map(({ value }) => value),
     [0, 50, 100],
   )
   assert.equal(shape.ticks[0]?.y, shape.bottom)
   assert.equal(shape.ticks.at(-1)?.y, shape.top)
+})
+
+test('it covers the shortest time that holds all points', () => {
+  const spanOf = (seconds: number) => {
+    const input = { width: 374, height: 168, isBytes: false }
+    const { span, times } = shapeChart({ series: [points(Array(seconds + 1).fill(1))], ...input })
+    return [span, ...times.map(({ text }) => text)]
+  }
+  const first = ['last minute', 'now', '−15 s', '−30 s', '−45 s', '−60 s']
+  assert.deepEqual(spanOf(3), first)
+  assert.deepEqual(spanOf(60), first)
+  assert.deepEqual(spanOf(61), ['last 2 minutes', 'now', '−30 s', '−60 s', '−90 s', '−120 s'])
+  const last = ['last 5 minutes', 'now', '−1 min', '−2 min', '−3 min', '−4 min', '−5 min']
+  assert.deepEqual(spanOf(121), last)
+  assert.deepEqual(spanOf(299), last)
+})
+
+test('where there is little room there are fewer times', () => {
+  const { times } = shapeChart({
+    series: [points(Array(200).fill(1))],
+    width: 250,
+    height: 168,
+    isBytes: false,
+  })
+  assert.deepEqual(
+    times.map(({ text }) => text),
+    ['now', '−2 min', '−4 min'],
+  )
 })
 
 test('no line leads over a gap', () => {
@@ -41,7 +69,7 @@ test('the point under the pointer is the nearest', () => {
     isBytes: false,
   })
   assert.equal(shape.nearest(0), 0)
-  assert.equal(shape.nearest(367.2), 1)
+  assert.equal(shape.nearest(362), 1)
   assert.equal(shape.nearest(9_999), 2)
 })
 

@@ -10,6 +10,8 @@ export interface ChartPoint {
 }
 
 export interface ChartShape {
+  /** `last 5 minutes` */
+  readonly span: string
   readonly left: number
   readonly top: number
   readonly bottom: number
@@ -34,37 +36,59 @@ export interface ChartInput {
   readonly isBytes: boolean
 }
 
-/** The time a chart covers; the newest point is at its right edge. */
-export const chartSpanMs = 300_000
+// The time a chart covers: the shortest that holds all points. The newest is at the right edge.
+const spans = [
+  { spanMs: 60_000, text: 'last minute', stepMs: 15_000, unit: 's', unitMs: 1_000 },
+  { spanMs: 120_000, text: 'last 2 minutes', stepMs: 30_000, unit: 's', unitMs: 1_000 },
+  { spanMs: 300_000, text: 'last 5 minutes', stepMs: 60_000, unit: 'min', unitMs: 60_000 },
+] as const
 const left = 68
 const right = 6
 const top = 8
 const underBottom = 22
+// Of a time below the axis, with the space around it.
+const labelWidth = 58
 
 export function shapeChart({ series, width, height, isBytes }: ChartInput): ChartShape {
   const times = series[0] ?? []
   const endMs = times.at(-1)?.atMs ?? 0
+  const heldMs = endMs - (times[0]?.atMs ?? 0)
+  const span = spans.find(({ spanMs }) => spanMs >= heldMs) ?? spans[2]
   const bottom = height - underBottom
   const plotWidth = Math.max(0, width - left - right)
   const max = Math.max(1, ...series.flatMap((points) => points.map(({ value }) => value)))
   const values = isBytes ? byteTicks(max, 4) : axisTicks(max, 4)
   const highest = values.at(-1) ?? 1
-  const x = (atMs: number) => left + plotWidth * (1 - (endMs - atMs) / chartSpanMs)
+  const x = (atMs: number) => left + plotWidth * (1 - (endMs - atMs) / span.spanMs)
   const y = (value: number) => bottom - ((bottom - top) * value) / highest
   return {
+    span: span.text,
     left,
     top,
     bottom,
     ticks: values.map((value) => ({ y: y(value), value })),
-    times: [5, 4, 3, 2, 1, 0].map((minutes) => ({
-      x: x(endMs - minutes * 60_000),
-      text: minutes === 0 ? 'now' : `−${minutes} min`,
-      anchor: minutes === 0 ? 'end' : minutes === 5 ? 'start' : 'middle',
-    })),
+    times: timeLabels(span, plotWidth, (agoMs) => x(endMs - agoMs)),
     lines: series.map((points) => linePaths(points, { x, y, bottom })),
     x,
     nearest: (wanted) => nearestPoint(times, (point) => Math.abs(x(point.atMs) - wanted)),
   }
+}
+
+/** From now back, as many as there is room for. */
+function timeLabels(
+  { spanMs, stepMs, unit, unitMs }: (typeof spans)[number],
+  plotWidth: number,
+  x: (agoMs: number) => number,
+): ChartShape['times'] {
+  const steps = spanMs / stepMs
+  const every = Math.max(1, Math.ceil((steps * labelWidth) / Math.max(1, plotWidth)))
+  return Array.from({ length: Math.floor(steps / every) + 1 }, (_, i) => {
+    const agoMs = i * every * stepMs
+    if (agoMs === 0) return { x: x(0), text: 'now', anchor: 'end' }
+    // A minus sign, which is as wide as a digit.
+    const text = `\u2212${agoMs / unitMs} ${unit}`
+    return { x: x(agoMs), text, anchor: agoMs === spanMs ? 'start' : 'middle' }
+  })
 }
 
 interface Scale {

@@ -52,7 +52,7 @@ export function LineChart({ title, series, format, isBytes = false }: LineChartP
         <h2>{title}</h2>
         <span class="chart-time">
           {hovered === undefined || atTime === undefined
-            ? 'last 5 minutes'
+            ? shape.span
             : formatShortClock(atTime.atMs)}
         </span>
       </figcaption>
