@@ -13,13 +13,22 @@
 
 import type { BusError } from '../model/errors.ts'
 import type { Identity } from '../model/identity.ts'
+import type { LevelFilter } from '../model/level-filter.ts'
 import type { LogKey, OutgoingMessage, StoredMessage } from '../model/message.ts'
 import type { NodeId } from '../model/node-id.ts'
 import type { PeerSyncState } from '../model/peer-sync-state.ts'
 import type { OutgoingQueueMessage, QueueMessage } from '../model/queue-message.ts'
 import type { TopicFilter } from '../model/topic-filter.ts'
 import type { CallOperations, LiveOperations } from './live.ts'
-import type { AppendOutcome, DamagedRange, LogInfo, LogPage, ReadLimit } from './log-store.ts'
+import type {
+  AppendOutcome,
+  DamagedRange,
+  LogInfo,
+  LogPage,
+  NoteChange,
+  ReadLimit,
+} from './log-store.ts'
+import type { RetainedMessage } from './retained-messages.ts'
 
 export interface BusClient {
   readonly identity: Identity
@@ -28,8 +37,12 @@ export interface BusClient {
    * Publishes with acknowledgement: resolves once everything is stored as durably as configured (or,
    * by topic rule `store: never`, routed; such a message has `headId` and `sequence` 0). A bad
    * message is rejected alone, in its outcome; a failing store rejects the whole call.
+   * @param notes written in the same commit; not at all when a message of the call is rejected or a repeat
    */
-  publish(messages: readonly OutgoingMessage[]): Promise<AppendOutcome[]>
+  publish(
+    messages: readonly OutgoingMessage[],
+    notes?: readonly NoteChange[],
+  ): Promise<AppendOutcome[]>
 
   /** @throws BusError at once for a bad filter, position or name */
   subscribe(options: SubscribeOptions, sink: SubscriptionSink): Subscription
@@ -38,6 +51,7 @@ export interface BusClient {
   readonly calls: CallOperations
   readonly log: LogOperations
   readonly queue: QueueOperations
+  readonly retained: RetainedOperations
 
   /**
    * Ends subscriptions, consumers, registrations and the name of this client; leases go back. May be called
@@ -45,6 +59,18 @@ export interface BusClient {
    * @param reason why, when it is not the client's own wish; told to those who watch
    */
   close(reason?: BusError): void
+}
+
+/** The slot per topic that publishers fill on purpose; `OutgoingMessage.retain` fills it along with a publication. */
+export interface RetainedOperations {
+  /**
+   * Fills the slot of a topic, or empties it when the payload is empty; nobody is told. It counts at once, and
+   * resolves when it is as durable as configured.
+   */
+  set(message: Pick<OutgoingMessage, 'topic' | 'payload' | 'headers'>): Promise<void>
+  get(topic: string): RetainedMessage | undefined
+  /** Those that match and that this client may subscribe to, found as they are asked for. */
+  match(filter: LevelFilter): Iterable<RetainedMessage>
 }
 
 export interface LogOperations {

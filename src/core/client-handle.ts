@@ -1,8 +1,9 @@
 /** The handle of one client: checks access, names and limits, and passes on to store and queues. */
 
+import { copyOf } from '../base/copy-of.ts'
 import { BusError, toBusError } from '../model/errors.ts'
 import type { Action, Identity } from '../model/identity.ts'
-import { levelFilter } from '../model/level-filter.ts'
+import { type LevelFilter, levelFilter } from '../model/level-filter.ts'
 import type { OutgoingMessage, StoredMessage } from '../model/message.ts'
 import { checkName } from '../model/name.ts'
 import type { OutgoingQueueMessage } from '../model/queue-message.ts'
@@ -15,6 +16,7 @@ import type {
   ConsumerSink,
   LogOperations,
   QueueOperations,
+  RetainedOperations,
   Settlement,
   SubscribeOptions,
   Subscription,
@@ -23,13 +25,14 @@ import type {
 import { type Cursor, FeedCursor, LastCursor, LogCursor } from './cursor.ts'
 import type { Hold } from './history-trimmer.ts'
 import { LogSubscription } from './log-subscription.ts'
-import type { AppendOutcome, LogInfo } from './log-store.ts'
+import type { AppendOutcome, LogInfo, NoteChange } from './log-store.ts'
 import type { CallOperations } from './live.ts'
 import type { LiveClient } from './live-client.ts'
 import { compareLogs } from './log-order.ts'
 import { checkOutgoing, checkQueueMessage, checkWritableTopic } from './message-checks.ts'
 import type { MsgBus } from './msg-bus.ts'
 import { withPublisher } from './publisher-header.ts'
+import type { RetainedMessage } from './retained-messages.ts'
 
 const pageMessagesDefault = 1_000
 // Keeps one page of a catch-up small beside the buffers of a connection.
@@ -61,8 +64,12 @@ export class ClientHandle implements BusClient {
     if (this.live.catchUp !== undefined) yield this.live.catchUp
   }
 
-  async publish(messages: readonly OutgoingMessage[]): Promise<AppendOutcome[]> {
+  async publish(
+    messages: readonly OutgoingMessage[],
+    notes: readonly NoteChange[] = [],
+  ): Promise<AppendOutcome[]> {
     const store = this.#bus.requireStore()
+    if (messages.some(({ retain }) => retain)) return this.#publishRetained(messages, notes)
     const refusals = this.#refusals(messages)
     const { name } = this.live
     if (name !== '') {
@@ -73,12 +80,14 @@ export class ClientHandle implements BusClient {
       })
     }
     if (refusals === undefined) {
-      const outcomes = await store.append(messages)
+      const outcomes = await store.append(messages, notes)
       this.#count(outcomes)
       return outcomes
     }
     const stored = messages.filter((_, i) => refusals[i] === undefined)
-    const appended = stored.length > 0 ? await store.append(stored) : []
+    const kept = refusals.some((refusal) => refusal?.kind === 'rejected') ? [] : notes
+    const isCommitDue = stored.length > 0 || kept.length > 0
+    const appended = isCommitDue ? await store.append(stored, kept) : []
     this.#count(appended)
     let next = 0
     const outcomes: AppendOutcome[] = []
@@ -87,6 +96,29 @@ export class ClientHandle implements BusClient {
       if (outcome !== undefined) outcomes.push(outcome)
     }
     return outcomes
+  }
+
+  /** Each message by itself: its slot changes if, and when, it is stored. */
+  async #publishRetained(
+    messages: readonly OutgoingMessage[],
+    notes: readonly NoteChange[],
+  ): Promise<AppendOutcome[]> {
+    const { retained, clock } = this.#bus
+    const calls = messages.map(async (message, i) => {
+      const all = i === messages.length - 1 ? [...notes] : []
+      const { retain, ...plain } = message
+      if (retain !== true) return this.publish([plain], all)
+      const slot = slotOf(message, clock.now())
+      try {
+        all.push(retained.change(message.topic, slot))
+      } catch (error) {
+        return [{ kind: 'rejected', error: toBusError(error) } as const]
+      }
+      const outcomes = await this.publish([plain], all)
+      if (outcomes[0]?.kind === 'stored') retained.apply(message.topic, slot)
+      return outcomes
+    })
+    return (await Promise.all(calls)).flat()
   }
 
   subscribe(options: SubscribeOptions, sink: SubscriptionSink): Subscription {
@@ -176,6 +208,25 @@ export class ClientHandle implements BusClient {
       return this.#bus.requireQueues().list()
     },
     purge: async (queue) => this.#queues('consume', queue).purge(queue),
+  }
+
+  readonly retained: RetainedOperations = {
+    set: async (message) => {
+      const { retained, clock, limits, node, topicRules } = this.#bus
+      checkOutgoing(message, node, limits, topicRules.of(message.topic), this.live.name)
+      this.#require('publish', message.topic)
+      const store = this.#bus.requireStore()
+      const { topic } = message
+      const slot = slotOf(message, clock.now())
+      const change = retained.change(topic, slot)
+      retained.apply(topic, slot)
+      await store.writeNotes([change])
+    },
+    get: (topic) => {
+      this.#require('subscribe', topic)
+      return this.#bus.retained.get(topic)
+    },
+    match: (filter) => this.#retainedMatching(filter),
   }
 
   readonly calls: CallOperations = {
@@ -331,9 +382,27 @@ export class ClientHandle implements BusClient {
     return this.#bus.requireQueues()
   }
 
+  *#retainedMatching(filter: LevelFilter): Iterable<RetainedMessage> {
+    const { live, retained } = this.#bus
+    for (const message of retained.match(filter)) {
+      if (live.access.isOpen || live.isAllowed(this.identity, 'subscribe', message.topic)) {
+        yield message
+      }
+    }
+  }
+
   #require(action: Action, resource: string): void {
     this.#bus.live.requireAccess(this.identity, action, resource)
   }
+}
+
+/** What a message makes of the slot of its topic; undefined: empties it. */
+function slotOf(
+  { topic, payload, headers }: Pick<OutgoingMessage, 'topic' | 'payload' | 'headers'>,
+  createdAtMs: number,
+): RetainedMessage | undefined {
+  if (payload.length === 0) return undefined
+  return { topic, payload: copyOf(payload, 0, payload.length), headers, createdAtMs }
 }
 
 function listLogs(logs: Iterable<LogInfo>, filter: TopicFilter | undefined): LogInfo[] {

@@ -14,6 +14,7 @@ import type { LevelFilter } from '../model/level-filter.ts'
 import type { Limits } from '../model/limits.ts'
 import { deleteMarkerTopic, type Headers, noHeaders, type StoredMessage } from '../model/message.ts'
 import { type NodeId, nodeIdEquals } from '../model/node-id.ts'
+import type { SlowReaderPolicy } from '../model/topic-rule.ts'
 import { type AccessCheck, requireAccess } from './access.ts'
 import { CatchUp } from './catch-up.ts'
 import { ClientRegistry } from './client-registry.ts'
@@ -264,6 +265,14 @@ export class LiveBus {
     client.catchUp?.resume()
   }
 
+  /** Gives a client what is stored after a place and matches any of its filters, then goes on live. */
+  startCatchUp(client: LiveClient, after: number): void {
+    const until = this.#routed ?? this.#options.store()?.lastSequence ?? 0
+    if (after >= until) return
+    this.#startCatchUp(client, after)
+    client.catchUp?.resume()
+  }
+
   #deliverLive(
     sender: LiveClient,
     topic: Topic,
@@ -278,7 +287,7 @@ export class LiveBus {
       const hasNoRoom = client.isCongested || client.parked !== undefined
       if (hasNoRoom && !this.#mayOverfill(sender, topic, client, publication)) continue
       client.inbox?.publication(publication)
-      if (client.isCongested && topic.settings.slowReader === 'wait') sender.waitFor(client)
+      if (client.isCongested && policyFor(client, topic) === 'wait') sender.waitFor(client)
     }
     if (subscriptions.length === 0 || only !== undefined) return
     for (const subscription of subscriptions) {
@@ -296,7 +305,7 @@ export class LiveBus {
     client: LiveClient,
     publication: LivePublication,
   ): boolean {
-    const { slowReader } = topic.settings
+    const slowReader = policyFor(client, topic)
     if (slowReader === 'drop-oldest') {
       const parked = (client.parked ??= new ParkedMessages())
       const message = publication.toMessage()
@@ -451,6 +460,10 @@ interface Replay {
 
 /** Stands for the store among those a client waits for. */
 const storeBlocker = {}
+
+function policyFor(client: LiveClient, topic: Topic): SlowReaderPolicy {
+  return client.join.slowReader ?? topic.settings.slowReader
+}
 
 /** A publication for one client is for its secondaries, too. */
 function isMeant(client: LiveClient, only: string): boolean {

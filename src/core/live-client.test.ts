@@ -606,3 +606,37 @@ test('filters and exclusions have a limit of number and of length', async () => 
 function callOf(procedure: string) {
   return { procedure, payload: new Uint8Array(0), headers: noHeaders }
 }
+
+describe('a client that was away', () => {
+  test('continues after a place, by all of its filters, then live', async () => {
+    const { store, join } = await openLiveBus()
+    const publisher = join('p')
+    for (const topic of ['a/1', 'b/1', 'c/1']) await publisher.store(topic, topic)
+    const after = store.lastSequence
+    for (const topic of ['a/2', 'b/2', 'c/2']) await publisher.store(topic, topic)
+    const client = join('c').subscribe('a/#', 'b/#')
+    client.live.continueAfter(after)
+    // Stored while it reads: not twice.
+    await publisher.store('a/3', 'a/3')
+    publisher.publish('b/3', 'live')
+    await publisher.store('b/4', 'b/4')
+    assert.deepEqual(
+      client.texts.filter((text) => text !== 'live'),
+      ['a/2', 'b/2', 'a/3', 'b/4'],
+    )
+    assert.ok(client.texts.includes('live'))
+    client.live.continueAfter(store.lastSequence)
+    await publisher.store('a/5', 'a/5')
+    assert.equal(client.texts.at(-1), 'a/5')
+  })
+
+  test('one who promises its publishers never to wait misses what is not stored', async () => {
+    const { bus, join } = await openLiveBus()
+    const slow = join('slow', { room: 1, slowReader: 'drop-newest' }).subscribe('a')
+    const publisher = join('p')
+    for (const text of ['1', '2', '3']) publisher.publish('a', text)
+    assert.deepEqual(slow.texts, ['1'])
+    assert.deepEqual(publisher.inbox.told, [])
+    assert.equal(bus.counters.messagesDropped, 2)
+  })
+})

@@ -205,6 +205,11 @@ export class LiveClient implements LiveOperations {
     this.#bus.startReplay(this, filter, after)
   }
 
+  continueAfter(sequence: number): void {
+    this.#bus.checkReplay(this)
+    this.#bus.startCatchUp(this, sequence)
+  }
+
   unsubscribe(filter: LiveFilter): boolean {
     const deleted = this.#filters?.delete(filter) ?? 'unknown'
     if (deleted !== 'last') return deleted === 'shared'

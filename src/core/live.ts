@@ -9,6 +9,7 @@ import type { BusError } from '../model/errors.ts'
 import type { Headers, StoredMessage } from '../model/message.ts'
 import type { LevelFilter } from '../model/level-filter.ts'
 import type { TextFilter } from '../model/text-filter.ts'
+import type { SlowReaderPolicy } from '../model/topic-rule.ts'
 
 /**
  * What became of a direct message. `sent`: handed to the client. `unknown`: nobody has that name.
@@ -108,6 +109,11 @@ export interface JoinOptions {
   readonly source?: string | undefined
   /** Address text of the listener it came by. */
   readonly listener?: string | undefined
+  /**
+   * What becomes of publications that are not stored while it has no room, whatever rules say of their topics: for
+   * protocols that promise their publishers never to wait for a subscriber.
+   */
+  readonly slowReader?: SlowReaderPolicy | undefined
 }
 
 /** The part of a client handle that moves what is not stored. */
@@ -176,6 +182,12 @@ export interface LiveOperations extends Sender {
    * @throws BusError as `subscribe`; `resource_exhausted/quota_exceeded` while another replay is under way
    */
   subscribeFrom(filter: LevelFilter, after: number): void
+  /**
+   * Delivers what is stored after a place in the commit order and matches any of its filters, before it goes on live:
+   * how somebody who was away continues. To be called in the turn in which the filters are set up.
+   * @throws BusError `unavailable/starting`; `resource_exhausted/quota_exceeded` while it reads from the store already
+   */
+  continueAfter(sequence: number): void
   /** By the same kind and text; false when there was none. */
   unsubscribe(filter: LiveFilter): boolean
   /** No publication whose topic matches is delivered to this client, whatever its subscriptions. */

@@ -28,6 +28,7 @@ import type { LiveClient } from './live-client.ts'
 import type { LogStore } from './log-store.ts'
 import type { Logger } from './logger.ts'
 import { type QueueRule, Queues } from './queues.ts'
+import { RetainedMessages } from './retained-messages.ts'
 import { RetentionKeeper } from './retention.ts'
 import { TopicRules } from './topic-rules.ts'
 
@@ -75,6 +76,8 @@ export class MsgBus implements Bus {
   readonly #shutdownListeners = new Set<() => void>()
   /** Who says what the daemon has to say itself; made with the first word. */
   #daemon: LiveClient | undefined
+  readonly retained: RetainedMessages
+  readonly #holds = new Set<() => Iterable<Hold>>()
   #attached: Attached | undefined
   #failure: BusError | undefined
   #isStopping = false
@@ -87,6 +90,7 @@ export class MsgBus implements Bus {
     this.access = options.access ?? allowEverything
     this.topicRules = new TopicRules(options.topicRules ?? [])
     this.deleteBeyondHead = options.deleteBeyondHead ?? 'clip'
+    this.retained = new RetainedMessages(options.limits)
     this.live = new LiveBus({ ...options, ...this.#liveParts() })
     this.live.registry.onPresence((event) => this.#announce(event))
   }
@@ -179,6 +183,11 @@ export class MsgBus implements Bus {
     return this.live.procedures.addBridge(bridge)
   }
 
+  addHolds(holds: () => Iterable<Hold>): () => void {
+    this.#holds.add(holds)
+    return () => this.#holds.delete(holds)
+  }
+
   lastValue(topic: string): StoredMessage | undefined {
     const known = this.live.topics.peek(topic)
     return known === undefined ? undefined : this.live.lastValues.read(known)
@@ -225,6 +234,7 @@ export class MsgBus implements Bus {
 
   *#readersBehind(): Iterable<Hold> {
     for (const client of this.#clients.values()) yield* client.readersBehind()
+    for (const holds of this.#holds) yield* holds()
   }
 
   #liveParts() {

@@ -340,6 +340,14 @@ const limitRows: Record<keyof Limits, { max: number; text: string; min?: number 
     max: 17_179_869_184,
     text: 'Memory for last values of topics; the ones longest unused go first.',
   },
+  retainedMessages: {
+    max: 100_000_000,
+    text: 'Topics that may have a retained message; more are refused.',
+  },
+  retainedBytes: {
+    max: 17_179_869_184,
+    text: 'Memory for retained messages; what would not fit is refused.',
+  },
 }
 
 const limits = z

@@ -107,6 +107,7 @@ export async function startDaemon(
   const ready = opening.then(async (store) => {
     if (stopping !== undefined) return
     keeper = await openLastValues(bus, store, data, logger)
+    await bus.retained.load(store)
     if (stopping !== undefined) return
     bus.attach(store)
     keeper?.start()

@@ -95,6 +95,7 @@ export class Bus {
       publishIdWindowMs: limits.publishIdWindowMs,
       publishIdCount: limits.publishIdCount,
     })
+    await bus.retained.load(store)
     bus.attach(store)
     return new Bus(bus, store)
   }

@@ -33,6 +33,8 @@ export interface Limits {
   readonly slowClientMs: number
   readonly rememberedTopics: number
   readonly lastValueBytes: number
+  readonly retainedMessages: number
+  readonly retainedBytes: number
 }
 
 export const defaultLimits: Limits = {
@@ -77,4 +79,7 @@ export const defaultLimits: Limits = {
   // architecture 4: last values
   rememberedTopics: 100_000,
   lastValueBytes: 67_108_864,
+  // All are in memory; ten times what brokers are asked to keep in their benchmarks.
+  retainedMessages: 1_000_000,
+  retainedBytes: 268_435_456,
 }

@@ -55,6 +55,8 @@ export interface OutgoingMessage {
   readonly history?: boolean | undefined
   /** A hint for live delivery: without delay, rather than in larger writes. */
   readonly realtime?: boolean | undefined
+  /** Becomes the retained message of its topic, in the same commit; an empty payload empties the slot. */
+  readonly retain?: boolean | undefined
 }
 
 /** Delete markers of a node are the messages of this topic (spec/msgbus-v1 3.3). */
