@@ -13,7 +13,7 @@ import type { Outbox } from '../../net/outbox.ts'
 export type SlowPolicy = 'disconnect' | 'latest' | 'drop-new'
 
 /** From so many queued bytes on a client counts as behind. */
-export const backlogBytes = 262_144
+export const backlogBytes = 65_536
 /** However many are behind, each may have so much. */
 const leastQueueBytes = 65_536
 
