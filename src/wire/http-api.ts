@@ -187,7 +187,7 @@ export interface TopicLevelJson {
 }
 
 export interface TopicEntryJson {
-  /** The one level: `colour` of `upper/colour`. */
+  /** The one level: `colour` of `upper/colour`; the whole name in the answer to a search (`contains=`). */
   readonly level: string
   /** `under` and the level. */
   readonly path: string

@@ -92,6 +92,7 @@ test('every operation answers as the document says, and takes every parameter in
   await ask('fetch', { query: { topic: 'a/b' } })
   await ask('last', { query: { filter: 'a/#', limit: 1 } })
   await ask('topics', { query: { under: 'a', after: 'a', limit: 1 } })
+  await ask('topics', { query: { contains: 'A' } })
   await ask('topics')
   await ask('topic', { query: { topic: 'a/b' } })
   await ask('topic', { query: { topic: 'nobody' } })

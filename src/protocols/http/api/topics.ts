@@ -77,15 +77,18 @@ export const topicLevel = operation({
   tag: 'topics',
   summary: 'One level of the tree of topics.',
   description:
-    'Names are split at `/`. An entry is a level below `under`, with what is on its own topic, if there is one, and how much is below it. By the bytes of the UTF-8 of the level. Topics of the daemon (`$msgbus.…`) are left out.',
+    'Names are split at `/`. An entry is a level below `under`, with what is on its own topic, if there is one, and how much is below it. By the bytes of the UTF-8 of the level. Topics of the daemon (`$msgbus.…`) are left out. With `contains` it is a flat list instead: each topic that matches is an entry, its level the whole name.',
   query: z.strictObject({
     under: param.text('Path of the level above; absent: the first levels.').optional(),
+    contains: param
+      .text('Search: topics below `under` whose name contains this, in upper or lower case.')
+      .optional(),
     after: param.text('Only levels after this one.').optional(),
     limit: param.integer('Most entries; default 200.', 1, listMost).optional(),
   }),
   answer: { description: 'The entries.', schema: topicLevelSchema },
-  async run({ context: { bus } }, { under, after, limit = entriesDefault }) {
-    const level = await readLevel(bus, under)
+  async run({ context: { bus } }, { under, contains, after, limit = entriesDefault }) {
+    const level = await readLevel(bus, under, contains)
     const names = [...level.keys()]
       .filter((name) => after === undefined || compareUtf8(name, after) > 0)
       .sort(compareUtf8)
@@ -140,19 +143,29 @@ class Branch {
   }
 }
 
-/** Goes through all topics once, those that are remembered and those that are stored; others have their turn between. */
-async function readLevel(bus: Bus, under: string | undefined): Promise<Map<string, Branch>> {
+/**
+ * Goes through all topics once, those that are remembered and those that are stored; others have their turn between.
+ * @param contains each topic that has it in its name is an entry of its own
+ */
+async function readLevel(
+  bus: Bus,
+  under: string | undefined,
+  contains: string | undefined,
+): Promise<Map<string, Branch>> {
+  const wanted = contains?.toLowerCase()
   const prefix = under === undefined ? '' : `${under}/`
   const level = new Map<string, Branch>()
   const slice = new TimeSlice()
   const remembered = new Set<string>()
   const put = (name: string, publications: number, log: LogInfo | undefined, isNew: boolean) => {
     if (!name.startsWith(prefix) || name.startsWith('$msgbus.')) return
-    const end = name.indexOf('/', prefix.length)
-    const own = end === -1 ? name.slice(prefix.length) : name.slice(prefix.length, end)
+    if (wanted !== undefined && !name.toLowerCase().includes(wanted)) return
+    const end = wanted === undefined ? name.indexOf('/', prefix.length) : -1
+    const start = wanted === undefined ? prefix.length : 0
+    const own = end === -1 ? name.slice(start) : name.slice(start, end)
     let branch = level.get(own)
     if (branch === undefined) {
-      branch = new Branch(own, prefix + own)
+      branch = new Branch(own, name.slice(0, start) + own)
       level.set(own, branch)
     }
     if (end === -1) branch.addOwn(publications, log)
