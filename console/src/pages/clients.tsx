@@ -82,7 +82,8 @@ const columns: readonly Column<RatedClient>[] = [
   {
     name: 'Client',
     isTitle: true,
-    sortBy: ({ name }) => name,
+    // Those without a name come last.
+    sortBy: ({ name, id }) => (name === '' ? `\uffff${id}` : name),
     cell: ({ name, id, congested }) => (
       <>
         {name === '' ? <span class="dim">#{id}</span> : name}{' '}

@@ -62,6 +62,7 @@ function Peer({ peer }: { readonly peer: PeerJson }): JSX.Element {
       />
       {lastError !== '' && (
         <Failure
+          isQuiet
           title={`${formatNumberOf(consecutiveFailures, 'attempt')} failed in a row`}
           text={`${lastError} It is tried again by itself; see that the address is right and the other daemon runs.`}
         />

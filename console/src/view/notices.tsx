@@ -30,9 +30,11 @@ export function Failure(props: {
   readonly title: string
   readonly text: string
   readonly retry?: (() => void) | undefined
+  /** It was there before and changes while one reads: screen readers are not interrupted. */
+  readonly isQuiet?: boolean
 }): JSX.Element {
   return (
-    <div class="notice notice-bad" role="alert">
+    <div class="notice notice-bad" role={props.isQuiet === true ? undefined : 'alert'}>
       <Icon name="alert" />
       <div class="notice-body">
         <p class="notice-title">{props.title}</p>
