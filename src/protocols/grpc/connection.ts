@@ -27,6 +27,8 @@ export class Connection implements SendingClient {
   readonly client: BusClient
   readonly gate = new SendGate()
   ended: BusError | undefined
+  /** What waits beside its streams, where its transport can tell. */
+  outboxBytes: () => number = () => 0
   readonly #bus: Bus
   readonly #origin: ConnectionOrigin
   readonly #named = new Map<string, SendingClient>()
@@ -81,6 +83,7 @@ export class Connection implements SendingClient {
   #inbox(): Inbox {
     const { gate } = this
     const streams = this.#streams
+    const outboxBytes = () => this.outboxBytes()
     return {
       // Without a name nothing is sent to it, and its subscriptions have sinks of their own.
       message: () => undefined,
@@ -89,7 +92,7 @@ export class Connection implements SendingClient {
       pause: () => gate.pause(),
       resume: () => gate.resume(),
       get queuedBytes() {
-        let bytes = 0
+        let bytes = outboxBytes()
         for (const stream of streams) bytes += stream.unsentBytes
         return bytes
       },

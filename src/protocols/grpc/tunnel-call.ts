@@ -186,6 +186,10 @@ export class TunnelCall<Request> implements OpenedCall, UnaryCall, DuplexCall<Re
   halfClose(): void {
     if (this.#isHalfClosed) throw new ProtocolError(`call ${this.id}: half-closed twice`)
     this.#isHalfClosed = true
+    if (this.#requestsMost === 1 && this.#requests === 0) {
+      this.fail(new BusError('invalid_argument', 'bad_argument', 'the request is missing'))
+      return
+    }
     if (!this.#isPaused && this.#held.length === 0) this.#tellHalfClose()
   }
 

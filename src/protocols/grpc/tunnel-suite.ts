@@ -65,6 +65,8 @@ export interface ReceivedFrame {
   readonly body: Buffer
 }
 
+export type RawFrame = readonly [kind: number, call: number, body?: Uint8Array]
+
 /** The frames of one WebSocket, one by one. */
 export class RawTunnel {
   readonly webSocket: WebSocket
@@ -99,9 +101,13 @@ export class RawTunnel {
     return tunnel
   }
 
-  send(...frames: readonly (readonly [kind: number, call: number, body?: Uint8Array])[]): void {
+  /** Together, as far as they may share a message. */
+  send(...frames: readonly RawFrame[]): void {
     const batch = new FrameBatch()
-    for (const [kind, call, body] of frames) batch.add(kind, call, body)
+    for (const [kind, call, body] of frames) {
+      if (!batch.fits(call, body?.length ?? 0)) this.webSocket.send(batch.take())
+      batch.add(kind, call, body)
+    }
     this.webSocket.send(batch.take())
   }
 

@@ -59,6 +59,7 @@ export class Tunnel implements ConnectionOwner, TunnelLink {
     this.#options = options
     this.#webSocket = options.webSocket
     this.#webSocket.owner = this
+    options.connection.outboxBytes = () => options.webSocket.outbox.queuedBytes
     const { callsMost, requestBytesMost } = options
     this.send(frameKinds.hello, 0, encodeHello({ callsMost, requestBytesMost }), true)
   }
