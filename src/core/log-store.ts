@@ -237,6 +237,8 @@ export interface LogStore {
 
   /** Changes notes, all or nothing; of several changes of one note the last counts. */
   writeNotes(changes: readonly NoteChange[]): Promise<void>
+  /** The value of one note, the caller's; undefined: there is none. */
+  note(table: string, key: string): Promise<Uint8Array | undefined>
   /** Every note of a table, in no order. One that changes meanwhile is seen as it was or as it is. */
   notes(table: string): AsyncIterable<Note>
 

@@ -45,7 +45,7 @@ import { LogMeasure } from './log-measure.ts'
 import { LogReader } from './log-reader.ts'
 import type { LogState } from './log-state.ts'
 import { LogTable } from './log-table.ts'
-import { readNotes, stageNotes } from './note-table.ts'
+import { readNote, readNotes, stageNotes } from './note-table.ts'
 import { PublishIds } from './publish-ids.ts'
 import { QueueTable } from './queue-table.ts'
 import { forEachRow, recoverLogs, type Recovered } from './recovery.ts'
@@ -242,6 +242,11 @@ export class JournalLogStore implements LogStore {
   async writeNotes(changes: readonly NoteChange[]): Promise<void> {
     this.#assertOpen()
     await this.#writer.write((group) => stageNotes(group, changes))
+  }
+
+  note(table: string, key: string): Promise<Uint8Array | undefined> {
+    const { storage, damage } = this.#parts
+    return this.#reading(() => readNote(storage, table, key, damage))
   }
 
   notes(table: string): AsyncIterable<Note> {

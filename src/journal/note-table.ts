@@ -52,6 +52,21 @@ export async function* readNotes(
   }
 }
 
+/** The value of one note; undefined when there is none, or it is damaged, which is reported. */
+export async function readNote(
+  storage: StorageReader,
+  table: string,
+  key: string,
+  damage: DamageLedger,
+): Promise<Uint8Array | undefined> {
+  const rowKey = noteKey(table, key)
+  const [row] = await storage.scanRows(rowKey, keyAfter(rowKey), 1)
+  if (row === undefined) return undefined
+  const note = decodeNote(row[1])
+  if (note === undefined) damage.reportOther('note', Buffer.from(rowKey).toString('hex'))
+  return note?.table === table && note.key === key ? note.value : undefined
+}
+
 export function isSoundNote(value: Uint8Array): boolean {
   return decodeNote(value) !== undefined
 }

@@ -202,6 +202,11 @@ class MemoryLogStore implements LogStore {
     return this.#write(() => this.#notes.change(changes))
   }
 
+  async note(table: string, key: string): Promise<Uint8Array | undefined> {
+    this.#assertOpen()
+    return this.#notes.get(table, key)
+  }
+
   async *notes(table: string): AsyncIterable<Note> {
     this.#assertOpen()
     yield* this.#notes.list(table)

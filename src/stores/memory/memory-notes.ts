@@ -20,6 +20,11 @@ export class MemoryNotes {
     }
   }
 
+  get(table: string, key: string): Uint8Array | undefined {
+    const value = this.#tables.get(table)?.get(key)
+    return value && Uint8Array.from(value)
+  }
+
   *list(table: string): Iterable<Note> {
     for (const [key, value] of this.#tables.get(table) ?? []) {
       yield { key, value: Uint8Array.from(value) }

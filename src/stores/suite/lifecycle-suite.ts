@@ -88,6 +88,7 @@ export function lifecycleSuite(context: SuiteContext): void {
       syncStates: () => closed.syncStates(),
       writeNotes: () => closed.writeNotes([{ table: 't', key: 'k', value: undefined }]),
       notes: () => drain(closed.notes('t')),
+      note: () => closed.note('t', 'k'),
       backup: () => drain(closed.backup()),
       verify: () => drain(closed.verify()),
     }

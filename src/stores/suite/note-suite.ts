@@ -39,6 +39,9 @@ export function noteSuite(context: SuiteContext): void {
         ['ü'.repeat(2_000)]: '',
       })
       assert.deepEqual(await notesOf(store, 'two'), { a: '3' })
+      assert.equal(Buffer.from((await store.note('one', 'a')) ?? []).toString(), '4')
+      assert.equal(await store.note('one', 'b'), undefined)
+      assert.equal((await store.note('one', 'ü'.repeat(2_000)))?.length, 0)
       assert.deepEqual(await notesOf(store, 'three'), {})
     })
   })
