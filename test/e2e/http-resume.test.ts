@@ -23,7 +23,6 @@ test(
     const data = temporaryFolder(t)
     let http = '127.0.0.1:0'
     let lastEventId = ''
-    let isOver = false
     const received: MessageJson[] = []
     let base = ''
     for (let life = 0; life <= kills; life++) {
@@ -39,10 +38,10 @@ test(
       )
       cleanUp(t, () => reader.close())
       assert.equal(reader.response.statusCode, 200)
-      isOver = false
+      const over = new AbortController()
       // Four publishers at once; what they had under way when the daemon is killed may be stored or not.
       const publishers = [0, 1, 2, 3].map(async (publisher) => {
-        for (let i = 0; !isOver; i++) {
+        for (let i = 0; !over.signal.aborted; i++) {
           const url = `${base}/v1/publish?topic=a/${publisher}`
           await fetch(url, { method: 'POST', body: `${life} ${i}` }).catch(() => undefined)
         }
@@ -53,10 +52,9 @@ test(
         assert.ok(event.id !== undefined)
         received.push(message)
       }
-      isOver = life === kills
-      if (!isOver) {
+      over.abort()
+      if (life < kills) {
         daemon.kill('SIGKILL')
-        isOver = true
         await Promise.all([...publishers, daemon.exited])
         // What had come before the end counts.
         for (let event = await reader.next(); event !== undefined; event = await reader.next()) {

@@ -70,9 +70,9 @@ export async function startBusrtAdapter(
   const broker = new BrokerClient({ bus, clock, version })
   const gate = new CallGate({ bus })
   const fifos: Fifo[] = []
-  let closeWebSocketGate: () => void = () => undefined
+  let closeWebSocketGate: (() => void) | undefined
   const stop = async (graceMs: number) => {
-    closeWebSocketGate()
+    closeWebSocketGate?.()
     await Promise.all(fifos.map((fifo) => fifo.close()))
     await listener.stop(graceMs)
     broker.close()
@@ -82,7 +82,7 @@ export async function startBusrtAdapter(
     // First the addresses: whoever has them, another daemon perhaps, has the pipes too.
     await listener.bind()
     for (const path of config.fifos) fifos.push(await openFifo({ path, broker, clock, logger }))
-    closeWebSocketGate = webSockets?.add(listener.webSocketGate) ?? closeWebSocketGate
+    closeWebSocketGate = webSockets?.add(listener.webSocketGate)
   } catch (error) {
     await stop(0)
     throw error

@@ -148,7 +148,7 @@ export async function startScene(t: Scope, options: SceneOptions = {}): Promise<
       const params = new URLSearchParams(
         Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]),
       )
-      const url = `${base}${operation.path}${params.size === 0 ? '' : `?${params}`}`
+      const url = `${base}${operation.path}${params.size === 0 ? '' : `?${params.toString()}`}`
       const init = body === undefined ? {} : { body: Buffer.from(body) }
       const response = await fetch(url, { method: operation.method, headers, ...init })
       const answer = await answerOf(response)
