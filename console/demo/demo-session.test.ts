@@ -8,10 +8,17 @@ function scene() {
   const sent: string[] = []
   const timers = new Set<() => void>()
   let events: SocketEvents | undefined
+  let unsentBytes = 0
   const session = new DemoSession({
     open(handlers) {
       events = handlers
-      return { unsentBytes: 0, send: (text) => void sent.push(text), close: () => undefined }
+      return {
+        get unsentBytes() {
+          return unsentBytes
+        },
+        send: (text) => void sent.push(text),
+        close: () => undefined,
+      }
     },
     after(_, task) {
       timers.add(task)
@@ -26,6 +33,7 @@ function scene() {
     open: () => events?.opened(),
     say: (...lines: string[]) => events?.message(lines.map((line) => `${line}\n`).join('')),
     end: () => events?.closed(),
+    stopReading: () => void (unsentBytes = 2_000_000),
   }
   const fire = () => {
     const due = [...timers]
@@ -142,4 +150,14 @@ test('without a connection nothing is sent, and the log says so', () => {
     'note not connected, not sent: :/a',
     'note not connected, not sent: auth token …',
   ])
+})
+
+test('to a bus that does not read no more is sent, and the log says so', () => {
+  const { session, bus, sent, welcome, log } = scene()
+  session.connect()
+  welcome()
+  bus.stopReading()
+  session.send([':/a'])
+  assert.deepEqual(sent, [])
+  assert.equal(log().at(-1), 'note the bus does not keep up, not sent: :/a')
 })

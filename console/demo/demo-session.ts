@@ -104,13 +104,17 @@ export class DemoSession {
       if (isSent) this.#conversation.sending(line)
       const shown = withoutSecrets(line)
       if (isSent) this.#log('out', shown)
-      else this.#note(`not connected, not sent: ${shown}`)
+      else this.#note(`${this.#whyNot()}, not sent: ${shown}`)
     }
   }
 
   clearTraffic(): void {
     this.traffic.clear()
     this.#surroundings.changed()
+  }
+
+  #whyNot(): string {
+    return this.#connection.state === 'connected' ? 'the bus does not keep up' : 'not connected'
   }
 
   #opened(): void {

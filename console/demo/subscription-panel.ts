@@ -55,8 +55,6 @@ export class SubscriptionPanel {
 interface Fields {
   readonly element: Element
   readonly spec: SubscriptionSpec
-  /** Empty: it can be sent. */
-  readonly fault: string
   setVerb(verb: string): void
 }
 
@@ -81,10 +79,10 @@ class Row {
     this.#unsubscribe.dataset['testid'] = `sub-${number}-unsubscribe`
     this.element.addEventListener('submit', (event) => {
       event.preventDefault()
-      if (fields.fault === '') session.subscribe(fields.spec)
+      session.subscribe(fields.spec)
     })
     this.#unsubscribe.addEventListener('click', () => {
-      if (fields.fault === '') session.unsubscribe(fields.spec.id)
+      if (this.element.reportValidity()) session.unsubscribe(fields.spec.id)
     })
   }
 
@@ -116,7 +114,7 @@ class Row {
 function fixedFields(spec: SubscriptionSpec): Fields {
   const element = document.createElement('code')
   const setVerb = (verb: string) => setText(element, `${verb} ${describe(spec)}`)
-  return { element, spec, fault: '', setVerb }
+  return { element, spec, setVerb }
 }
 
 class FreeFields implements Fields {
@@ -132,7 +130,7 @@ class FreeFields implements Fields {
     this.#kind.dataset['testid'] = 'sub-6-kind'
     this.#pattern.dataset['testid'] = 'sub-6-pattern'
     this.element.addEventListener('input', () => {
-      this.#id.setCustomValidity(this.fault)
+      this.#id.setCustomValidity(faultOfId(this.#id.value))
       changed()
     })
   }
@@ -142,17 +140,16 @@ class FreeFields implements Fields {
     return { id: this.#id.value, kind, pattern: this.#pattern.value }
   }
 
-  /** An id with a blank would push kind and pattern one place on; what else is wrong the server says better. */
-  get fault(): string {
-    const { value } = this.#id
-    const fits =
-      value !== '' && !whiteSpace.test(value) && byteLength(value) <= tmbLimits.subscriptionIdBytes
-    return fits ? '' : `An id has 1 to ${tmbLimits.subscriptionIdBytes} bytes and no blanks.`
-  }
-
   setVerb(verb: string): void {
     setText(this.#verb, verb)
   }
+}
+
+/** An id with a blank would push kind and pattern one place on; what else is wrong the server says better. */
+function faultOfId(id: string): string {
+  const limit = tmbLimits.subscriptionIdBytes
+  const fits = id !== '' && !whiteSpace.test(id) && byteLength(id) <= limit
+  return fits ? '' : `An id has 1 to ${limit} bytes and no blanks.`
 }
 
 function describe({ id, kind, pattern }: SubscriptionSpec): string {

@@ -39,6 +39,10 @@ export interface FakeTextBus {
   connection(): Promise<FakeConnection>
   /** The next page that connects; nothing was answered. */
   silentConnection(): Promise<FakeConnection>
+  /** Whoever connects from now on waits at the door. */
+  hold(): void
+  /** Those who still wait come in, and everybody after them. */
+  release(): void
 }
 
 export interface FakeConnection {
@@ -53,9 +57,15 @@ export interface FakeConnection {
 export async function startFakeTextBus(t: TestContext): Promise<FakeTextBus> {
   await access(join(pages, 'demo/index.html'))
   const server = createServer((request, response) => void serve(request.url ?? '/', response))
+  const waiting: (() => void)[] = []
+  let isHeld = false
   const webSockets = new WebSocketServer({
     server,
     path: '/tmb',
+    verifyClient: (_, admit) => {
+      if (isHeld) waiting.push(() => admit(true))
+      else admit(true)
+    },
     handleProtocols: (offered) => (offered.has('tmb.v1') ? 'tmb.v1' : false),
   })
   const connections = new Waiting<FakeConnection>()
@@ -71,6 +81,11 @@ export async function startFakeTextBus(t: TestContext): Promise<FakeTextBus> {
   return {
     url: `http://127.0.0.1:${port}/demo/`,
     silentConnection: () => connections.next(),
+    hold: () => void (isHeld = true),
+    release() {
+      isHeld = false
+      for (const admit of waiting.splice(0)) admit()
+    },
     async connection() {
       const connection = await connections.next()
       const first = await connection.next()
