@@ -26,8 +26,8 @@ function batchLines(from: number): string {
 test('examples', async (t) => {
   const folder = temporaryFolder(t)
   const busrt = join(folder, 'bus.sock')
-  const args = ['--storage', 'memory', '--busrt', `unix:${busrt}`]
-  const { address } = await startDaemon(t, { args })
+  const args = ['--storage', 'memory', '--busrt', `unix:${busrt}`, '--tmb', '127.0.0.1:0']
+  const { address, info } = await startDaemon(t, { args })
   const seen = new Set<string>()
   const example = (name: string, work: (name: string) => Promise<void>) => {
     seen.add(`${name}.ts`)
@@ -85,6 +85,14 @@ test('examples', async (t) => {
         '-32602 set of hall.thermostat: not a number',
         'hall.panel, hall.thermostat\n',
       ].join('\n'),
+    )
+  })
+
+  await example('tmb-lamp', async (name) => {
+    const tmb = info.listeners.find(({ protocol }) => protocol === 'tmb')?.address ?? ''
+    assert.equal(
+      await run(name, tmb),
+      '/hall/lamp/state was on\n/hall/lamp/level was 70 %\n/hall/lamp/state is now off\n',
     )
   })
 

@@ -87,6 +87,35 @@ test('the packed client works where it is installed', async (t) => {
     const args = ['calls.mjs', busrt]
     assert.equal(execFileSync(process.execPath, args, { cwd: folder, encoding: 'utf8' }), '42\n')
   })
+
+  await t.test(
+    'speaks TMB without any dependency and type-checks in a strict program',
+    async () => {
+      const program = `
+      import { connect } from '@msgbus/client/tmb'
+      const bus = await connect({ address: process.argv[2] ?? '' })
+      await bus.subscribe('begins-with', '/a')
+      await bus.publish('/a', '42')
+      for await (const { categoryText, rest } of bus) {
+        const bytes: Uint8Array = rest
+        console.log(categoryText, bytes.length)
+        break
+      }
+      await bus.close()
+      export {}`
+      writeFileSync(join(folder, 'lines.mts'), program)
+      const compiler = join(packageRoot, 'node_modules/typescript/bin/tsc')
+      const options = ['--strict', '--module', 'nodenext', '--target', 'es2023', '--types', 'node']
+      execFileSync(process.execPath, [compiler, ...options, 'lines.mts'], { cwd: folder })
+      const tmb = join(folder, 'tmb.sock')
+      await startDaemon(t, { args: ['--storage', 'memory', '--tmb', `unix:${tmb}`] })
+      const args = ['lines.mjs', `unix:${tmb}`]
+      assert.equal(
+        execFileSync(process.execPath, args, { cwd: folder, encoding: 'utf8' }),
+        '/a 2\n',
+      )
+    },
+  )
 })
 
 test('the core compiles for browsers, without the types of Node.js', () => {

@@ -29,7 +29,8 @@ function isInside(shape: Shape, x: number, y: number): boolean {
     case 'square':
       return Math.abs(x) <= 0.9 && Math.abs(y) <= 0.9
     case 'triangle':
-      return Math.abs(x) <= (y + 1) / 2
+      // A little more than half, or the tip would be too thin for a character.
+      return Math.abs(x) <= (y + 1.02) / 2
   }
 }
 
