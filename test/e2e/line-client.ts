@@ -3,17 +3,21 @@
 import { createConnection, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { cleanUp, type Scope } from './clean-up.ts'
+import { LineSplitter } from './line-splitter.ts'
 
 export class LineClient {
   readonly #socket: Socket
   readonly #lines: Buffer[] = []
-  #rest: Buffer = Buffer.alloc(0)
   #isOver = false
   #wake: () => void = () => undefined
 
   private constructor(socket: Socket) {
     this.#socket = socket
-    socket.on('data', (chunk) => this.#take(chunk))
+    const splitter = new LineSplitter((line) => {
+      this.#lines.push(line)
+      this.#wake()
+    })
+    socket.on('data', (chunk) => splitter.push(chunk))
     // How it ended makes no difference to who waits for a line.
     socket.on('error', () => undefined)
     socket.on('close', () => {
@@ -57,15 +61,5 @@ export class LineClient {
 
   close(): void {
     this.#socket.destroy()
-  }
-
-  #take(chunk: Buffer): void {
-    let rest: Buffer = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
-    for (let end = rest.indexOf(10); end !== -1; end = rest.indexOf(10)) {
-      this.#lines.push(rest.subarray(0, end))
-      rest = rest.subarray(end + 1)
-    }
-    this.#rest = rest
-    this.#wake()
   }
 }
