@@ -33,8 +33,9 @@ export function messageHeadersOf(headers: IncomingHttpHeaders): Map<string, stri
 export function toHttpHeaders(headers: Headers): OutgoingHttpHeaders {
   const http: Record<string, string> = {}
   for (const [name, value] of headers) {
-    if (name === contentTypeHeader) http[name] = encode(value, isPlainInValue)
-    else http[`${prefix}${encode(name, isPlainInName)}`] = encode(value, isPlainInValue)
+    const key = name === contentTypeHeader ? name : `${prefix}${encode(name, isPlainInName)}`
+    // Blanks at the ends would get lost on the way.
+    http[key] = encode(value, isPlainInValue).replaceAll(/^ +| +$/g, encodeURIComponent)
   }
   http[contentTypeHeader] ??= plainBytes
   return http

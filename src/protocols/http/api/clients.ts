@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { BusError } from '../../../model/errors.ts'
 import { nameMatches } from '../../../model/name-mask.ts'
-import type { ClientInfo } from '../../../core/live.ts'
+import type { ClientInfo, Peer } from '../../../core/live.ts'
 import { messageHeadersOf, toHttpHeaders } from '../message-headers.ts'
 import { toClientJson } from '../message-json.ts'
 import { json, operation } from '../operation.ts'
@@ -57,11 +57,18 @@ export const send = operation({
   failures: { 404: 'Nobody has that name.', 429: 'The client does not read what was sent to it.' },
   async run(call, { client: target }) {
     const payload = await call.body()
-    await call.connection.maySend(call.signal)
     const name = encoder.encode(target)
     const bytes = Buffer.concat([name, payload])
     const end = name.length
-    const outcome = call.client.live.send(bytes, 0, end, end, bytes.length, false)
+    const { live } = call.client
+    await call.connection.maySend(call.signal)
+    // The bus would let one more message through and stop the connection after it; but a connection may be there for
+    // this one request, and many of those would never be stopped.
+    for (let peer = live.find(name, 0, end); hasNoRoom(peer); peer = live.find(name, 0, end)) {
+      live.waitFor(peer)
+      await call.connection.maySend(call.signal)
+    }
+    const outcome = live.send(bytes, 0, end, end, bytes.length, false)
     const shown = JSON.stringify(target)
     switch (outcome) {
       case 'sent':
@@ -81,6 +88,10 @@ export const send = operation({
     }
   },
 })
+
+function hasNoRoom(peer: Peer | undefined): peer is Peer {
+  return peer !== undefined && peer.isCongested && !peer.isClosed
+}
 
 export const broadcast = operation({
   id: 'broadcast',
