@@ -310,7 +310,8 @@ export class V1Session {
       const text = `the peer lists head ${log.head} and sent nothing from ${from} on`
       throw new BusError('data_loss', 'head_not_served', text)
     }
-    if (isComparing) this.#progress.compared(log.key)
+    // What came from its first message on is this peer's history.
+    if (isComparing || from === 1) this.#progress.compared(log.key)
     this.#succeeded(log)
     return local < log.head
   }

@@ -26,7 +26,7 @@ export interface SimulationResult {
   readonly cutOff: number
 }
 
-const troubleMs = 20_000
+const troubleMs = 15_000
 /** Far beyond the longest back-off and time-out together, several hops in a row. */
 const healingMs = 240_000
 
@@ -63,7 +63,7 @@ export async function simulate(seed: number): Promise<SimulationResult> {
   await check(honest)
   const cutOff = honest.reduce((sum, { sync }) => sum + (sync?.counters.peersCutOff ?? 0), 0)
   const stopping = Promise.all(nodes.map((node) => node.stop()))
-  await run(clock, 10_000)
+  await run(clock, 2_000)
   await stopping
   for (const node of nodes) assert.equal(node.pendingTimers, 0, 'a stopped node waits for nothing')
   return { trace, simulatedMs: clock.monotonic(), messages: network.messages, cutOff }
