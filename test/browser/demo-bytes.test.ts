@@ -8,7 +8,7 @@ import { type TestContext, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { at, logged, says, shows } from './demo-page.ts'
 import { type FakeConnection, startFakeTextBus } from './fake-text-bus.ts'
-import { openPage, phone, scrollsSideways, withoutChromium } from './page-harness.ts'
+import { desktop, openPage, phone, scrollsSideways, withoutChromium } from './page-harness.ts'
 
 const skip = withoutChromium
 
@@ -340,6 +340,13 @@ test('two columns on a wide screen, one on a phone, none too wide', { skip }, as
     const above = await at(page, 'lower-figure').boundingBox()
     assert.ok((below?.y ?? 0) > (above?.y ?? 0) + (above?.height ?? 0), `${size.width} px`)
   }
+  // No word is wider than its button.
+  await page.setViewportSize(small)
+  const cut = `[...document.querySelectorAll('button')]
+    .filter((button) => button.scrollWidth > button.clientWidth)
+    .map((button) => button.dataset.testid)`
+  assert.deepEqual(await page.evaluate(cut), [])
+  await page.setViewportSize(desktop)
   const { width, height } = (await at(page, 'upper-figure').boundingBox()) ?? {}
   assert.deepEqual({ width, height }, { width: 240, height: 180 })
 })
