@@ -367,6 +367,19 @@ test('a server that leaves is told, also on a terminal', { skip: noScript() }, a
   assert.match(output, /error: .* (has closed|broke)/)
 })
 
+test('a server that leaves is told in a pipe, too', async (t) => {
+  const own = await startDaemon(t, { args: ['--storage', 'memory', '--tmb', '127.0.0.1:0'] })
+  const pipe = startMsgbus(['tmb', '--tmb', listener(own, 'tmb')], {
+    input: 'p here\n',
+    keepInputOpen: true,
+  })
+  await pipe.printed(/ok ping here/)
+  own.kill('SIGKILL')
+  const { code, stderr } = await pipe.ended
+  assert.equal(code, 3)
+  assert.match(stderr, /^error: .* (has closed|broke)/)
+})
+
 // Taken over, and given back.
 const enter = '\u001b[?1049h\u001b[?25l\u001b[?7l'
 const leave = '\u001b[?7h\u001b[?25h\u001b[?1049l'

@@ -67,6 +67,7 @@ async function pipeLines(
       last = chunk.at(-1) ?? last
       await link.room()
     }
+    if (link.isClosed) return
     // Whoever ends the input ends the line that is begun as well.
     if (last !== lineFeed) link.send(lineEnd)
     conversation.bye()
@@ -87,17 +88,22 @@ async function converse(
 ): Promise<void> {
   const { colours } = terminal
   const completion = new ShellCompletion()
-  const problems: string[] = []
+  let prompt: Awaited<ReturnType<typeof openPrompt>> | undefined
+  /** What there is to say before there is a prompt. */
+  let early = ''
+  const print = (text: string): Promise<void> | undefined => {
+    if (prompt !== undefined) return prompt.print(text)
+    early += text
+    return undefined
+  }
   const history = new ShellHistory(historyFile(terminal.env), (text) => {
-    problems.push(text)
-    void prompt?.print(`${colours.warning(text)}\n`)
+    void print(`${colours.warning(text)}\n`)
   })
   const conversation = new Conversation(link, (line) => {
     completion.learn(line)
-    return prompt?.print(json ? lineToJson(line) : formatLine(line, colours))
+    return print(json ? lineToJson(line) : formatLine(line, colours))
   })
   let patience: NodeJS.Timeout | undefined
-  let prompt: Awaited<ReturnType<typeof openPrompt>> | undefined
   prompt = await openPrompt({
     prompt: 'tmb> ',
     history: await history.read(),
@@ -116,7 +122,7 @@ async function converse(
     },
   })
   const hello = `connected to ${link.address}; help lists the commands, Tab completes, Ctrl-D ends`
-  void prompt.print([hello, ...problems].map((text) => `${colours.faint(text)}\n`).join(''))
+  void prompt.print(`${colours.faint(hello)}\n${early}`)
   const error = await conversation.ended
   clearTimeout(patience)
   prompt.close()

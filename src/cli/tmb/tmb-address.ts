@@ -1,9 +1,10 @@
 /**
  * Where the TMB server of a command is: named by an option or the environment, else what the daemon of
- * `--server` says, else the first of the ports 4711 to 4720 of this machine at which one answers.
+ * `--server` says, else the first of the ports 4711 to 4720 of its machine at which one answers.
  */
 
 import type { Command } from 'commander'
+import { parseTarget } from '../../client/target.ts'
 import { BusError } from '../../model/errors.ts'
 import { reachableListener } from '../busrt-address.ts'
 import { CommandFailure, exitCodes } from '../exit-codes.ts'
@@ -39,6 +40,7 @@ export async function findTmb(command: Command, terminal: Terminal): Promise<str
       error instanceof BusError &&
       ['unavailable', 'deadline_exceeded', 'unimplemented'].includes(error.code)
     if (!isNoAnswer) throw error
-    return undefined
+    const { host } = parseTarget(server)
+    return host?.includes(':') === true ? `[${host}]` : host
   }
 }

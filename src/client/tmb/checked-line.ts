@@ -93,7 +93,20 @@ export function checkedWords(what: string, text: string): string {
   return text
 }
 
+/** One word of a command. @throws BusError `invalid_argument/bad_argument` */
+export function checkedWord(what: string, text: string): string {
+  if (text === '' || Buffer.from(text).some(isWhiteSpace)) {
+    throw badArgument(`${what} is empty or contains white space`)
+  }
+  return text
+}
+
+// Programs send much to one category after the other, and checking it would be most of the work.
+let knownText = ''
+let knownBytes: Uint8Array | undefined
+
 function checkedCategory(category: Uint8Array | string): Uint8Array {
+  if (category === knownText && knownBytes !== undefined) return knownBytes
   if (typeof category === 'string' && loneSurrogate.test(category)) {
     const text = 'the category is no valid Unicode: it holds half a surrogate pair'
     throw new BusError('invalid_argument', 'name_not_unicode', text)
@@ -106,6 +119,10 @@ function checkedCategory(category: Uint8Array | string): Uint8Array {
   if (bytes.length > tmbLimits.categoryBytes) {
     const text = `the category has ${bytes.length} bytes, the limit is ${tmbLimits.categoryBytes}`
     throw new BusError('invalid_argument', 'name_too_long', text)
+  }
+  if (typeof category === 'string') {
+    knownText = category
+    knownBytes = bytes
   }
   return bytes
 }

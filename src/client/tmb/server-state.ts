@@ -3,8 +3,9 @@
  * server has accepted a change, and set up anew on a new connection.
  */
 
+import { BusError } from '../../model/errors.ts'
 import type { TmbKind } from '../../wire/tmb/words.ts'
-import { checkedId, checkedPattern, checkedWords } from './checked-line.ts'
+import { checkedId, checkedPattern, checkedWord, checkedWords } from './checked-line.ts'
 import type { CommandOptions, Connection } from './connection.ts'
 import { lastNumber } from './reply.ts'
 import { TmbError } from './tmb-error.ts'
@@ -30,7 +31,7 @@ export class ServerState {
   constructor(auth: TmbAuth | undefined, options: TmbOptionValues = {}) {
     this.#auth = auth === undefined ? undefined : authWords(auth)
     for (const [name, value] of Object.entries(options)) {
-      if (value !== undefined) this.#options.set(name, checkedWords(`option ${name}`, value))
+      if (value !== undefined) this.#options.set(...checkedOption(name, value))
     }
   }
 
@@ -71,7 +72,7 @@ export class ServerState {
     value: string,
     options?: CommandOptions,
   ): Promise<void> {
-    await connection.command('option', [name, checkedWords(`option ${name}`, value)], options)
+    await connection.command('option', checkedOption(name, value), options)
     this.#options.set(name, value)
   }
 
@@ -114,8 +115,17 @@ async function send(
   return isWatch ? lastNumber(rest) : 0
 }
 
+/** @throws BusError `invalid_argument/bad_argument` */
+function checkedOption(name: string, value: string): readonly [name: string, value: string] {
+  if (name === 'replies') {
+    const text = 'without replies this client could not tell what became of its commands'
+    throw new BusError('invalid_argument', 'bad_argument', text)
+  }
+  return [checkedWord('the option', name), checkedWord(`option ${name}`, value)]
+}
+
 function authWords(auth: TmbAuth): readonly string[] {
   return 'token' in auth
-    ? ['token', checkedWords('the token', auth.token)]
-    : ['plain', checkedWords('the user', auth.user), checkedWords('the password', auth.password)]
+    ? ['token', checkedWord('the token', auth.token)]
+    : ['plain', checkedWord('the user', auth.user), checkedWords('the password', auth.password)]
 }

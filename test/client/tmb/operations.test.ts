@@ -86,6 +86,12 @@ const refusals: [what: string, send: (client: TmbClient) => Promise<unknown>, re
   ['an id with a blank', (client) => client.subscribe('is', 'a', { id: '1 2' }), 'bad_argument'],
   ['the id *', (client) => client.subscribe('is', 'a', { id: '*' }), 'bad_argument'],
   ['a long id', (client) => client.unsubscribe('1'.repeat(65)), 'bad_argument'],
+  [
+    'the option replies',
+    (client) => client.option('replies' as never, 'off' as never),
+    'bad_argument',
+  ],
+  ['an option of two words', (client) => client.option('echo', 'on off' as never), 'bad_argument'],
   ['ping with an LF', (client) => client.ping('a\nquit'), 'bad_argument'],
 ]
 
