@@ -17,6 +17,7 @@ import {
 import type { Timing } from './timing.ts'
 import type { CallLink, TunnelCall } from './tunnel-stream.ts'
 import type { WebSocketClass, WebSocketInstance } from './web-socket-class.ts'
+import { foreignPage } from './web-socket-url.ts'
 
 export interface TunnelLinkOptions {
   readonly url: string
@@ -174,8 +175,12 @@ export class TunnelLink implements CallLink {
     const { url } = this.#options
     if (this.#state === 'connecting') {
       const why = this.#failure === '' ? '' : ` (${this.#failure})`
-      const text = `no connection to ${url}${why}: start msgbusd, and see that --http names this address`
-      return lost(text)
+      const page = foreignPage(url)
+      // A page is not told what went wrong, and this is the other thing that often does.
+      const origins = page === undefined ? '' : ` and that protocols.http.origins lists ${page}`
+      return lost(
+        `no connection to ${url}${why}: start msgbusd, and see that --http names this address${origins}`,
+      )
     }
     const why = reason === '' ? code : `${code}, ${reason}`
     return lost(`the connection to ${url} was closed (${why})`)

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { toWebSocketUrl } from './web-socket-url.ts'
+import { foreignPage, toWebSocketUrl } from './web-socket-url.ts'
 
 const cases: readonly (readonly [
   target: string | undefined,
@@ -34,4 +34,10 @@ test('what is no address is refused with a word about it', () => {
   assert.throws(() => toWebSocketUrl('ftp://bus'), /scheme ftp/)
   assert.throws(() => toWebSocketUrl('bus:port'), { code: 'invalid_argument' })
   assert.throws(() => toWebSocketUrl('ws://'), { code: 'invalid_argument' })
+})
+
+test('a page knows whether the address is that of its own host', () => {
+  assert.equal(foreignPage('ws://bus:8711/msgbus', 'http://bus:8711'), undefined)
+  assert.equal(foreignPage('ws://bus:8711/msgbus', 'http://bus:3000'), 'http://bus:3000')
+  assert.equal(foreignPage('ws://bus:8711/msgbus', undefined), undefined)
 })

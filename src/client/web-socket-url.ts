@@ -50,6 +50,15 @@ function pageOrigin(): string | undefined {
   return origin?.startsWith('http') === true ? origin : undefined
 }
 
+/** The origin of the page, when it is another than that of the address: a daemon must be told to let it in. */
+export function foreignPage(
+  url: string,
+  page: string | undefined = pageOrigin(),
+): string | undefined {
+  if (page === undefined || new URL(page).host === new URL(url).host) return undefined
+  return page
+}
+
 function badAddress(text: string, why: string): BusError {
   return new BusError(
     'invalid_argument',
