@@ -88,6 +88,9 @@ test('data is what its type says', () => {
   }
 })
 
+const refused = (message: RegExp) => (error: unknown) =>
+  error instanceof BusError && error.reason === 'undecodable' && message.test(error.message)
+
 test('what is no event is refused, with what is wrong', () => {
   const cases: readonly [object | null, RegExp][] = [
     [null, /JSON object/],
@@ -104,8 +107,6 @@ test('what is no event is refused, with what is wrong', () => {
     [{ ...plain, data_base64: 'a*==' }, /not base64/],
     [{ ...plain, data_base64: 1 }, /not base64/],
   ]
-  const refused = (message: RegExp) => (error: unknown) =>
-    error instanceof BusError && error.reason === 'undecodable' && message.test(error.message)
   for (const [event, message] of cases) {
     const bytes = Buffer.from(JSON.stringify(event))
     assert.throws(() => parseEvent(bytes), refused(message), JSON.stringify(event))
