@@ -38,7 +38,7 @@ const windowBytes = 1_048_576
 const options = childOptions() as TmbLoadOptions
 if (options.core !== undefined) pin(process.pid, options.core)
 const receivers: { received: number }[] = []
-let wake = () => undefined as void
+let wake: () => void = () => undefined
 
 for (let i = 0; i < options.receivers; i++) receivers.push(await receiver())
 const sender = await open()

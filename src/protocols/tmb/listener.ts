@@ -69,6 +69,8 @@ export class TmbListener {
       categories: new CategoryTable(),
       lines: new LineWriter(logger),
       budget: new QueueBudget(config.queueBytes, config.totalQueueBytes),
+      clock,
+      later: (task) => setImmediate(task),
     }
     this.#server = this.#newServer()
   }

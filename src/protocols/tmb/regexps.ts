@@ -1,11 +1,12 @@
 /**
- * Regular expressions of TMB clients (spec/tmb 4.1): the dialect of RE2, in time linear in the category. Each distinct
- * expression is compiled once and shared by all who use it, with what it answered for the categories it met: they
- * repeat, and the router asks again after every change of subscriptions.
+ * Regular expressions of TMB clients (spec/tmb 4.1): the dialect of RE2. Each distinct expression is compiled once and
+ * shared by all who use it. What one may cost is bounded before it is used (automaton.ts); that leaves nothing to
+ * remember about single categories, since a look-up would cost as much as the answer.
  */
 
 import { Buffer, isUtf8 } from 'node:buffer'
 import { RE2JS } from 're2js'
+import { Automaton, TooComplexError } from './automaton.ts'
 
 /** Why an expression is not taken. */
 export class RegexpError extends Error {
@@ -20,35 +21,30 @@ export class RegexpError extends Error {
 
 /** Size of the compiled program, in instructions. */
 const programSizeMost = 500
-/** Categories whose outcome one expression remembers; and all of them together. */
-const outcomesMost = 4_096
+/** What the tables of all expressions in use may take together, bytes. */
+const tableBytesMost = 134_217_728
 
 /** An expression in use. Give it back with `release`, once. */
 export class SharedRegexp {
   /** In UTF-8, each character a byte: as clients wrote it. */
   readonly pattern: string
+  readonly automaton: Automaton
   users = 0
-  readonly #program: RE2JS
-  readonly #outcomes = new Map<string, boolean>()
 
-  constructor(pattern: string, program: RE2JS) {
+  constructor(pattern: string, automaton: Automaton) {
     this.pattern = pattern
-    this.#program = program
+    this.automaton = automaton
   }
 
   /** @param category each character a byte */
   test(category: string): boolean {
-    const known = this.#outcomes.get(category)
-    if (known !== undefined) return known
-    const outcome = this.#program.test(readable(category))
-    if (this.#outcomes.size >= outcomesMost) this.#outcomes.clear()
-    this.#outcomes.set(category, outcome)
-    return outcome
+    return this.automaton.test(category)
   }
 }
 
 export class Regexps {
   readonly #known = new Map<string, SharedRegexp>()
+  #tableBytes = 0
 
   /** Distinct expressions in use. */
   get size(): number {
@@ -63,6 +59,11 @@ export class Regexps {
     let regexp = this.#known.get(pattern)
     if (regexp === undefined) {
       regexp = new SharedRegexp(pattern, compile(pattern))
+      const { tableBytes } = regexp.automaton
+      if (this.#tableBytes + tableBytes > tableBytesMost) {
+        throw new RegexpError('pattern-too-complex', 'too many large expressions are in use')
+      }
+      this.#tableBytes += tableBytes
       this.#known.set(pattern, regexp)
     }
     regexp.users += 1
@@ -71,28 +72,65 @@ export class Regexps {
 
   release(regexp: SharedRegexp): void {
     regexp.users -= 1
-    if (regexp.users === 0) this.#known.delete(regexp.pattern)
+    if (regexp.users > 0) return
+    this.#known.delete(regexp.pattern)
+    this.#tableBytes -= regexp.automaton.tableBytes
   }
 }
 
-function compile(pattern: string): RE2JS {
+function compile(pattern: string): Automaton {
   const bytes = Buffer.from(pattern, 'latin1')
   if (!isUtf8(bytes)) throw new RegexpError('bad-pattern', 'an expression must be UTF-8')
-  let program: RE2JS
+  const text = bytes.toString()
+  // Compiling takes time, too: what is far too large is not even begun.
+  if (leastSize(text) > 4 * programSizeMost) throw tooLarge('far more')
+  let expression: RE2JS
   try {
-    program = RE2JS.compile(bytes.toString())
+    expression = RE2JS.compile(text)
   } catch (error) {
     // Whatever it is that the engine does not like, it is about the expression.
     throw new RegexpError('bad-pattern', error instanceof Error ? error.message : 'not understood')
   }
-  const size = program.programSize()
-  if (size <= programSizeMost) return program
-  const text = `the expression compiles to ${size} steps, the limit is ${programSizeMost}`
-  throw new RegexpError('pattern-too-complex', text)
+  const size = expression.programSize()
+  if (size > programSizeMost) throw tooLarge(String(size))
+  try {
+    return new Automaton(expression)
+  } catch (error) {
+    if (!(error instanceof TooComplexError)) throw error
+    throw new RegexpError('pattern-too-complex', error.message)
+  }
 }
 
-/** Text where that is the same; else bytes, of which the engine reads each that is not UTF-8 as one U+FFFD. */
-function readable(category: string): string | Uint8Array {
-  // oxlint-disable-next-line no-control-regex -- all of ASCII
-  return /^[\0-\x7f]*$/.test(category) ? category : Buffer.from(category, 'latin1')
+function tooLarge(size: string): RegexpError {
+  const text = `it compiles to ${size} steps, the limit is ${programSizeMost}`
+  return new RegexpError('pattern-too-complex', text)
+}
+
+const token =
+  /\\Q[^]*?(?:\\E|$)|\\[pPx]\{[^}]*\}|\\[^]?|\[\^?\]?(?:\\[^]|\[:[^\]]*:\]|[^\]\\])*\]?|\{(\d{1,9})(?:,(\d{0,9}))?\}|[^]/gu
+
+/** About how large the program will be: characters, times the repetitions around them. */
+function leastSize(pattern: string): number {
+  const outer: number[] = []
+  /** Of the group so far; and its last part, which a repetition is about. */
+  let size = 0
+  let last = 0
+  for (const [text, least, most] of pattern.matchAll(token)) {
+    if (least !== undefined) {
+      const times = Math.max(Number(least), Number(most ?? 0))
+      size += last * Math.max(0, times - 1)
+      last *= times
+    } else if (text === '(') {
+      outer.push(size)
+      size = 0
+      last = 0
+    } else if (text === ')') {
+      last = size
+      size += outer.pop() ?? 0
+    } else {
+      last = text.startsWith('\\Q') ? text.length : 1
+      size += last
+    }
+  }
+  return outer.reduce((sum, part) => sum + part, size)
 }

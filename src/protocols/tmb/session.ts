@@ -10,6 +10,7 @@
 
 import type { BusClient } from '../../core/bus-client.ts'
 import type { Bus } from '../../core/bus.ts'
+import type { Clock } from '../../core/clock.ts'
 import type { Inbox, LiveOperations, Publication } from '../../core/live.ts'
 import type { Logger } from '../../core/logger.ts'
 import { BusError, type BusErrorCode } from '../../model/errors.ts'
@@ -50,6 +51,9 @@ export interface SessionShare {
   readonly categories: CategoryTable
   readonly lines: LineWriter
   readonly budget: QueueBudget
+  readonly clock: Clock
+  /** Runs when everybody else had their turn. */
+  readonly later: (task: () => void) => void
 }
 
 export interface SessionOptions {
@@ -62,7 +66,11 @@ export interface SessionOptions {
 /** Reasons for keeping lines back, as bits. */
 const paused = 1
 const unread = 2
-const closed = 4
+const resting = 4
+const closed = 8
+
+/** Commands of one client may take so long before the others have their turn. */
+const turnMs = 5
 
 const authFailuresMost = 3
 /** The first line of a request that a web page can make a browser send to any port (spec 9). */
@@ -86,6 +94,8 @@ export class TmbSession implements LineHandler, Inbox {
   /** Since the last line that was accepted. */
   #errors = 0
   #authFailures = 0
+  /** By the clock; 0: no command was handled in this turn. */
+  #turnEndsAt = 0
   /** Where a topic that is not written as its category stands in front of its payload. */
   #scratch = new Uint8Array(0)
 
@@ -133,6 +143,7 @@ export class TmbSession implements LineHandler, Inbox {
   /** Input, borrowed for the call. */
   receive(bytes: Uint8Array, length: number): void {
     if ((this.#gate & closed) !== 0) return
+    this.#turnEndsAt = 0
     this.#decoder.push(bytes, 0, length)
   }
 
@@ -312,6 +323,8 @@ export class TmbSession implements LineHandler, Inbox {
       this.#error('unknown-command', '-', `no command begins with ${shown(word)}`)
       return
     }
+    const { clock } = this.#share
+    if (this.#turnEndsAt === 0) this.#turnEndsAt = clock.monotonic() + turnMs
     try {
       runCommand(command, this.#commands, line)
       this.#errors = 0
@@ -320,6 +333,17 @@ export class TmbSession implements LineHandler, Inbox {
     }
     // Whoever does not read its answers asks for no more of them.
     if (this.#output.isOver) this.#shutGate(unread)
+    if (clock.monotonic() > this.#turnEndsAt) this.#rest()
+  }
+
+  /** Lets the others have their turn. */
+  #rest(): void {
+    if ((this.#gate & (resting | closed)) !== 0) return
+    this.#shutGate(resting)
+    this.#share.later(() => {
+      this.#turnEndsAt = 0
+      this.#openGate(resting)
+    })
   }
 
   #fail(command: TmbCommand, error: unknown): void {

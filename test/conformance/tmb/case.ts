@@ -24,7 +24,7 @@ export interface Run {
   readonly textBus: TextBus
   readonly transport: Transport
   /** A new connection. */
-  client(): Promise<LineClient>
+  readonly client: () => Promise<LineClient>
 }
 
 export function conformance(

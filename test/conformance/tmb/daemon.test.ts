@@ -195,11 +195,13 @@ test('case 82: the WebSocket gate', limited, async (t) => {
   foreign.terminate()
 })
 
+const ignored = () => undefined
+
 /** A program and what it wrote; ended with the test. */
 function run(t: TestContext, program: string, args: readonly string[]) {
   const child: ChildProcessWithoutNullStreams = spawn(program, args)
   let output = ''
-  let wake = () => undefined as void
+  let wake: () => void = ignored
   child.stdout.setEncoding('latin1').on('data', (text: string) => {
     output += text
     wake()

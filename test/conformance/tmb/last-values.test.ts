@@ -63,10 +63,11 @@ conformance(
   { cuts: 'none' },
 )
 
+const nothing = () => undefined
+
 /** A client of another protocol. */
 function other(bus: MsgBus) {
   const seen: StoredMessage[] = []
-  const nothing = () => undefined
   const client = bus.connect(anonymous, {
     protocol: 'in-process',
     inbox: {

@@ -64,10 +64,10 @@ export class LineClient {
               () => resolve(),
             )
         }),
-      pause: () => void socket.pause(),
-      resume: () => void socket.resume(),
-      halfClose: () => void socket.close(),
-      destroy: () => void socket.terminate(),
+      pause: () => socket.pause(),
+      resume: () => socket.resume(),
+      halfClose: () => socket.close(),
+      destroy: () => socket.terminate(),
     })
     socket.on('message', (data, isBinary) => {
       client.kinds.add(isBinary ? 'binary' : 'text')

@@ -32,6 +32,8 @@ export interface TextBus {
   stop(): Promise<void>
 }
 
+const metricsText = () => Promise.resolve('')
+
 export async function startTextBus(t: Scope, options: TextBusOptions = {}): Promise<TextBus> {
   const folder = temporaryFolder(t)
   const path = join(folder, 'tmb.sock')
@@ -47,7 +49,6 @@ export async function startTextBus(t: Scope, options: TextBusOptions = {}): Prom
   const store = await openMemoryLogStore({ folder, node, durability, clock, logger, ...window })
   bus.attach(store)
   const webSockets = new WebSocketGates()
-  const metricsText = () => Promise.resolve('')
   const context = { bus, logger, version: '1.2.3', tls: undefined, metricsText, webSockets }
   const listen = ['127.0.0.1:0', `unix:${path}`]
   const tmb = await startTmbAdapter(
