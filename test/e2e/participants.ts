@@ -4,13 +4,12 @@
  */
 
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { browser, withoutChromium } from '../browser/page-harness.ts'
+import { join } from 'node:path'
+import { withoutChromium } from '../browser/page-harness.ts'
 import { connect as connectBusrt } from '../../src/client/busrt/index.ts'
 import { connect } from '../../src/client/index.ts'
 import { cleanUp, type Scope } from './clean-up.ts'
+import { openClientPage } from './client-page.ts'
 import type { DaemonProcess } from './daemon-process.ts'
 import { LineSplitter } from './line-splitter.ts'
 import {
@@ -75,8 +74,6 @@ function headersOf(separator: string | undefined): Record<string, string> {
   return separator === undefined ? {} : { 'tmb-sep': separator }
 }
 
-const buildFolder = join(dirname(fileURLToPath(import.meta.url)), '../..')
-
 /** Runs in the page, with the client as it is shipped. */
 const pageScript = `
   import { connect } from '/modules/src/client/browser.js'
@@ -88,37 +85,23 @@ const pageScript = `
     await client.publish(topic, bytesOf(base64), stored ? { headers } : { headers, stored })
   }
   await subscription.ready()
-  window.arrived(undefined)
+  window.told(null)
   for await (const { topic, payload, headers } of subscription) {
-    window.arrived({ topic, base64: base64Of(payload), separator: headers.get('tmb-sep') })
+    window.told({ topic, base64: base64Of(payload), separator: headers.get('tmb-sep') })
   }
 `
 
 async function joinBrowser(t: Scope, daemon: DaemonProcess): Promise<Participant> {
   const origin = `http://${addressOf(daemon, 'http')}`
-  const context = await (await browser()).newContext()
-  cleanUp(t, () => context.close())
-  const page = await context.newPage()
-  page.on('pageerror', (error) => t.diagnostic(`in the page: ${String(error)}`))
-  // Files of the client as if the daemon served them; nothing that it serves is in their way.
-  await page.route(`${origin}/modules/**`, (route) => {
-    const path = new URL(route.request().url()).pathname.replace('/modules/', '')
-    const isOurs = path === 'participant.js'
-    const body = isOurs ? pageScript : readFileSync(join(buildFolder, path))
-    return route.fulfill({ contentType: 'text/javascript', body })
-  })
   const arrivals = new Arrivals()
   const { promise: ready, resolve: subscribed } = deferred()
-  await page.exposeFunction('arrived', (message: PageMessage | undefined) => {
-    if (message === undefined) subscribed()
+  const page = await openClientPage(t, origin, pageScript, (message: PageMessage | null) => {
+    if (message === null) subscribed()
     else {
       const { topic, base64, separator } = message
       arrivals.add({ topic, payload: Buffer.from(base64, 'base64'), separator })
     }
   })
-  // A page that really comes from there: others may not connect to this machine.
-  await page.goto(`${origin}/healthz`)
-  await page.evaluate(`void import('/modules/participant.js')`)
   await ready
   const publish = (stored: boolean) => ({
     publish: ({ topic, payload, separator }: Sample) => {
