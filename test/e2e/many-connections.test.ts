@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { test, type TestContext } from 'node:test'
-import { WebSocket } from 'ws'
+import { type RawData, WebSocket } from 'ws'
 import { EventReader } from '../conformance/http/event-reader.ts'
 import { cleanUp } from './clean-up.ts'
 import { type DaemonProcess, startDaemon } from './daemon-process.ts'
@@ -44,6 +44,10 @@ async function open(
   const closed = once(socket, 'close').then(([code]) => String(code))
   await once(socket, 'open')
   return { socket, closed }
+}
+
+function textOf(data: RawData): string {
+  return Buffer.isBuffer(data) ? data.toString() : ''
 }
 
 /** Resident bytes of a process; undefined where the system does not tell. */
@@ -108,7 +112,7 @@ test(
     await tmb.ask('s 1 r .')
     const gate = await open(t, daemon, gates[0])
     const said: string[] = []
-    gate.socket.on('message', (data) => said.push(String(data)))
+    gate.socket.on('message', (data) => said.push(textOf(data)))
     gate.socket.send('s 1 r .\n')
     await once(gate.socket, 'message')
     const tunnel = await open(t, daemon, gates[1])
