@@ -54,7 +54,13 @@ function manifest() {
     sideEffects: false,
     files: ['lib'],
     exports: {
-      '.': { types: './lib/client/index.d.ts', default: './lib/client/index.js' },
+      '.': {
+        // Bundlers for pages ask for it: the same names, over a WebSocket.
+        browser: { types: './lib/client/browser.d.ts', default: './lib/client/browser.js' },
+        types: './lib/client/index.d.ts',
+        default: './lib/client/index.js',
+      },
+      './browser': { types: './lib/client/browser.d.ts', default: './lib/client/browser.js' },
       './busrt': {
         types: './lib/client/busrt/index.d.ts',
         default: './lib/client/busrt/index.js',

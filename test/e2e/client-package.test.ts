@@ -40,6 +40,24 @@ test('the packed client works where it is installed', async (t) => {
     assert.equal(output, 'function ü\n')
   })
 
+  await t.test('for pages needs nothing else, and type-checks without Node.js', () => {
+    const program = `
+      import { connect, connectLazy, type MsgbusClient } from '@msgbus/client'
+      import { connect as same } from '@msgbus/client/browser'
+      const bus: MsgbusClient = connectLazy('ws://127.0.0.1:1', { webSocket: WebSocket })
+      bus.close()
+      console.log(connect === same)`
+    writeFileSync(join(folder, 'page.mts'), program)
+    const compiler = join(packageRoot, 'node_modules/typescript/bin/tsc')
+    const options = ['--strict', '--module', 'nodenext', '--target', 'es2023', '--types', '']
+    const page = ['--customConditions', 'browser', '--lib', 'es2023,dom,esnext.disposable']
+    execFileSync(process.execPath, [compiler, ...options, ...page, 'page.mts'], { cwd: folder })
+    // Whatever runs this need not have one.
+    const stub = `globalThis.WebSocket ??= class {}; await import('./page.mjs')`
+    const args = ['--conditions=browser', '--input-type=module', '--eval', stub]
+    assert.equal(execFileSync(process.execPath, args, { cwd: folder, encoding: 'utf8' }), 'true\n')
+  })
+
   await t.test('publishes to a daemon and type-checks in a strict program', async () => {
     mkdirSync(join(modules, '@grpc'), { recursive: true })
     symlinkSync(join(packageRoot, 'node_modules/@grpc/grpc-js'), join(modules, '@grpc/grpc-js'))
@@ -118,7 +136,7 @@ test('the packed client works where it is installed', async (t) => {
   )
 })
 
-test('the core compiles for browsers, without the types of Node.js', () => {
+test('the core and the entry for pages compile for browsers, without the types of Node.js', () => {
   const compiler = join(packageRoot, 'node_modules/typescript/bin/tsc')
   execFileSync(process.execPath, [compiler, '-p', join(packageRoot, 'tsconfig.client.json')])
 })
