@@ -57,3 +57,21 @@ test('history: how much there is, what cannot be trimmed, what was', async () =>
   metrics.close()
   await store.close()
 })
+
+test('what the conventions of OpenTelemetry have a name for', async () => {
+  const clock = new ManualClock()
+  const bus = new MsgBus({ node, limits: defaultLimits, clock, logger: silentLogger })
+  const metrics = createMetrics(bus, () => undefined)
+  Object.assign(bus.counters, { messagesPublished: 1, queueEnqueued: 2 })
+  Object.assign(bus.counters, { messagesDelivered: 3, queueDelivered: 4 })
+  const lines = (await metrics.text()).split('\n').filter((line) => line.startsWith('messaging_'))
+  const sample = (name: string, operation: string, value: number) =>
+    `messaging_client_${name}_messages_total{messaging_system="msgbus",messaging_operation_name="${operation}"} ${value}`
+  assert.deepEqual(lines, [
+    sample('sent', 'publish', 1),
+    sample('sent', 'enqueue', 2),
+    sample('consumed', 'subscribe', 3),
+    sample('consumed', 'consume', 4),
+  ])
+  metrics.close()
+})

@@ -1,8 +1,7 @@
 /**
  * Every metric of the daemon, with unit and meaning. Values are read from plain counters when
  * somebody scrapes; nothing here runs per message. Names end in `_total`, `_seconds` or `_bytes`,
- * and follow the messaging conventions of OpenTelemetry in their words (published, delivered,
- * acknowledged); labels are bounded.
+ * and follow the messaging conventions of OpenTelemetry where those have names; labels are bounded.
  */
 
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
@@ -97,6 +96,28 @@ const syncRows: Readonly<Record<keyof SyncCounters, readonly [name: string, help
   forks: ['forks_total', 'Logs of which a peer was found to hold another history than this node.'],
 }
 
+/**
+ * What the conventions of OpenTelemetry have a name for. They know messaging from the side of clients only, so these
+ * two are what all clients of the daemon together would report: the same counts as above, in words that dashboards know.
+ * Their durations are left to clients, who alone can measure them.
+ */
+const conventionRows: readonly {
+  readonly name: string
+  readonly help: string
+  readonly counts: Readonly<Record<string, keyof BusCounters>>
+}[] = [
+  {
+    name: 'messaging_client_sent_messages_total',
+    help: 'Messages that clients sent and that were stored, by operation; OpenTelemetry messaging.client.sent.messages.',
+    counts: { publish: 'messagesPublished', enqueue: 'queueEnqueued' },
+  },
+  {
+    name: 'messaging_client_consumed_messages_total',
+    help: 'Messages handed to clients, by operation; OpenTelemetry messaging.client.consumed.messages.',
+    counts: { subscribe: 'messagesDelivered', consume: 'queueDelivered' },
+  },
+]
+
 // Fine enough to see stalls of some milliseconds, coarse enough to cost nothing when idle.
 const loopResolutionMs = 20
 
@@ -142,6 +163,21 @@ async function createRegistry(
 
   for (const [key, [name, help]] of Object.entries(counterRows)) {
     counter(`msgbus_${name}`, help, () => bus.counters[key as keyof BusCounters])
+  }
+  for (const { name, help, counts } of conventionRows) {
+    const metric: Counter = new Counter({
+      name,
+      help,
+      labelNames: ['messaging_system', 'messaging_operation_name'],
+      registers: [registry],
+      collect() {
+        metric.reset()
+        for (const [operation, key] of Object.entries(counts)) {
+          const labels = { messaging_system: 'msgbus', messaging_operation_name: operation }
+          metric.inc(labels, bus.counters[key])
+        }
+      },
+    })
   }
   const info = new Gauge({
     name: 'msgbus_build_info',
