@@ -35,6 +35,11 @@ export class CatchUp {
     this.#after = options.after
   }
 
+  /** The client was offered everything up to this place. */
+  get after(): number {
+    return this.#after
+  }
+
   /** There is room: reads on, unless it does already. */
   resume(): void {
     if (this.#isReading || this.#isStopped) return

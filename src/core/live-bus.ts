@@ -265,6 +265,12 @@ export class LiveBus {
     client.catchUp?.resume()
   }
 
+  /** Place in the commit order up to which everything was routed. */
+  get routedTo(): number {
+    if (this.#routed !== undefined) return this.#routed - 1
+    return this.#options.store()?.lastSequence ?? 0
+  }
+
   /** Gives a client what is stored after a place and matches any of its filters, then goes on live. */
   startCatchUp(client: LiveClient, after: number): void {
     const until = this.#routed ?? this.#options.store()?.lastSequence ?? 0
@@ -335,7 +341,8 @@ export class LiveBus {
 
   #deliverStored(client: LiveClient, publication: LivePublication): void {
     if (client.catchUp !== undefined || client.isClosed) return
-    if (client.isCongested) this.#startCatchUp(client, publication.sequence - 1)
+    const mustWait = client.isCongested || client.isStoredHeld
+    if (mustWait) this.#startCatchUp(client, publication.sequence - 1)
     else client.inbox?.publication(publication)
   }
 
@@ -358,7 +365,7 @@ export class LiveBus {
         client.inbox?.publication(publication)
         this.#takeBack(publication)
       },
-      isFull: () => client.isCongested || client.isClosed,
+      isFull: () => client.isCongested || client.isStoredHeld || client.isClosed,
       onDone: () => (client.catchUp = undefined),
       onError: (error) => {
         client.catchUp = undefined

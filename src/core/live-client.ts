@@ -53,6 +53,8 @@ export class LiveClient implements LiveOperations {
   sentBytes = 0
 
   isCongested = false
+  /** Stored publications wait, others do not. */
+  isStoredHeld = false
   isClosed = false
   /** Of publications that a rule stores though nobody waits for them: bytes not yet stored. */
   unackedBytes = 0
@@ -263,6 +265,15 @@ export class LiveClient implements LiveOperations {
     // Each step may have filled it again.
     if (!this.#isFull()) this.catchUp?.resume()
     if (!this.#isFull()) this.#releaseWaiting()
+  }
+
+  holdStored(isHeld: boolean): void {
+    this.isStoredHeld = isHeld
+    if (!isHeld) this.catchUp?.resume()
+  }
+
+  get offeredTo(): number {
+    return this.catchUp?.after ?? this.#bus.routedTo
   }
 
   /**

@@ -214,6 +214,14 @@ export interface LiveOperations extends Sender {
    */
   waitFor(peer: Peer): void
 
+  /**
+   * Stored publications wait (true), or go on (false), while those that are not stored are delivered all the same: for
+   * protocols in which the one kind is bounded by a window and the other is not. They are read from the store later.
+   */
+  holdStored(isHeld: boolean): void
+  /** Place in the commit order up to which this client was offered everything that its filters match. */
+  readonly offeredTo: number
+
   /** The inbox has no room (true), or has room again (false). While true, senders to it are paused. */
   congested(isCongested: boolean): void
 }

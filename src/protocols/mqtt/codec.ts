@@ -115,6 +115,7 @@ export class PacketDecoder extends FrameBuffer {
   readonly #publish = new PublishInPlace()
   /** Undefined before CONNECT. */
   #version: Version | undefined
+  #seenVersion: Version | undefined
 
   constructor(handler: PacketHandler, options: PacketDecoderOptions) {
     super()
@@ -125,6 +126,11 @@ export class PacketDecoder extends FrameBuffer {
   /** Of the CONNECT that came; undefined before. */
   get version(): Version | undefined {
     return this.#version
+  }
+
+  /** Of a CONNECT that came, also when the rest of it was not well formed. */
+  get seenVersion(): Version | undefined {
+    return this.#seenVersion
   }
 
   protected override frameLength(bytes: Uint8Array, from: number, end: number): number {
@@ -312,6 +318,7 @@ export class PacketDecoder extends FrameBuffer {
   #readConnect(): ConnectPacket {
     const reader = this.#reader
     const { version, isBridge } = this.#readVersion()
+    this.#seenVersion = version
     const flags = reader.byte()
     if ((flags & 1) !== 0) throw malformed('the reserved flag of CONNECT')
     const willQos = (flags >>> 3) & 3

@@ -18,6 +18,13 @@ import { type Properties, propertyTable } from './properties.ts'
 const encoder = new TextEncoder()
 const nothing = new Uint8Array(0)
 
+/** Where packets are written: an outbox, or bytes of one's own. */
+export interface Room {
+  readonly bytes: Uint8Array
+  /** Place in `bytes`, which may be another afterwards. */
+  reserve(count: number, urgent: boolean): number
+}
+
 export interface OutgoingPublish {
   readonly qos: Qos
   readonly duplicate: boolean
@@ -43,7 +50,7 @@ export function publishLength(version: Version, packet: OutgoingPublish): number
 }
 
 /** Writes a PUBLISH; returns where its packet identifier stands in the outbox's block, for QoS above 0. */
-export function writePublish(outbox: Outbox, version: Version, packet: OutgoingPublish): number {
+export function writePublish(outbox: Room, version: Version, packet: OutgoingPublish): number {
   const { qos, topic, passedOn, added, bytes, start, end } = packet
   const body = publishBody(version, packet)
   let at = outbox.reserve(1 + varintLength(body) + body, false)

@@ -9,6 +9,7 @@ import { isUtf8 } from 'node:buffer'
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 // Controls and the last two characters of each plane.
 const refusedInNames =
+  // oxlint-disable-next-line no-control-regex -- these are what is looked for
   /[\u0000-\u001f\u007f-\u009f]|[\ufffe\uffff]|[\ud83f\ud87f\ud8bf\ud8ff\ud93f\ud97f\ud9bf\ud9ff\uda3f\uda7f\udabf\udaff\udb3f\udb7f\udbbf\udbff][\udffe\udfff]/
 
 /** Whether `bytes[start..end)` is a text. */

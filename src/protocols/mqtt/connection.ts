@@ -1,0 +1,644 @@
+/**
+ * One MQTT connection (spec/mqtt 2, 4): from CONNECT to its end, keep alive, topic aliases, and what its client
+ * publishes. It dies with its socket; what outlives it is its session. Knows no socket, only where bytes come in and
+ * the outbox where they go out, so it serves every transport.
+ *
+ * Packets of one client are handled strictly in order. Publications that ask for an acknowledgement wait for the
+ * disk together, and what follows them goes on meanwhile; only CONNECT and changes of a kept session hold back what
+ * comes behind them.
+ */
+
+import { copyOf } from '../../base/copy-of.ts'
+import type { BusClient } from '../../core/bus-client.ts'
+import type { Bus } from '../../core/bus.ts'
+import type { Clock } from '../../core/clock.ts'
+import type { Logger } from '../../core/logger.ts'
+import { BusError, toBusError } from '../../model/errors.ts'
+import { anonymous } from '../../model/identity.ts'
+import type { NoteChange } from '../../core/log-store.ts'
+import type { Outbox } from '../../net/outbox.ts'
+import { AckQueue } from './acks.ts'
+import { type IncomingPublish, PacketDecoder, type PacketHandler } from './codec.ts'
+import type { MqttConfig } from './index.ts'
+import { headersOf } from './message-properties.ts'
+import {
+  writeAck,
+  writeConnack,
+  writeDisconnect,
+  writePingresp,
+  writeSuback,
+  writeUnsuback,
+} from './packet-writer.ts'
+import {
+  type AckType,
+  type AuthPacket,
+  type ConnectPacket,
+  type DisconnectPacket,
+  MqttError,
+  packetTypes,
+  protocolError,
+  reasonCodes,
+  type SubscribePacket,
+  type UnsubscribePacket,
+  UnsupportedVersion,
+  type Version,
+  type Will,
+} from './packets.ts'
+import type { Properties } from './properties.ts'
+import { Sender } from './sender.ts'
+import type { MqttCounters } from './session-context.ts'
+import type { EndKind, SessionOwner, Sessions } from './sessions.ts'
+import type { MqttSession, SessionPeer } from './session.ts'
+import { disconnectReason, isPassing, reasonOfError } from './translate.ts'
+
+/** What a connection needs of the socket behind it. */
+export interface ConnectionLink {
+  readonly transport: string
+  readonly source: string | undefined
+  readonly listener: string
+  readonly outbox: Outbox
+  readonly unsentBytes: number
+  pause(): void
+  resume(): void
+  /** Writes what is in the outbox, then closes. */
+  end(): void
+}
+
+export interface ConnectionOptions {
+  readonly bus: Bus
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly config: MqttConfig
+  readonly sessions: Sessions
+  readonly counters: MqttCounters
+  readonly link: ConnectionLink
+  /** Monotonic milliseconds, as of the last tick. */
+  readonly now: () => number
+  readonly onClosed: () => void
+}
+
+/** Reasons for holding packets back, as bits of the gate. */
+const gates = { connecting: 1, saving: 2, paused: 4, acks: 8, closed: 16 } as const
+
+/** Publications of one client that may wait for the disk; beyond it nothing more is taken. */
+const acksMost = 1_000
+const levelsMost = 128
+const retainHandlingOfBridges = { noLocal: true, retainAsPublished: true } as const
+const noBytes = new Uint8Array(0)
+
+export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner {
+  gate = 0
+  version: Version = 4
+  will: Will | undefined
+  user = anonymous.user
+  receiveMaximum = 1
+  sender: Sender
+  readonly #options: ConnectionOptions
+  readonly #outbox: Outbox
+  readonly #decoder: PacketDecoder
+  readonly #acks = new AckQueue()
+  /** Names behind the aliases of the client. */
+  readonly #aliases = new Map<number, Uint8Array>()
+  #session: MqttSession | undefined
+  #client: BusClient | undefined
+  #clientId = ''
+  #isBridge = false
+  #keepAliveMs = 0
+  #expirySeconds = 0
+  /** Publications of QoS 1 and 2 that were not answered for good. */
+  #underWay = 0
+  #lastPacketAt: number
+  readonly #openedAt: number
+  #isConnected = false
+  /** While the outbox is full: what was unsent at the last look, and since when it is the same. */
+  #stalledBytes = 0
+  #stalledSince = 0
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options
+    this.#outbox = options.link.outbox
+    this.#openedAt = options.now()
+    this.#lastPacketAt = this.#openedAt
+    const { maxPacketBytes } = options.config
+    this.#decoder = new PacketDecoder(this, { maxPacketBytes })
+    this.sender = this.#newSender({})
+  }
+
+  get clientId(): string {
+    return this.#clientId
+  }
+
+  get isFull(): boolean {
+    return this.#outbox.isFull
+  }
+
+  get queuedBytes(): number {
+    return this.#outbox.queuedBytes
+  }
+
+  // From the socket
+
+  /** Input, borrowed for the call. */
+  receive(bytes: Uint8Array, length: number): void {
+    if ((this.gate & gates.closed) !== 0) return
+    this.#guard(() => this.#decoder.push(bytes, 0, length))
+    if (this.gate !== 0 && (this.gate & gates.closed) === 0) this.#options.link.pause()
+  }
+
+  /** The client sent everything it will send, which ends the connection. */
+  inputEnded(): void {
+    this.#close('lost', undefined)
+  }
+
+  socketClosed(): void {
+    this.#close('lost', undefined)
+  }
+
+  outboxFull(): void {
+    this.#stalledBytes = this.#options.link.unsentBytes
+    this.#stalledSince = this.#options.now()
+    this.#session?.roomChanged()
+  }
+
+  outboxEmpty(): void {
+    this.#session?.roomChanged()
+  }
+
+  /** Looks at the time limits. */
+  tick(): void {
+    const now = this.#options.now()
+    const { connectTimeoutMs } = this.#options.config
+    if (!this.#isConnected) {
+      if (now - this.#openedAt >= connectTimeoutMs) this.#close('lost', 'no CONNECT in time')
+      return
+    }
+    if (this.#outbox.isFull && this.#isStalled(now)) return
+    // While packets are held back nobody can tell whether it is silent.
+    if (this.gate !== 0 || this.#keepAliveMs === 0) return
+    if (now - this.#lastPacketAt <= this.#keepAliveMs * 1.5) return
+    this.#fail(new MqttError(reasonCodes.keepAliveTimeout, 'silent for longer than its keep alive'))
+  }
+
+  /** The daemon stops. */
+  shutDown(): void {
+    this.#fail(new MqttError(reasonCodes.serverShuttingDown, 'the daemon is shutting down'))
+  }
+
+  // From the decoder
+
+  admits(type: number): boolean {
+    // Who waits for others to read still takes part in what is under way.
+    if ((this.gate & ~gates.paused) !== 0) return false
+    return type !== packetTypes.publish
+  }
+
+  connect(packet: ConnectPacket): void {
+    this.#heard()
+    const { version, will, clientId, cleanStart, properties, userName } = packet
+    this.version = version
+    this.will = will
+    if (userName !== undefined) this.user = userName
+    this.#isBridge = packet.isBridge
+    if (properties.authenticationMethod !== undefined) {
+      this.#refuse(reasonCodes.badAuthenticationMethod, 'unknown authentication method')
+      return
+    }
+    if (clientId === '' && version < 5 && !cleanStart) {
+      this.#refuse(reasonCodes.clientIdNotValid, 'no client id and a session to be kept')
+      return
+    }
+    this.#clientId = clientId === '' ? this.#newClientId() : clientId
+    this.gate |= gates.connecting
+    this.#open(packet).catch((error: unknown) => {
+      const { reason, code } = toBusError(error)
+      if (reason === 'internal') this.#options.logger.error('mqtt_connect_failed', { err: error })
+      const isFull = code === 'resource_exhausted'
+      const refusal = isFull ? reasonCodes.quotaExceeded : reasonCodes.serverUnavailable
+      this.#refuse(refusal, toBusError(error).message)
+    })
+  }
+
+  publish(publish: IncomingPublish): void {
+    this.#heard()
+    const client = this.#client
+    if (client === undefined) return
+    const { bytes, qos, start, end } = publish
+    const topic = this.#topicOf(publish)
+    const topicStart = topic === undefined ? publish.topicStart : 0
+    const topicEnd = topic === undefined ? publish.topicEnd : topic.length
+    client.live.receivedFrames += 1
+    client.live.receivedBytes += topicEnd - topicStart + end - start
+    if (qos > 0) {
+      this.#publishAcked(client, publish, topic ?? copyOf(bytes, topicStart, topicEnd))
+      return
+    }
+    const from = topic ?? bytes
+    if (!isOpenTopic(from, topicStart, topicEnd)) {
+      this.#options.counters.messagesDropped += 1
+      return
+    }
+    const headers = this.#headersOf(publish)
+    if (publish.retain) {
+      const text = Buffer.from(from.subarray(topicStart, topicEnd)).toString()
+      const payload = copyOf(bytes, start, end)
+      client.retained.set({ topic: text, payload, headers }).catch((error: unknown) => {
+        const { reason } = toBusError(error)
+        this.#options.logger.info('mqtt_retained_refused', { client: this.#clientId, reason })
+      })
+    }
+    if (topic === undefined) {
+      client.live.publish(bytes, topicStart, topicEnd, start, end, false, undefined, headers)
+      return
+    }
+    // An alias stands for a name that is not among these bytes.
+    const whole = Buffer.concat([topic, bytes.subarray(start, end)])
+    client.live.publish(whole, 0, topicEnd, topicEnd, whole.length, false, undefined, headers)
+  }
+
+  acknowledge(type: AckType, id: number, reasonCode: number): void {
+    this.#heard()
+    if (type === packetTypes.pubrel) this.#released(id)
+    else this.#session?.acknowledged(type, id, reasonCode)
+  }
+
+  subscribe({ id, requests, properties }: SubscribePacket): void {
+    this.#heard()
+    const session = this.#session
+    if (session === undefined) return
+    const [subscriptionId = 0] = properties.subscriptionIds ?? []
+    const isForbidden = requests.some(
+      ({ noLocal, filter }) => noLocal && filter.startsWith('$share/'),
+    )
+    if (isForbidden) throw protocolError('no local on a shared subscription')
+    const answers = requests.map((request) => {
+      const own = this.#isBridge ? { ...request, ...retainHandlingOfBridges } : request
+      return session.subscribe(own, subscriptionId)
+    })
+    this.#saved(session, () => {
+      const codes = answers.map(({ code }) => code)
+      writeSuback(this.#outbox, this.version, id, codes)
+      for (const { retained } of answers) retained?.()
+    })
+  }
+
+  unsubscribe({ id, filters }: UnsubscribePacket): void {
+    this.#heard()
+    const session = this.#session
+    if (session === undefined) return
+    const { success, noSubscriptionExisted } = reasonCodes
+    const codes = filters.map((filter) =>
+      session.unsubscribe(filter) ? success : noSubscriptionExisted,
+    )
+    this.#saved(session, () => writeUnsuback(this.#outbox, this.version, id, codes))
+  }
+
+  ping(): void {
+    this.#heard()
+    writePingresp(this.#outbox)
+  }
+
+  disconnect({ reasonCode, properties }: DisconnectPacket): void {
+    const { sessionExpiry } = properties
+    const session = this.#session
+    if (sessionExpiry !== undefined && session !== undefined) {
+      if (this.#expirySeconds === 0 && sessionExpiry > 0) {
+        throw protocolError('a session that was to end is to be kept after all')
+      }
+      session.expirySeconds = this.#cappedExpiry(sessionExpiry)
+    }
+    const isClean = reasonCode === reasonCodes.success
+    this.#close(isClean ? 'disconnected' : 'lost', undefined)
+  }
+
+  authenticate(packet: AuthPacket): void {
+    throw protocolError(`AUTH ${packet.reasonCode} without an authentication method in CONNECT`)
+  }
+
+  // From the session and the bus
+
+  sendAck(type: AckType, id: number, reasonCode: number = reasonCodes.success): void {
+    writeAck(this.#outbox, this.version, type, id, reasonCode)
+  }
+
+  pauseReading(): void {
+    this.gate |= gates.paused
+    this.#options.link.pause()
+  }
+
+  resumeReading(): void {
+    this.#openGate(gates.paused)
+  }
+
+  endedByBus(error: BusError): void {
+    this.#fail(new MqttError(disconnectReason(error), error.message))
+  }
+
+  takenOver(): void {
+    this.#session = undefined
+    this.#fail(new MqttError(reasonCodes.sessionTakenOver, 'another connection has this client id'))
+  }
+
+  async #open(packet: ConnectPacket): Promise<void> {
+    const { bus, sessions, config, link } = this.#options
+    const { cleanStart, properties, version } = packet
+    const asked = version === 5 ? (properties.sessionExpiry ?? 0) : cleanStart ? 0 : 0xffff_ffff
+    const expirySeconds = this.#cappedExpiry(asked)
+    this.#expirySeconds = expirySeconds
+    const { session, isPresent } = await sessions.open(
+      { clientId: this.#clientId, cleanStart, expirySeconds },
+      this,
+    )
+    if ((this.gate & gates.closed) !== 0) {
+      void sessions.ended(session, this, 'lost')
+      return
+    }
+    const { receiveMaximum = version === 5 ? 65_535 : config.window } = properties
+    this.receiveMaximum = Math.min(receiveMaximum, 65_535)
+    this.sender = this.#newSender(properties)
+    this.#session = session
+    const client = bus.connect(anonymous, {
+      name: session.name,
+      replace: true,
+      inbox: session,
+      protocol: 'mqtt',
+      transport: link.transport,
+      source: link.source,
+      listener: link.listener,
+      slowReader: 'drop-newest',
+    })
+    this.#client = client
+    const keepAlive = this.#keepAliveOf(packet)
+    this.#keepAliveMs = keepAlive * 1_000
+    this.#isConnected = true
+    const said: Properties = {}
+    if (expirySeconds !== asked && !(asked === 0xffff_ffff && expirySeconds === Infinity)) {
+      said.sessionExpiry = expirySeconds
+    }
+    said.receiveMaximum = config.receiveMaximum
+    said.maximumPacketSize = config.maxPacketBytes
+    said.topicAliasMaximum = config.topicAliasMaximum
+    if (packet.clientId === '') said.assignedClientId = this.#clientId
+    if (keepAlive !== packet.keepAlive) said.serverKeepAlive = keepAlive
+    if (properties.requestResponseInformation === 1)
+      said.responseInformation = `reply/${this.#clientId}`
+    const answer = { sessionPresent: isPresent, reasonCode: reasonCodes.success, properties: said }
+    writeConnack(this.#outbox, version, answer)
+    // What the session has for it comes behind CONNACK, and what the client sent behind CONNECT after that.
+    session.attach(this, client).catch((error: unknown) => this.endedByBus(toBusError(error)))
+    this.#openGate(gates.connecting)
+  }
+
+  #publishAcked(client: BusClient, publish: IncomingPublish, topicBytes: Uint8Array): void {
+    const { qos, id, bytes, start, end, retain } = publish
+    const session = this.#session
+    if (session === undefined) return
+    const isExactlyOnce = qos === 2
+    const type = isExactlyOnce ? packetTypes.pubrec : packetTypes.puback
+    if (isExactlyOnce && session.received.has(id)) {
+      this.#acks.push(() => this.sendAck(type, id))
+      return
+    }
+    this.#underWay += 1
+    if (this.version === 5 && this.#underWay > this.#options.config.receiveMaximum) {
+      const text = `more than ${this.#options.config.receiveMaximum} messages under way`
+      throw new MqttError(reasonCodes.receiveMaximumExceeded, text)
+    }
+    const answer = this.#acks.reserve()
+    const topic = Buffer.from(
+      topicBytes.buffer,
+      topicBytes.byteOffset,
+      topicBytes.length,
+    ).toString()
+    const refuse = (error: BusError) => {
+      session.received.delete(id)
+      this.#underWay -= 1
+      answer(() => this.#refusePublish(type, id, error))
+    }
+    if (!isOpenTopic(topicBytes, 0, topicBytes.length)) {
+      refuse(new BusError('permission_denied', 'reserved_topic', `${topic} is not for clients`))
+      return
+    }
+    if (isExactlyOnce) session.received.add(id)
+    const payload = copyOf(bytes, start, end)
+    const headers = this.#headersOf(publish)
+    const notes: NoteChange[] = isExactlyOnce && session.isDurable ? [session.windowNote()] : []
+    client.publish([{ topic, payload, headers, history: true, retain }], notes).then(
+      ([outcome]) => {
+        if (outcome?.kind === 'rejected') refuse(outcome.error)
+        else {
+          if (!isExactlyOnce) this.#underWay -= 1
+          answer(() => this.sendAck(type, id))
+        }
+        this.#acksMoved()
+      },
+      (error: unknown) => {
+        refuse(toBusError(error))
+        this.#acksMoved()
+      },
+    )
+    if (this.#acks.size >= acksMost) this.gate |= gates.acks
+  }
+
+  /** A client of 5.0 is told; another one is not, and must not take for done what may succeed later. */
+  #refusePublish(type: AckType, id: number, error: BusError): void {
+    const { logger, counters } = this.#options
+    counters.messagesDropped += 1
+    logger.info('mqtt_publish_refused', { client: this.#clientId, reason: error.reason })
+    if (this.version === 5) this.sendAck(type, id, reasonOfError(error))
+    else if (isPassing(error)) this.#close('lost', error.message)
+    else this.sendAck(type, id)
+  }
+
+  /** PUBREL: the identifier is free once that is on disk. */
+  #released(id: number): void {
+    const session = this.#session
+    if (session === undefined) return
+    const isKnown = session.received.delete(id)
+    const code = isKnown ? reasonCodes.success : reasonCodes.packetIdNotFound
+    if (isKnown) this.#underWay = Math.max(0, this.#underWay - 1)
+    const send = () => this.sendAck(packetTypes.pubcomp, id, code)
+    if (!isKnown || !session.isDurable) {
+      this.#acks.push(send)
+      return
+    }
+    const answer = this.#acks.reserve()
+    session.whenNoted(() => {
+      answer(send)
+      this.#acksMoved()
+    })
+  }
+
+  #acksMoved(): void {
+    if (this.#acks.size < acksMost / 2) this.#openGate(gates.acks)
+  }
+
+  /** Name that an alias stands for; undefined: the name is in the packet. */
+  #topicOf({ bytes, topicStart, topicEnd, topicAlias }: IncomingPublish): Uint8Array | undefined {
+    if (topicAlias === 0) return undefined
+    if (topicAlias > this.#options.config.topicAliasMaximum) {
+      throw new MqttError(reasonCodes.topicAliasInvalid, `topic alias ${topicAlias} is too large`)
+    }
+    if (topicEnd > topicStart) {
+      this.#aliases.set(topicAlias, copyOf(bytes, topicStart, topicEnd))
+      return undefined
+    }
+    const name = this.#aliases.get(topicAlias)
+    if (name === undefined) throw protocolError(`topic alias ${topicAlias} stands for nothing`)
+    return name
+  }
+
+  #headersOf(publish: IncomingPublish) {
+    const { qos, retain, messageExpiry } = publish
+    const properties = publish.hasProperties ? publish.properties() : noBytes
+    const nowMs = messageExpiry < 0 ? 0 : this.#options.clock.now()
+    return headersOf({ qos, retain, properties, messageExpiry }, nowMs)
+  }
+
+  /** Sends an answer once what a kept session asks for is on disk; what comes behind waits. */
+  #saved(session: MqttSession, answer: () => void): void {
+    if (!session.isDurable) {
+      answer()
+      return
+    }
+    this.gate |= gates.saving
+    this.#options.sessions.save(session).then(
+      () => {
+        if ((this.gate & gates.closed) !== 0) return
+        answer()
+        this.#openGate(gates.saving)
+      },
+      (error: unknown) => this.endedByBus(toBusError(error)),
+    )
+  }
+
+  #heard(): void {
+    this.#lastPacketAt = this.#options.now()
+  }
+
+  #openGate(bit: number): void {
+    if ((this.gate & bit) === 0 || (this.gate & gates.closed) !== 0) return
+    this.gate &= ~bit
+    this.#guard(() => this.#decoder.resume())
+    if (this.gate === 0) this.#options.link.resume()
+  }
+
+  #guard(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      if (error instanceof UnsupportedVersion) this.#refuseVersion(error)
+      else if (error instanceof MqttError) this.#fail(error)
+      else throw error
+    }
+  }
+
+  #refuseVersion(error: UnsupportedVersion): void {
+    this.version = error.level > 5 ? 5 : 4
+    this.#refuse(error.reasonCode, error.message)
+  }
+
+  /** Answers CONNECT with an error. */
+  #refuse(reasonCode: number, text: string): void {
+    if ((this.gate & gates.closed) !== 0) return
+    const properties = this.version === 5 ? { reasonString: text } : {}
+    writeConnack(this.#outbox, this.version, { sessionPresent: false, reasonCode, properties })
+    this.will = undefined
+    this.#close('disconnected', text)
+  }
+
+  /** Ends the connection and tells why, where the protocol can say so. */
+  #fail(error: MqttError): void {
+    if ((this.gate & gates.closed) !== 0) return
+    if (this.version === 5 && this.#isConnected) writeDisconnect(this.#outbox, error.reasonCode)
+    else if (this.#decoder.seenVersion === 5 && !this.#isConnected) {
+      const answer = { sessionPresent: false, reasonCode: error.reasonCode, properties: {} }
+      writeConnack(this.#outbox, 5, answer)
+    }
+    this.#close('lost', error.message)
+  }
+
+  #close(kind: EndKind, why: string | undefined): void {
+    if ((this.gate & gates.closed) !== 0) return
+    this.gate |= gates.closed
+    const { logger, sessions, link, onClosed } = this.#options
+    const reason = why ?? (kind === 'disconnected' ? 'disconnected' : 'connection lost')
+    logger.info('mqtt_connection_ended', { client: this.#clientId, source: link.source, reason })
+    this.#acks.clear()
+    const session = this.#session
+    this.#session = undefined
+    if (session !== undefined) {
+      sessions.ended(session, this, kind).catch((error: unknown) => {
+        logger.warn('mqtt_session_not_saved', { reason: toBusError(error).reason })
+      })
+    }
+    this.#client?.close()
+    this.#client = undefined
+    link.end()
+    onClosed()
+  }
+
+  #isStalled(now: number): boolean {
+    const { link, bus } = this.#options
+    const unsent = link.unsentBytes
+    if (unsent !== this.#stalledBytes) {
+      this.#stalledBytes = unsent
+      this.#stalledSince = now
+      return false
+    }
+    const limitMs = Math.max(bus.limits.slowClientMs, this.#keepAliveMs * 1.5)
+    if (now - this.#stalledSince < limitMs) return false
+    this.#close('lost', 'it does not read')
+    return true
+  }
+
+  #newSender({ topicAliasMaximum = 0, maximumPacketSize }: Properties): Sender {
+    const most = this.#options.config.topicAliasMaximum
+    return new Sender({
+      outbox: this.#outbox,
+      version: this.version,
+      topicAliasMaximum: Math.min(topicAliasMaximum, most),
+      maxPacketBytes: maximumPacketSize ?? Number.MAX_SAFE_INTEGER,
+    })
+  }
+
+  #newClientId(): string {
+    for (;;) {
+      const id = `auto-${crypto.randomUUID()}`
+      if (!this.#options.sessions.isKnown(id)) return id
+    }
+  }
+
+  /** Seconds; Infinity: for ever. */
+  #cappedExpiry(seconds: number): number {
+    const asked = seconds === 0xffff_ffff ? Infinity : seconds
+    const { sessionExpirySeconds } = this.#options.config
+    return sessionExpirySeconds === 0 ? asked : Math.min(asked, sessionExpirySeconds)
+  }
+
+  /** Seconds, as they hold here: 5.0 lets the server have its way. */
+  #keepAliveOf({ keepAlive, version }: ConnectPacket): number {
+    const { maxKeepAliveSeconds } = this.#options.config
+    if (version < 5 || maxKeepAliveSeconds === 0) return keepAlive
+    return keepAlive === 0 ? maxKeepAliveSeconds : Math.min(keepAlive, maxKeepAliveSeconds)
+  }
+}
+
+const systemPrefix = Buffer.from('$SYS/')
+const sharePrefix = Buffer.from('$share/')
+
+/** Whether clients may publish there: no name of the daemon's own, not too deep. */
+function isOpenTopic(bytes: Uint8Array, start: number, end: number): boolean {
+  if (
+    bytes[start] === 0x24 &&
+    (beginsWith(bytes, start, end, systemPrefix) || beginsWith(bytes, start, end, sharePrefix))
+  ) {
+    return false
+  }
+  let levels = 1
+  for (let i = start; i < end; i++) if (bytes[i] === 0x2f) levels += 1
+  return levels <= levelsMost
+}
+
+function beginsWith(bytes: Uint8Array, start: number, end: number, prefix: Uint8Array): boolean {
+  return end - start >= prefix.length && prefix.every((byte, i) => bytes[start + i] === byte)
+}

@@ -1,0 +1,90 @@
+/**
+ * MQTT 3.1, 3.1.1 and 5.0 (spec/mqtt): existing clients work unchanged, over TCP, TLS, Unix sockets and WebSockets.
+ * docs/protocols/mqtt.md says how it maps to the bus.
+ */
+
+import { z } from 'zod'
+import { type Clock, systemClock } from '../../core/clock.ts'
+import { listenSetting } from '../../net/listen-setting.ts'
+import type { AdapterContext, ProtocolAdapter } from '../adapter.ts'
+import { MqttListener } from './listener.ts'
+
+const seconds = () => z.int().min(0).max(0xffff_fffe)
+
+export const mqttSettings = z.strictObject({
+  listen: listenSetting('127.0.0.1:1883', 'MQTT'),
+  connectTimeoutMs: z
+    .int()
+    .min(100)
+    .max(3_600_000)
+    .default(10_000)
+    .describe('Time for CONNECT, from the moment when the connection is there.'),
+  maxPacketBytes: z
+    .int()
+    .min(1_024)
+    .max(268_435_460)
+    .default(1_048_576)
+    .describe('Largest packet; whoever sends a larger one is disconnected.'),
+  receiveMaximum: z
+    .int()
+    .min(1)
+    .max(65_535)
+    .default(100)
+    .describe('Messages of QoS 1 and 2 that a client of 5.0 may have under way.'),
+  window: z
+    .int()
+    .min(1)
+    .max(65_535)
+    .default(100)
+    .describe('Messages of QoS 1 and 2 under way to a client that does not say how many it takes.'),
+  topicAliasMaximum: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(32)
+    .describe('Topic aliases a client may use, and the most the daemon uses towards one.'),
+  sessionExpirySeconds: seconds()
+    .default(604_800)
+    .describe(
+      'How long sessions are kept at most while their client is away; 0: as long as it asks.',
+    ),
+  maxKeepAliveSeconds: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(0)
+    .describe('Longest keep alive of clients of 5.0, who are told; 0: theirs.'),
+  outboxBytes: z
+    .int()
+    .min(65_536)
+    .max(1_073_741_824)
+    .default(4_194_304)
+    .describe(
+      'What may wait for a client to read. Above it, messages that are not stored are dropped for it, and stored ones wait in the log.',
+    ),
+})
+
+export type MqttConfig = z.output<typeof mqttSettings>
+
+/** Binds every address or none. @throws the system's error */
+export async function startMqttAdapter(
+  context: AdapterContext,
+  config: MqttConfig,
+  clock: Clock = systemClock,
+): Promise<ProtocolAdapter> {
+  const { bus, logger, tls, webSockets } = context
+  const listener = new MqttListener({ bus, clock, logger, tls, webSockets, config })
+  try {
+    await listener.bind()
+  } catch (error) {
+    await listener.stop(0)
+    throw error
+  }
+  return {
+    get listeners() {
+      return listener.listeners
+    },
+    reloadTls: (next) => listener.reloadTls(next),
+    stop: (graceMs) => listener.stop(graceMs),
+  }
+}
