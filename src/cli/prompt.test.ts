@@ -89,6 +89,21 @@ test('a typed line of several rows is taken off as a whole', async () => {
   prompt.close()
 })
 
+test('what came last is shown when it ends, in place of the empty prompt', async () => {
+  const { prompt, shown } = open()
+  void prompt.print('last words\n')
+  prompt.close()
+  void prompt.print('later\n')
+  await turn()
+  assert.equal(shown(), '\u001b[1G\u001b[0Jlast words\nlater\n')
+  const other = open()
+  await other.type('half')
+  other.shown()
+  void other.prompt.print('last words\n')
+  other.prompt.close()
+  assert.equal(other.shown(), '\nlast words\n')
+})
+
 test('Tab completes', async () => {
   const { prompt, lines, type } = open({ complete: (line) => [['subscribe '], line] })
   await type('su')

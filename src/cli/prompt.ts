@@ -55,11 +55,11 @@ export class Prompt {
     // Back from Ctrl-Z: the shell has written something.
     this.#readline.on('SIGCONT', () => this.#readline.prompt(true))
     this.#readline.once('close', () => {
-      this.#flush()
       this.#isClosed = true
       // An empty prompt says nothing any more; what was typed stays to be read.
       if (this.#readline.line === '') this.#clear()
       else from.stdout.write('\n')
+      this.#flush()
       onClose()
     })
     this.#readline.prompt()

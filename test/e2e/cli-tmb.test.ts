@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { connect } from '../../src/client/tmb/index.ts'
+import { TestAuthority, noCertificates } from './certificates.ts'
 import { cliMain, runMsgbus, startMsgbus } from './cli-process.ts'
 import type { CliOptions, CliProcess, CliResult } from './cli-process.ts'
 import { cleanUp } from './clean-up.ts'
@@ -160,6 +161,20 @@ test('addresses: named, told by the daemon, or why there is none', async (t) => 
   const off = await runMsgbus(['tmb', 'last', '-s', without.address])
   assert.equal(off.code, 3)
   assert.match(off.stderr, /does not listen for TMB: start msgbusd without --tmb off/)
+})
+
+test('TLS, with the options of the other commands', { skip: noCertificates }, async (t) => {
+  const authority = new TestAuthority(temporaryFolder(t))
+  const { cert, key } = authority.issue('server')
+  const files = ['--tls-cert', cert, '--tls-key', key]
+  const args = ['--storage', 'memory', '--tmb', 'tls+127.0.0.1:0', ...files]
+  const tmb = `tls+${listener(await startDaemon(t, { args }), 'tmb')}`
+  const line = ['tmb', 'send', '/a', 'x', '--tmb', tmb]
+  const trusted = await runMsgbus([...line, '--tls-ca', authority.cert])
+  assert.deepEqual(trusted, { code: 0, stdout: 'OK\n', stderr: '' })
+  const unknown = await runMsgbus(line)
+  assert.equal(unknown.code, 3)
+  assert.match(unknown.stderr, /no TLS connection to tls\+127/)
 })
 
 test('what is not right ends with its exit code and says why', async () => {
