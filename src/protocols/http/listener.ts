@@ -22,6 +22,7 @@ import { EventStreams } from './event-stream.ts'
 import { Handler } from './handler.ts'
 import { HttpConnections } from './http-connections.ts'
 import type { HttpConfig } from './index.ts'
+import { isWebSocketUpgrade, putBackWithoutUpgrade } from './other-upgrades.ts'
 import { BodyBudget } from './request-body.ts'
 import { StaticFiles } from './static-files.ts'
 import { handleUpgrade } from './web-sockets.ts'
@@ -106,8 +107,14 @@ class HttpAdapter implements ProtocolAdapter {
     }
     // Whoever asks before it sends its body is answered when the body is to be read.
     server.on('request', answer).on('checkContinue', answer)
-    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      this.#upgrade(request, socket, head, bound.address)
+    server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
+      // Node's servers hand out nothing else; its types leave room for those of others.
+      if (!(stream instanceof Socket)) throw new Error('an upgrade came without a socket')
+      if (isWebSocketUpgrade(request)) this.#upgrade(request, stream, head, bound.address)
+      else {
+        putBackWithoutUpgrade(request, stream, head)
+        server.emit(address.tls ? 'secureConnection' : 'connection', stream)
+      }
     })
     bound.address = await listen(server, address)
     this.#servers.push(server)
@@ -133,9 +140,7 @@ class HttpAdapter implements ProtocolAdapter {
     await Promise.all([this.#webSockets.stop(graceMs), ...closed])
   }
 
-  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, listener: string): void {
-    // Node's servers hand out nothing else; its types leave room for those of others.
-    if (!(socket instanceof Socket)) throw new Error('an upgrade came without a socket')
+  #upgrade(request: IncomingMessage, socket: Socket, head: Buffer, listener: string): void {
     const options = {
       context: this.#context,
       config: this.#config,

@@ -53,9 +53,6 @@ function gateFor(
   const { headers } = request
   requireHost(headers, config)
   requireOrigin(headers, config)
-  if (headers.upgrade?.toLowerCase() !== 'websocket') {
-    throw new HttpError(400, ['unimplemented', 'unsupported'], 'the only upgrade is to websocket')
-  }
   const path = pathOf(request)
   const gate = webSockets?.at(path)
   if (gate === undefined) {

@@ -141,6 +141,26 @@ test('headers above the limit and compressed bodies are refused', async (t) => {
   assert.equal(reasonOf(json), 'unsupported')
 })
 
+test('an upgrade that is not to WebSocket is ignored, wherever its body is cut', async (t) => {
+  const scene = await startScene(t)
+  const offer =
+    'Connection: Upgrade, HTTP2-Settings, close\nUpgrade: h2c\nHTTP2-Settings: AAMAAABkAAQ\n'
+  const get = `GET /v1/heads HTTP/1.1\nHost: localhost\n${offer}\n`
+  assert.match(await raw(t, scene, get), /^HTTP\/1\.1 200 OK[\s\S]*"logs":\[\]/)
+  const { hostname, port } = new URL(scene.base)
+  const body = 'payload'
+  for (let cut = 0; cut <= body.length; cut++) {
+    const socket = connect(Number(port), hostname)
+    cleanUp(t, () => socket.destroy())
+    const answer = text(socket)
+    const head = `POST /v1/publish?topic=a HTTP/1.1\nHost: localhost\n${offer}Content-Length: ${body.length}\n\n`
+    socket.write(head.replaceAll('\n', '\r\n') + body.slice(0, cut))
+    for (let turns = 0; turns < 3; turns++) await new Promise((resolve) => setImmediate(resolve))
+    socket.write(body.slice(cut))
+    assert.match(await answer, new RegExp(`^HTTP/1\\.1 200 OK[^]*"headId":${cut + 1},`))
+  }
+})
+
 test('parameters that are wrong are named, all of them', async (t) => {
   const scene = await startScene(t)
   const { json } = await scene.ask('fetch', {
