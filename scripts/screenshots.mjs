@@ -144,7 +144,10 @@ const pages = {
   queues: { hash: '#/queues?queue=invoices' },
   clients: { hash: '#/clients', settleMs: 2_500 },
   peers: { hash: '#/peers' },
-  rules: { hash: '#/rules', before: (page) => page.getByRole('textbox', { name: 'Topic' }).fill('plant/line-3/state') },
+  rules: {
+    hash: '#/rules',
+    before: (page) => page.getByRole('textbox', { name: 'Topic' }).fill('plant/line-3/state'),
+  },
 }
 
 async function openPlant(page) {

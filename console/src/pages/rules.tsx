@@ -86,7 +86,7 @@ const slowText = {
 
 type PlacedRule = RuleJson & { readonly place: number }
 
-const unset = <span class="dim">–</span>
+const unset = <span class="dim unset">–</span>
 
 const columns: readonly Column<PlacedRule>[] = [
   { name: '#', isNumber: true, cell: ({ place }) => place },

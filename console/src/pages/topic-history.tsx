@@ -71,9 +71,23 @@ function Page(props: {
   readonly go: (params: Readonly<Record<string, string | undefined>>) => void
 }): JSX.Element {
   const { log, wanted, go } = props
-  const [opened] = useState(log.headId)
-  const page = historyPage({ head: log.headId, trimmedTo: log.trimmedTo, at: wanted ?? opened })
-  const { messages, error, retry } = useMessages(log, page.from, page.count)
+  const opened = useHeadNow(log)
+  if (opened === undefined) return <Loading what="messages" />
+  return <PageAt {...{ log, wanted, go, opened }} />
+}
+
+function PageAt(props: {
+  readonly log: LogJson
+  readonly wanted: number | undefined
+  readonly go: (params: Readonly<Record<string, string | undefined>>) => void
+  /** The head when the history was opened. */
+  readonly opened: number
+}): JSX.Element {
+  const { log, wanted, go, opened } = props
+  const { trimmedTo } = log
+  const head = Math.max(opened, log.headId)
+  const page = historyPage({ head, trimmedTo, at: wanted ?? opened })
+  const { messages, error, isOld, retry } = useMessages(log, page.from, page.count)
   const goAt = (at: number | undefined) => go({ at: at === undefined ? undefined : `${at}` })
   return (
     <div class="history">
@@ -87,12 +101,6 @@ function Page(props: {
           <Icon name="left" />
           <span>Older</span>
         </button>
-        <span class="pager-range" data-testid="history-range">
-          {page.count === 0
-            ? 'all trimmed'
-            : `#${formatCount(page.from)} – #${formatCount(page.from + page.count - 1)}`}{' '}
-          of {formatCount(log.headId)}
-        </span>
         <button
           type="button"
           class="button"
@@ -102,7 +110,13 @@ function Page(props: {
           <span>Newer</span>
           <Icon name="right" />
         </button>
-        <JumpForm head={log.headId} onJump={goAt} />
+        <span class="pager-range" data-testid="history-range">
+          {page.count === 0
+            ? 'all trimmed'
+            : `#${formatCount(page.from)} – #${formatCount(page.from + page.count - 1)}`}{' '}
+          of {formatCount(head)}
+        </span>
+        <JumpForm head={head} onJump={goAt} />
       </nav>
       {log.trimmedTo > 0 && page.from === log.trimmedTo + 1 && (
         <p class="field-note">
@@ -112,15 +126,33 @@ function Page(props: {
       {error !== undefined && <Failure title="History is not known" text={error} retry={retry} />}
       {messages === undefined && error === undefined && <Loading what="messages" />}
       {messages !== undefined && (
-        <MessageList label="Stored messages" messages={messages} withDate />
+        <div class={isOld ? 'old' : undefined} aria-busy={isOld}>
+          <MessageList label="Stored messages" messages={messages} withDate />
+        </div>
       )}
     </div>
   )
 }
 
-/** The messages of the page, the newest first; undefined while they are loaded. */
+/** The head of a log as it is now: what is known of the log may be some seconds old. */
+function useHeadNow(log: LogJson): number | undefined {
+  const [head, setHead] = useState<number>()
+  useEffect(() => {
+    busClient()
+      .getHead(log.topic, { origin: log.origin })
+      .then(
+        (found) => setHead(Number(found ?? log.headId)),
+        // Asking for the messages says what is wrong.
+        () => setHead(log.headId),
+      )
+  }, [])
+  return head
+}
+
+/** The messages of the page, the newest first; while they are loaded, those of the page before. */
 function useMessages(log: LogJson, from: number, count: number) {
   const [loaded, setLoaded] = useState<{
+    readonly from?: number
     readonly messages?: readonly ShownMessage[]
     readonly error?: string
   }>({})
@@ -133,7 +165,7 @@ function useMessages(log: LogJson, from: number, count: number) {
         const options = { origin: log.origin, from, limit: count, signal: stop.signal }
         const found = count === 0 ? [] : await busClient().fetchAll(log.topic, options)
         const messages = found.map((message) => fromMessage(message, keptBytes)).toReversed()
-        if (!stop.signal.aborted) setLoaded({ messages })
+        if (!stop.signal.aborted) setLoaded({ from, messages })
       } catch (error) {
         if (stop.signal.aborted) return
         setLoaded({ error: error instanceof Error ? error.message : String(error) })
@@ -142,7 +174,7 @@ function useMessages(log: LogJson, from: number, count: number) {
     void load()
     return () => stop.abort()
   }, [log.topic, origin, from, count, attempt, daemon.returns.value])
-  return { ...loaded, retry: () => setAttempt(attempt + 1) }
+  return { ...loaded, isOld: loaded.from !== from, retry: () => setAttempt(attempt + 1) }
 }
 
 function JumpForm(props: {

@@ -19,7 +19,7 @@ export interface ChartShape {
   readonly times: readonly {
     readonly x: number
     readonly text: string
-    readonly anchor: 'start' | 'middle' | 'end'
+    readonly anchor: 'middle' | 'end'
   }[]
   /** Path data of each series: the line, and the area below it. */
   readonly lines: readonly { readonly line: string; readonly area: string }[]
@@ -87,7 +87,7 @@ function timeLabels(
     if (agoMs === 0) return { x: x(0), text: 'now', anchor: 'end' }
     // A minus sign, which is as wide as a digit.
     const text = `\u2212${agoMs / unitMs} ${unit}`
-    return { x: x(agoMs), text, anchor: agoMs === spanMs ? 'start' : 'middle' }
+    return { x: x(agoMs), text, anchor: 'middle' }
   })
 }
 

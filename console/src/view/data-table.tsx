@@ -68,7 +68,7 @@ export function DataTable<Row>(props: DataTableProps<Row>): JSX.Element {
             >
               {columns.map((column) => (
                 <td key={column.name} role="cell" class={cellClass(column)} data-name={column.name}>
-                  {column.cell(row)}
+                  <span class="cell">{column.cell(row)}</span>
                 </td>
               ))}
             </tr>

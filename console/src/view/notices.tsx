@@ -4,7 +4,7 @@ import type { ComponentChildren, JSX } from 'preact'
 import { Icon } from './icon.tsx'
 import type { IconName } from './icon.tsx'
 
-export type Tone = 'neutral' | 'good' | 'warn' | 'bad' | 'accent'
+export type Tone = 'neutral' | 'good' | 'warn' | 'bad'
 
 export function Badge(props: { readonly tone?: Tone; readonly children: ComponentChildren }) {
   return <span class={`badge badge-${props.tone ?? 'neutral'}`}>{props.children}</span>

@@ -114,8 +114,11 @@ function useTreeKeys(
     else moveTo(rows.findLastIndex((each, i) => i < active && each.depth < (row?.depth ?? 0)))
   }
   const enter = () => {
-    if (row?.kind === 'entry') tree.onOpen(row)
-    else if (row !== undefined) tree.onMore?.(row)
+    if (row?.kind === 'entry') return tree.onOpen(row)
+    if (row === undefined) return
+    // What comes will follow the row before this one; this one will be at the end of it.
+    moveTo(active - 1)
+    tree.onMore?.(row)
   }
   const find = (key: string, nowMs: number) => {
     const before = nowMs - typed.current.atMs < 700 ? typed.current.text : ''
@@ -141,8 +144,10 @@ function useTreeKeys(
   return (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey) return
     const action = actions[event.key]
-    if (action !== undefined) action()
-    else if (event.key.length === 1 && event.key !== '/') find(event.key, event.timeStamp)
+    if (action !== undefined) {
+      typed.current = { text: '', atMs: 0 }
+      action()
+    } else if (event.key.length === 1 && event.key !== '/') find(event.key, event.timeStamp)
     else return
     event.preventDefault()
   }
@@ -170,12 +175,8 @@ function Row(props: {
     style: { '--depth': `${row.depth}` },
   }
   if (row.kind !== 'entry') {
-    const more = () => {
-      onActive()
-      tree.onMore?.(row)
-    }
     return (
-      <div {...common} onClick={more}>
+      <div {...common} onClick={() => tree.onMore?.(row)}>
         <span class="tree-note">{noteText(row)}</span>
       </div>
     )
