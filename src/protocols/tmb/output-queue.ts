@@ -103,6 +103,7 @@ export class OutputQueue {
    * reader is fast enough for what comes at once; all such answers together stay within the bound of all clients.
    */
   admits(bytes: number): boolean {
+    if (!this.#isBehind) this.#returnLent()
     if (this.#outbox.queuedBytes + bytes <= this.#budget.queueBytes) return true
     if (!this.#budget.lend(bytes)) return false
     this.#lentBytes += bytes
@@ -148,6 +149,10 @@ export class OutputQueue {
     if (this.#isBehind) this.#budget.behind -= 1
     this.#isBehind = false
     this.#isDropping = false
+    this.#returnLent()
+  }
+
+  #returnLent(): void {
     this.#budget.giveBack(this.#lentBytes)
     this.#lentBytes = 0
   }

@@ -26,7 +26,7 @@ import { headersFor, type LineWriter } from './line-writer.ts'
 import { OutputQueue, type QueueBudget, type SlowPolicy } from './output-queue.ts'
 import { RegexpError, type Regexps } from './regexps.ts'
 import { Subscriptions } from './subscriptions.ts'
-import { byteStringOf, type CategoryTable, hasSpecialPrefix } from './translate.ts'
+import { byteStringOf, type CategoryTable, hasSpecialPrefix, toByteString } from './translate.ts'
 
 /** What a session needs of the connection it serves. */
 export interface SessionLink {
@@ -347,10 +347,11 @@ export class TmbSession implements LineHandler, Inbox {
   }
 
   #fail(command: TmbCommand, error: unknown): void {
-    if (error instanceof CommandError || error instanceof RegexpError) {
-      this.#error(error.code, command, error.message)
+    if (error instanceof CommandError) this.#error(error.code, command, error.message)
+    else if (error instanceof RegexpError) {
+      this.#error(error.code, command, toByteString(error.message))
     } else if (error instanceof BusError) {
-      this.#error(errorOfCode[error.code], command, error.message)
+      this.#error(errorOfCode[error.code], command, toByteString(error.message))
     } else throw error
     if (this.#authFailures >= authFailuresMost) this.#finish(undefined)
   }
@@ -364,6 +365,7 @@ export class TmbSession implements LineHandler, Inbox {
     if (this.#options.replies === 'on') this.#output.reply(`ok ${text}\n`)
   }
 
+  /** @param text each character a byte */
   #error(code: TmbError, command: TmbCommand | 'message' | '-', text: string): void {
     const line = `error ${code} ${command} ${text.replaceAll(/[\r\n]/g, ' ')}`
     this.#output.reply(`${line.slice(0, tmbLimits.replyBytes - 1)}\n`)
