@@ -70,8 +70,7 @@ async function pipeLines(
     if (link.isClosed) return
     // Whoever ends the input ends the line that is begun as well.
     if (last !== lineFeed) link.send(lineEnd)
-    conversation.bye()
-    link.end()
+    conversation.end()
   }
   const [error] = await Promise.all([
     conversation.ended.finally(() => terminal.stopInput()),
@@ -130,12 +129,13 @@ async function converse(
   check(error, conversation, terminal)
 }
 
-/** What goes on over one link: whoever prints slowly is waited for, and whether the end was asked for. */
+/** What goes on over one link; whoever prints slowly is waited for. */
 class Conversation {
   /** Resolves with how the link ended. */
   readonly ended: Promise<BusError>
   readonly #link: LineLink
-  #wasAsked = false
+  #hasQuit = false
+  #isInputOver = false
 
   /** @param print a promise while it wants no more */
   constructor(link: LineLink, print: (line: Buffer) => Promise<void> | undefined) {
@@ -145,7 +145,7 @@ class Conversation {
       link.owner = {
         onLine: (bytes, start, end) => {
           const line = Buffer.from(bytes.subarray(start, end))
-          if (line.equals(okQuit)) this.#wasAsked = true
+          if (line.equals(okQuit)) this.#hasQuit = true
           isBusy = print(line) ?? isBusy
         },
         onRead: () => {
@@ -160,17 +160,21 @@ class Conversation {
     })
   }
 
-  /** The end that follows was asked for. */
-  get wasAsked(): boolean {
-    return this.#wasAsked
+  /** Whether this end was asked for, and everything sent was read before it. */
+  isGoodEnd(error: BusError): boolean {
+    // A connection that breaks has a cause, one that the server closes has none.
+    const isClosed = error.reason === 'connection_lost' && error.cause === undefined
+    return this.#hasQuit || (this.#isInputOver && isClosed)
   }
 
   send(line: string): void {
     this.#link.send(Buffer.from(`${line}\n`))
   }
 
-  bye(): void {
-    this.#wasAsked = true
+  /** Nothing more is sent: the server closes when nothing is subscribed. */
+  end(): void {
+    this.#isInputOver = true
+    this.#link.end()
   }
 }
 
@@ -179,8 +183,7 @@ const okQuit = Buffer.from('ok quit')
 
 /** @throws CommandFailure */
 function check(error: BusError, conversation: Conversation, terminal: Terminal): void {
-  if (terminal.signal.aborted) return
-  if (conversation.wasAsked && error.reason === 'connection_lost') return
+  if (terminal.signal.aborted || conversation.isGoodEnd(error)) return
   throw new CommandFailure(exitCodes.unreachable, error.message)
 }
 
