@@ -4,10 +4,10 @@
 //   node scripts/screenshots.mjs [--build dist] [--out docs/images] [page …]
 
 import { spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect as connectTcp } from 'node:net'
 import { tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { delimiter, dirname, join, resolve } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -45,7 +45,7 @@ async function startDaemon(name, args) {
   const own = ['--data', data, '--node-id', `factory/plant/${name}`]
   const ports = ['--listen', '127.0.0.1:0', '--tmb', '127.0.0.1:0']
   const child = spawn(process.execPath, [main, ...own, ...ports, ...args])
-  const exited = new Promise((resolve) => child.once('exit', resolve))
+  const exited = new Promise((done) => child.once('exit', done))
   closing.push(() => {
     child.kill()
     return exited
@@ -63,10 +63,12 @@ async function startDaemon(name, args) {
   return Object.fromEntries(listeners.map(({ protocol, address }) => [protocol, address]))
 }
 
-/** Every `everyMs` milliseconds until the end. */
-function repeat(everyMs, task) {
-  const timer = setInterval(task, everyMs)
-  closing.push(() => clearInterval(timer))
+/** Where the chromium of the PATH is. */
+function chromiumPath() {
+  const folders = (process.env.PATH ?? '').split(delimiter)
+  const found = folders.map((each) => join(each, 'chromium')).find((file) => existsSync(file))
+  if (found === undefined) throw new Error('there is no chromium on the PATH')
+  return found
 }
 
 const json = (value) => JSON.stringify(value)
@@ -89,7 +91,7 @@ async function seed(client, addresses) {
   }
   say('camera/dock', new Uint8Array(Array.from({ length: 600 }, (_, i) => (i * 31) % 256)))
   let turn = 0
-  repeat(100, () => {
+  const timer = setInterval(() => {
     turn += 1
     const wave = 60 + Math.round(45 * Math.sin(turn / 60)) + (turn % 130 < 18 ? 120 : 0)
     for (let i = 0; i < wave / 10; i++) {
@@ -98,7 +100,8 @@ async function seed(client, addresses) {
       say(`plant/line-${line}/temperature`, value)
     }
     say('plant/line-3/speed', json({ rpm: 1_480 + (turn % 9), load: 0.72, ok: true }))
-  })
+  }, 100)
+  closing.push(() => clearInterval(timer))
 
   for (let i = 0; i < 14; i++)
     await client.enqueueFifo('invoices', 'invoices', json({ invoice: i }))
@@ -122,7 +125,7 @@ async function seed(client, addresses) {
   })().catch(() => undefined)
 
   const [host, port] = addresses.tmb.split(':')
-  for (const text of ['subscribe category begins with "plant"\r\n', 'hello world\r\n']) {
+  for (const text of ['subscribe 1 begins-with plant\n', 'plant.hello: world\n']) {
     const socket = connectTcp(Number(port), host)
     socket.on('data', () => undefined)
     socket.write(text)
@@ -232,7 +235,7 @@ try {
   closing.push(() => client.close())
   await seed(client, addresses)
   const browser = await chromium.launch({
-    executablePath: '/usr/bin/chromium',
+    executablePath: chromiumPath(),
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
   })
   closing.push(() => browser.close())

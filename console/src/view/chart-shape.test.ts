@@ -22,12 +22,14 @@ test('the newest point is at the right edge, zero at the bottom', () => {
   assert.equal(shape.ticks.at(-1)?.y, shape.top)
 })
 
+/** What a chart of one point per second says about its time. */
+function spanOf(seconds: number): string[] {
+  const series = [points(Array.from({ length: seconds + 1 }, () => 1))]
+  const { span, times } = shapeChart({ series, width: 374, height: 168, isBytes: false })
+  return [span, ...times.map(({ text }) => text)]
+}
+
 test('it covers the shortest time that holds all points', () => {
-  const spanOf = (seconds: number) => {
-    const input = { width: 374, height: 168, isBytes: false }
-    const { span, times } = shapeChart({ series: [points(Array(seconds + 1).fill(1))], ...input })
-    return [span, ...times.map(({ text }) => text)]
-  }
   const first = ['last minute', 'now', '−15 s', '−30 s', '−45 s', '−60 s']
   assert.deepEqual(spanOf(3), first)
   assert.deepEqual(spanOf(60), first)
