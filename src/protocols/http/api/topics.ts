@@ -5,6 +5,7 @@ import { TimeSlice } from '../../../base/time-slice.ts'
 import type { Bus } from '../../../core/bus.ts'
 import { compareUtf8 } from '../../../core/log-order.ts'
 import type { LogInfo } from '../../../core/log-store.ts'
+import { BusError } from '../../../model/errors.ts'
 import { levelFilter } from '../../../model/level-filter.ts'
 import type { StoredMessage } from '../../../model/message.ts'
 import type { TopicEntryJson, TopicJson } from '../../../wire/http-api.ts'
@@ -32,7 +33,11 @@ export const lastValues = operation({
     limit: param.integer('Most messages; default 1,000.', 1, listMost).optional(),
   }),
   answer: { description: 'The messages.', schema: lastValuesSchema },
-  run({ client }, { filter, limit = lastDefault }) {
+  run({ client, context: { bus } }, { filter, limit = lastDefault }) {
+    if (bus.store === undefined) {
+      const text = 'last values are being loaded; try again'
+      throw new BusError('unavailable', 'starting', text)
+    }
     const all = client.live.lastValues(levelFilter('mqtt', filterOf(filter)))
     let start = all.length
     let bytes = 0
