@@ -64,7 +64,10 @@ export function staying(terminal: Terminal): TmbClientOptions {
       subscriptionRefused: ({ error }) => {
         terminal.writeError(`${error.message}; this subscription has ended\n`)
       },
-      info: ({ code, text }) => terminal.writeError(`the server says: ${code} ${text}\n`),
+      info: ({ code, text }) => {
+        // That one comes again, as the reason of the end.
+        if (code !== 'shutting-down') terminal.writeError(`the server says: ${code} ${text}\n`)
+      },
     },
   }
 }

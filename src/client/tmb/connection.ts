@@ -261,6 +261,7 @@ export class Connection {
   #onReply(reply: Reply): void {
     switch (reply.kind) {
       case 'info':
+        if (farewells.has(reply.code)) this.#farewell = new TmbError(reply.code, '-', reply.text)
         return this.#owner.onInfo(reply.code, reply.text)
       case 'error':
         return this.#onError(new TmbError(reply.code, reply.command, reply.text))

@@ -2,6 +2,7 @@
 
 import { BusError } from '../../model/errors.ts'
 import type { BusErrorCode, ErrorReason } from '../../model/errors.ts'
+import { tmbErrors } from '../../wire/tmb/words.ts'
 import type { TmbError as TmbErrorCode } from '../../wire/tmb/words.ts'
 
 const meanings = {
@@ -35,6 +36,9 @@ const known: ReadonlyMap<string, readonly [BusErrorCode, ErrorReason]> = new Map
   Object.entries(meanings),
 )
 
+/** For lines that end with the code. */
+const descriptions: ReadonlyMap<string, string> = new Map(Object.entries(tmbErrors))
+
 /** The server answered with an `error` line. */
 export class TmbError extends BusError {
   /** The code of the line, such as `bad-pattern`. Later servers may have others. */
@@ -45,7 +49,8 @@ export class TmbError extends BusError {
   constructor(tmbCode: string, command: string, text: string) {
     const [code, reason] = known.get(tmbCode) ?? ['unknown', 'application_error']
     const about = command === '-' ? '' : `${command}: `
-    super(code, reason, `${about}${tmbCode}${text === '' ? '' : `: ${text}`}`)
+    const why = text === '' ? descriptions.get(tmbCode) : text
+    super(code, reason, `${about}${tmbCode}${why === undefined ? '' : `: ${why}`}`)
     this.name = 'TmbError'
     this.tmbCode = tmbCode
     this.command = command

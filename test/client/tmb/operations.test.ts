@@ -388,5 +388,7 @@ test('await using closes', async (t) => {
 test('errors are of the bus', () => {
   const error = new TmbError('slow-reader', '-', '')
   assert.ok(error instanceof BusError)
-  assert.deepEqual([error.message, error.reason], ['slow-reader', 'slow_client'])
+  const why = 'slow-reader: the connection is closed, since its messages were not read'
+  assert.deepEqual([error.message, error.reason], [why, 'slow_client'])
+  assert.equal(new TmbError('some-day', 'ping', '').message, 'ping: some-day')
 })
