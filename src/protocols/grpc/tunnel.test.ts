@@ -501,6 +501,34 @@ suite('a page that does not read', () => {
     }
   })
 
+  test('loses its name when others wait for it too long, and they go on', async (t) => {
+    const daemon = await startTunnelDaemon(t, { limits: { slowClientMs: 20 } })
+    const slow = await RawTunnel.open(t, daemon.url)
+    slow.begin(1, clientService.join, v2.encodeJoinRequest({ name: 'slow' }))
+    await slow.message(1)
+    const sender = await RawTunnel.open(t, daemon.url)
+    const messages = [
+      { to: { case: 'target', value: 'slow' }, payload: Buffer.alloc(100_000) } as const,
+    ]
+    sender.begin(1, clientService.sendStream)
+    // Whatever waits for the slow one is answered when it is gone.
+    const total = 30
+    for (let batchId = 1; batchId <= total; batchId++) {
+      const request = v2.encodeSendStreamRequest({ batchId, messages })
+      sender.send([message, 1, request])
+      const answer = v2.decodeSendStreamResponse(await sender.message(1))
+      const refusal = answer.results[0]?.refusal
+      if (refusal === undefined) continue
+      assert.equal(refusal.reason, 'unknown_client')
+      assert.equal(daemon.bus.client('slow'), undefined)
+      assert.equal(daemon.bus.counters.slowClientsDisconnected, 1)
+      slow.send([credit, 1, encodeCredit(creditMost - windowBytes)])
+      assert.equal((await slow.status(1)).reason, 'slow_client')
+      return
+    }
+    assert.fail('it was waited for without end')
+  })
+
   test('and asks all the time is read no further', async (t) => {
     const daemon = await startTunnelDaemon(t)
     const tunnel = await RawTunnel.open(t, daemon.url)
