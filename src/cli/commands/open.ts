@@ -30,7 +30,7 @@ export function addOpenCommand(program: Command, terminal: Terminal): void {
     .summary('open the web console in the browser')
     .description(
       'Asks the daemon where it listens for HTTP, prints the address of the console, and opens it in the ' +
-        'browser where there is one and a display.',
+        'browser where there is one and a display; with --json it only prints.',
     )
     .addArgument(new Argument('[page]', 'page of the console; demo is the TMB demo').choices(pages))
     .option('--print', 'only print the address')

@@ -127,7 +127,10 @@ function addSingleCommands(tmb: Command, terminal: Terminal): void {
     const isDangerous = name === 'forget'
     command
       .argument(isDangerous ? '<kind>' : '[kind]', 'how the pattern is compared')
-      .argument(isDangerous ? '<pattern>' : '[pattern]', isDangerous ? '' : 'default: everything')
+      .argument(
+        isDangerous ? '<pattern>' : '[pattern]',
+        isDangerous ? 'what it is compared with' : 'default: everything',
+      )
       .addHelpText('after', kindsHelp)
     addTmbOptions(command)
     command.action(
