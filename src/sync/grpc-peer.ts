@@ -7,6 +7,7 @@
  * built from them.
  */
 
+import type { Socket } from 'node:net'
 import {
   Channel,
   type ChannelCredentials,
@@ -29,6 +30,7 @@ import type { V1Fetch, V1Peer } from './v1-port.ts'
 export interface GrpcPeerOptions {
   /** `host:port`, an IPv6 address in brackets. */
   readonly address: string
+  /** Made for this connection alone. */
   readonly credentials: ChannelCredentials
   /** Name to verify instead of the host of the address. */
   readonly serverName: string | undefined
@@ -48,6 +50,8 @@ const healthCall = msgbusService.health
 /** @throws BusError `unavailable/connection_lost` when there is no connection to be had */
 export async function dialGrpcPeer(options: GrpcPeerOptions, signal: AbortSignal): Promise<V1Peer> {
   const { address, credentials, serverName } = options
+  const sockets = new Set<Socket>()
+  holdSockets(credentials, sockets)
   const channel = new Channel(`dns:${address}`, credentials, {
     'grpc.max_receive_message_length': Math.max(answerBytesMost, options.envelopeBytes),
     'grpc.max_send_message_length': -1,
@@ -66,7 +70,7 @@ export async function dialGrpcPeer(options: GrpcPeerOptions, signal: AbortSignal
           'grpc.default_authority': serverName,
         }),
   })
-  const peer = new GrpcPeer(channel, options)
+  const peer = new GrpcPeer(channel, sockets, options.envelopeBytes)
   const close = (): void => peer.close()
   signal.addEventListener('abort', close)
   try {
@@ -83,23 +87,26 @@ export async function dialGrpcPeer(options: GrpcPeerOptions, signal: AbortSignal
 
 class GrpcPeer implements V1Peer {
   readonly #channel: Channel
-  readonly #options: GrpcPeerOptions
+  readonly #sockets: ReadonlySet<Socket>
+  readonly #envelopeBytes: number
   readonly #calls = new Set<PulledCall>()
   #isClosed = false
   /** The bytes of the last list. */
   #listed: Buffer | undefined
 
-  constructor(channel: Channel, options: GrpcPeerOptions) {
+  constructor(channel: Channel, sockets: ReadonlySet<Socket>, envelopeBytes: number) {
     this.#channel = channel
-    this.#options = options
+    this.#sockets = sockets
+    this.#envelopeBytes = envelopeBytes
   }
 
   /** Resolves once the connection stands. @throws BusError `unavailable` that says why it does not */
   async connected(): Promise<void> {
     for (;;) {
+      // A closed channel that is asked to connect does so.
+      if (this.#isClosed) throw lost('given up')
       const state = this.#channel.getConnectivityState(true)
       if (state === connectivityState.READY) return
-      if (state === connectivityState.SHUTDOWN) throw lost('given up')
       // A state says nothing of the reason; a call fails with it.
       if (state === connectivityState.TRANSIENT_FAILURE) throw await this.#whyNot()
       else {
@@ -129,7 +136,7 @@ class GrpcPeer implements V1Peer {
 
   fetch(request: FetchRequest): V1Fetch {
     const { path, requestSerialize, responseDeserialize } = msgbusService.fetch
-    const { envelopeBytes } = this.#options
+    const envelopeBytes = this.#envelopeBytes
     const call = this.#start(path, requestSerialize(request))
     return {
       read: async (): Promise<MessageEnvelope | null | undefined> => {
@@ -149,6 +156,7 @@ class GrpcPeer implements V1Peer {
     this.#isClosed = true
     for (const call of this.#calls) call.cancel()
     this.#channel.close()
+    for (const socket of this.#sockets) socket.destroy()
   }
 
   /** How a call fails when there is no connection. */
@@ -188,6 +196,27 @@ class GrpcPeer implements V1Peer {
     this.#calls.add(pulled)
     pulled.start(request)
     return pulled
+  }
+}
+
+/**
+ * Remembers the sockets that a channel opens. Closing a channel only says goodbye on them, and waits for
+ * a peer that may be silent for ever: without this each attempt to reach such a peer would cost a socket.
+ */
+function holdSockets(credentials: ChannelCredentials, sockets: Set<Socket>): void {
+  const create = credentials._createSecureConnector.bind(credentials)
+  credentials._createSecureConnector = (...args) => {
+    const connector = create(...args)
+    return {
+      connect: (socket) => {
+        sockets.add(socket)
+        socket.once('close', () => sockets.delete(socket))
+        return connector.connect(socket)
+      },
+      waitForReady: () => connector.waitForReady(),
+      getCallCredentials: () => connector.getCallCredentials(),
+      destroy: () => connector.destroy(),
+    }
   }
 }
 
