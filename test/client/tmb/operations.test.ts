@@ -385,6 +385,59 @@ test('await using closes', async (t) => {
   assert.deepEqual(session.lines, [':/a', 'quit'])
 })
 
+test('whatever a server says, commands end and the client does not break', async (t) => {
+  const server = await FakeServer.start(t, { answer: (line) => (line === 'ping' ? undefined : '') })
+  const seed = Date.now() % 1_000_000
+  t.diagnostic(`seed ${seed}`)
+  const line = fc.oneof(
+    fc.constantFrom(
+      'ok last 1',
+      'ok last 0',
+      'ok last 999999999',
+      'ok categories 1',
+      'ok watch 1 added 2',
+      'ok subscribe 1 added',
+      'item categories /a',
+      'error bad-id last',
+      'error bad-pattern watch',
+      'error line-too-long -',
+      'error slow-reader -',
+      'info slow 1',
+      ':/a x',
+      ':',
+      '',
+    ),
+    fc.string({ maxLength: 20 }).map((text) => text.replaceAll('\n', '')),
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.array(line, { maxLength: 12 }), async (lines) => {
+      const client = await connect({ address: server.address, reconnect: false })
+      const session = await server.session()
+      const commands = [
+        client.last('regexp', '.'),
+        client.categories(),
+        client.watch('regexp', '.'),
+        client.subscribe('is', '/a'),
+      ].map((command) => Promise.resolve(command).then(nothing, nothing))
+      await session.line(commands.length)
+      session.write(`${lines.join('\n')}\n`)
+      session.socket.end()
+      let messages = 0
+      try {
+        for await (const message of client) messages += message.raw[0] === 0x3a ? 1 : NaN
+      } catch (error) {
+        assert.ok(error instanceof BusError, String(error))
+      }
+      assert.ok(messages <= lines.length)
+      await Promise.all(commands)
+      await client.close()
+    }),
+    { seed, numRuns: 300 },
+  )
+})
+
+function nothing(): void {}
+
 test('errors are of the bus', () => {
   const error = new TmbError('slow-reader', '-', '')
   assert.ok(error instanceof BusError)
