@@ -264,6 +264,24 @@ test('what people write is taken', () => {
   assert.equal(regexps.size, ordinary.length)
 })
 
+test('expensive expressions are few, and do not go through any number of categories', () => {
+  const regexps = new Regexps()
+  const taken = Array.from({ length: 32 }, (_, i) => regexps.take(`a.{20}${i}b`))
+  const tooComplex = { name: 'RegexpError', code: 'pattern-too-complex' }
+  assert.throws(() => regexps.take('a.{21}b'), tooComplex)
+  const [first] = taken
+  assert.ok(first !== undefined)
+  const ask = first.boundedTest()
+  const askAll = () => {
+    for (let i = 0; i < 100_000; i++) ask(`/site/${i}/a/room/with/a/long/name/and/a/lamp`)
+  }
+  assert.throws(askAll, tooComplex)
+  // One at a time, it still answers.
+  assert.equal(first.test(`a${'-'.repeat(20)}0b`), true)
+  for (const regexp of taken) regexps.release(regexp)
+  assert.equal(regexps.take('a.{21}b').users, 1)
+})
+
 test('one expression is compiled once, and given back once', () => {
   const regexps = new Regexps()
   const one = regexps.take('a+')

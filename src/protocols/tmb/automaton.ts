@@ -18,7 +18,9 @@ import type { RE2JS } from 're2js'
 
 /** Most entries of a table (states times classes of characters), and work to make one. */
 const tableEntriesMost = 32_768
-const buildStepsMost = 400_000
+const buildStepsMost = 300_000
+/** What one entry costs beside the places that it is found from, in steps. */
+const entrySteps = 32
 /** Most edges of a program that is followed as it is. */
 const edgesMost = 96
 
@@ -103,9 +105,14 @@ export class Automaton {
     }
   }
 
-  /** Memory of its table, bytes. */
+  /** Memory of its table, bytes; 0: the program is followed as it is. */
   get tableBytes(): number {
     return this.#table.byteLength
+  }
+
+  /** Work done so far where there is no table, in steps of some nanoseconds. */
+  get steps(): number {
+    return this.#steps
   }
 
   /** @param category in UTF-8, each character a byte; what is not UTF-8 counts as U+FFFD, byte by byte */
@@ -160,7 +167,7 @@ export class Automaton {
     const stateOf = (positions: Positions, flags: number): number => {
       if (positions.count === 0) return rejected
       const own = positions.sorted()
-      const key = `${flags}:${own.join(',')}`
+      const key = String.fromCharCode(flags, ...own)
       let state = known.get(key)
       if (state === undefined) {
         state = sets.length + firstState
@@ -178,6 +185,7 @@ export class Automaton {
       assert.ok(set !== undefined)
       for (let runeClass = 0; runeClass < width; runeClass++) {
         if (this.#steps > buildStepsMost) return false
+        this.#steps += entrySteps
         now.set(set.positions)
         const isAfterWord = (set.flags & afterWord) !== 0
         const next = this.#next

@@ -61,7 +61,7 @@ const commands: Readonly<Record<TmbCommand, Run>> = {
 
   watch: (on, line) => {
     const { id, pattern } = newSubscription(on, line)
-    const lines = attempt(on, pattern, () => snapshot(on, 'watch', pattern))
+    const lines = attempt(on, pattern, () => snapshot(on, 'watch', bounded(pattern)))
     const outcome = setSubscription(on, id, pattern)
     on.accept(`watch ${id} ${outcome} ${lines.length}`)
     for (const one of lines) on.output.answer(one)
@@ -194,10 +194,17 @@ function withPattern<Result>(
   const { kind, text } = line.pattern()
   const pattern = takePattern(kind, text, on.regexps)
   try {
-    return use(pattern)
+    return use(bounded(pattern))
   } finally {
     releasePattern(pattern, on.regexps)
   }
+}
+
+/** The same pattern for a question about all categories, which is not to take long. */
+function bounded(pattern: Pattern): Pattern {
+  const { regexp, filter } = pattern
+  if (regexp === undefined || regexp.hasTable) return pattern
+  return { ...pattern, filter: { ...filter, matches: regexp.boundedTest() } }
 }
 
 /** Last values as lines, with room made for them. */

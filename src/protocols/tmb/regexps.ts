@@ -1,7 +1,6 @@
 /**
  * Regular expressions of TMB clients (spec/tmb 4.1): the dialect of RE2. Each distinct expression is compiled once and
- * shared by all who use it. What one may cost is bounded before it is used (automaton.ts); that leaves nothing to
- * remember about single categories, since a look-up would cost as much as the answer.
+ * shared by all who use it. What one may cost is bounded before it is used (automaton.ts).
  */
 
 import { Buffer, isUtf8 } from 'node:buffer'
@@ -23,6 +22,12 @@ export class RegexpError extends Error {
 const programSizeMost = 500
 /** What the tables of all expressions in use may take together, bytes. */
 const tableBytesMost = 134_217_728
+/** Expressions without a table that may be in use, since each of them costs up to a millisecond for a new category. */
+const followedMost = 32
+/** Categories whose outcome such an expression remembers. */
+const outcomesMost = 1_024
+/** Steps of such an expression for one question about all categories: some 20 ms. */
+const stepsMost = 5_000_000
 
 /** An expression in use. Give it back with `release`, once. */
 export class SharedRegexp {
@@ -30,21 +35,50 @@ export class SharedRegexp {
   readonly pattern: string
   readonly automaton: Automaton
   users = 0
+  /** Undefined: a look-up would cost as much as the answer. */
+  readonly #outcomes: Map<string, boolean> | undefined
 
   constructor(pattern: string, automaton: Automaton) {
     this.pattern = pattern
     this.automaton = automaton
+    this.#outcomes = this.hasTable ? undefined : new Map()
+  }
+
+  get hasTable(): boolean {
+    return this.automaton.tableBytes > 0
   }
 
   /** @param category each character a byte */
   test(category: string): boolean {
-    return this.automaton.test(category)
+    const outcomes = this.#outcomes
+    if (outcomes === undefined) return this.automaton.test(category)
+    const known = outcomes.get(category)
+    if (known !== undefined) return known
+    const outcome = this.automaton.test(category)
+    if (outcomes.size >= outcomesMost) outcomes.clear()
+    outcomes.set(category, outcome)
+    return outcome
+  }
+
+  /**
+   * For asking about many categories at once: as `test`, until that has cost too much.
+   * @throws RegexpError by the returned function
+   */
+  boundedTest(): (category: string) => boolean {
+    const { automaton } = this
+    const stepsEnd = automaton.steps + stepsMost
+    return (category) => {
+      if (automaton.steps < stepsEnd) return this.test(category)
+      const text = 'there are too many categories for this expression'
+      throw new RegexpError('pattern-too-complex', text)
+    }
   }
 }
 
 export class Regexps {
   readonly #known = new Map<string, SharedRegexp>()
   #tableBytes = 0
+  #followed = 0
 
   /** Distinct expressions in use. */
   get size(): number {
@@ -60,9 +94,11 @@ export class Regexps {
     if (regexp === undefined) {
       regexp = new SharedRegexp(pattern, compile(pattern))
       const { tableBytes } = regexp.automaton
-      if (this.#tableBytes + tableBytes > tableBytesMost) {
-        throw new RegexpError('pattern-too-complex', 'too many large expressions are in use')
+      const followed = this.#followed + (regexp.hasTable ? 0 : 1)
+      if (this.#tableBytes + tableBytes > tableBytesMost || followed > followedMost) {
+        throw new RegexpError('pattern-too-complex', 'too many expressions like it are in use')
       }
+      this.#followed = followed
       this.#tableBytes += tableBytes
       this.#known.set(pattern, regexp)
     }
@@ -75,6 +111,7 @@ export class Regexps {
     if (regexp.users > 0) return
     this.#known.delete(regexp.pattern)
     this.#tableBytes -= regexp.automaton.tableBytes
+    if (!regexp.hasTable) this.#followed -= 1
   }
 }
 

@@ -68,6 +68,10 @@ const paused = 1
 const unread = 2
 const resting = 4
 const closed = 8
+const starting = 16
+
+/** Commands about what was said last. */
+const aboutLast: ReadonlySet<TmbCommand> = new Set(['last', 'watch', 'forget', 'categories'])
 
 /** Commands of one client may take so long before the others have their turn. */
 const turnMs = 5
@@ -89,6 +93,7 @@ export class TmbSession implements LineHandler, Inbox {
   readonly #options = defaultOptions()
   readonly #commands: CommandClient
   #gate = 0
+  #stopWaiting: () => void = () => undefined
   #isFirst = true
   #hasEnded = false
   /** Since the last line that was accepted. */
@@ -323,7 +328,11 @@ export class TmbSession implements LineHandler, Inbox {
       this.#error('unknown-command', '-', `no command begins with ${shown(word)}`)
       return
     }
-    const { clock } = this.#share
+    const { bus, clock } = this.#share
+    if (bus.store === undefined && aboutLast.has(command)) {
+      this.#waitForStart(text)
+      return
+    }
     if (this.#turnEndsAt === 0) this.#turnEndsAt = clock.monotonic() + turnMs
     try {
       runCommand(command, this.#commands, line)
@@ -334,6 +343,16 @@ export class TmbSession implements LineHandler, Inbox {
     // Whoever does not read its answers asks for no more of them.
     if (this.#output.isOver) this.#shutGate(unread)
     if (clock.monotonic() > this.#turnEndsAt) this.#rest()
+  }
+
+  /** Until last values are back the command waits, and all lines behind it. */
+  #waitForStart(text: string): void {
+    this.#shutGate(starting)
+    this.#stopWaiting = this.#share.bus.onOpen(() => {
+      this.#turnEndsAt = 0
+      this.#command(text)
+      this.#openGate(starting)
+    })
   }
 
   /** Lets the others have their turn. */
@@ -418,6 +437,7 @@ export class TmbSession implements LineHandler, Inbox {
   #close(reason: BusError | undefined): void {
     if ((this.#gate & closed) !== 0) return
     this.#gate |= closed
+    this.#stopWaiting()
     this.#output.close()
     this.#client.close(reason)
     this.#commands.subscriptions.dispose()
