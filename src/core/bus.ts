@@ -64,6 +64,11 @@ export interface Bus {
   traffic(): Traffic
   /** The handle of the client of this name, for what is done on its behalf. */
   handle(name: string): BusClient | undefined
+  /**
+   * Told once, when the store is open and last values are back: before, nobody knows what was said last. Not told when
+   * that has been; see `store`. Returns how not to be told.
+   */
+  onOpen(listener: () => void): () => void
   /** Told once, when the bus begins to shut down and everybody is still there. */
   onShutdown(listener: () => void): () => void
   /** Told after the fact, in order. Listeners must not throw. */

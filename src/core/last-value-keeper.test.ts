@@ -149,6 +149,14 @@ class Run {
   }
 }
 
+/** A message of another node. */
+function replica(topic: string, text: string, deviceId: string, headId: number) {
+  const origin = { ...suiteNode, deviceId }
+  const payload = Buffer.from(text)
+  const id = crypto.randomUUID()
+  return { topic, origin, id, headId, payload, headers: noHeaders, createdAtMs: 1, deleted: false }
+}
+
 function rule(filter: string, store: StorePolicy): TopicRule {
   return { filter: parseTopicFilter(filter), store }
 }
@@ -268,6 +276,16 @@ test('without a file the newest message of each log is read, as many as are reme
   await second.crash()
   const third = await machine.start({ limits: { lastValueBytes: 3 * 130 } })
   assert.deepEqual(third.texts, newest.slice(-3))
+})
+
+test('without a file, of several logs of a topic the newest counts, whatever order they come in', async (t) => {
+  const machine = await Machine.create(t)
+  for (let i = 1; i <= 20; i++) {
+    await machine.store.replicate([replica(`topic/${i % 5}`, String(i), `device ${i}`, 1)])
+  }
+  await machine.store.replicate([replica('topic/3', 'newest', 'device 3', 2)])
+  const run = await machine.start({ limits: { rememberedTopics: 3 } })
+  assert.deepEqual(run.texts, ['topic/4=19', 'topic/0=20', 'topic/3=newest'])
 })
 
 test('what was deleted or trimmed after the last save does not come back, nor does what it replaced', async (t) => {

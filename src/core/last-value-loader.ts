@@ -107,9 +107,17 @@ export class LastValueLoader {
       const { topic, lastSequence } = info
       if (lastSequence <= after || topic.startsWith(reservedPrefix)) continue
       const known = newest.get(topic)
-      if (known === undefined || known.lastSequence < lastSequence) newest.set(topic, info)
+      if (known !== undefined && known.lastSequence >= lastSequence) continue
+      newest.set(topic, info)
+      // There can be many more logs than topics that are remembered.
+      if (newest.size > 2 * this.#bus.limits.rememberedTopics) this.#keepNewest(newest)
     }
     return newest
+  }
+
+  #keepNewest(logs: Map<string, LogInfo>): void {
+    const newestFirst = [...logs.values()].sort((a, b) => b.lastSequence - a.lastSequence)
+    for (const { topic } of newestFirst.slice(this.#bus.limits.rememberedTopics)) logs.delete(topic)
   }
 
   /** In the same order, without what is gone and without what is beyond the bytes that may be remembered. */

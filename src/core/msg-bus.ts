@@ -73,6 +73,7 @@ export class MsgBus implements Bus {
   syncStates: (() => PeerSyncState[]) | undefined
   readonly #options: MsgBusOptions
   readonly #clients = new Map<LiveClient, ClientHandle>()
+  readonly #openListeners = new Set<() => void>()
   readonly #shutdownListeners = new Set<() => void>()
   /** Who says what the daemon has to say itself; made with the first word. */
   #daemon: LiveClient | undefined
@@ -114,6 +115,8 @@ export class MsgBus implements Bus {
       }),
       stopListening: store.onCommit((batch) => this.live.route(batch.messages)),
     }
+    for (const listener of this.#openListeners) listener()
+    this.#openListeners.clear()
   }
 
   /** The store could not be opened: says so to everybody who asks. */
@@ -172,6 +175,11 @@ export class MsgBus implements Bus {
   handle(name: string): BusClient | undefined {
     const client = this.live.registry.byName(name)
     return client === undefined ? undefined : this.#clients.get(client)
+  }
+
+  onOpen(listener: () => void): () => void {
+    this.#openListeners.add(listener)
+    return () => this.#openListeners.delete(listener)
   }
 
   onShutdown(listener: () => void): () => void {

@@ -2,9 +2,14 @@
 // everything that was stored (spec/tmb 11, cases 62, 65, 66 and 68).
 
 import assert from 'node:assert/strict'
+import { EventEmitter, once } from 'node:events'
 import { readFileSync, watch, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { silentLogger } from '../../src/core/logger.ts'
+import { loadConfig } from '../../src/daemon/config.ts'
+import { startDaemon as startDaemonHere } from '../../src/daemon/daemon.ts'
+import { openStore } from '../../src/daemon/open-store.ts'
 import { cleanUp } from './clean-up.ts'
 import { type DaemonProcess, startDaemon } from './daemon-process.ts'
 import { LineClient } from './line-client.ts'
@@ -161,4 +166,51 @@ test('with the memory engine nothing is saved', async (t) => {
   await first.stop()
   const second = await start(t, 'memory', first.data)
   assert.deepEqual(await (await lines(t, second)).ask('last r .'), ['ok last 0'])
+})
+
+test('whoever asks while the daemon starts is answered when last values are back', async (t) => {
+  const first = await start(t, 'lmdb')
+  const before = await lines(t, first)
+  for (const line of [':/a 1', ':/b 2']) before.send(line)
+  await before.ask('ping')
+  await first.stop()
+
+  const door = new EventEmitter<{ open: [] }>()
+  const isOpen = once(door, 'open')
+  const env = {
+    MSGBUS_LISTEN: '127.0.0.1:0',
+    MSGBUS_HTTP: '127.0.0.1:0',
+    MSGBUS_TMB: '127.0.0.1:0',
+    MSGBUS_BUSRT: 'off',
+    MSGBUS_DATA: first.data,
+  }
+  const config = loadConfig({ flags: new Map(), env })
+  const daemon = await startDaemonHere(config, silentLogger, async (...args) => {
+    await isOpen
+    return openStore(...args)
+  })
+  cleanUp(t, () => {
+    door.emit('open')
+    return daemon.stop()
+  })
+  const addressOf = (name: string) =>
+    daemon.listeners.find(({ protocol }) => protocol === name)?.address ?? ''
+  const last = () => fetch(`http://${addressOf('http')}/v1/last`)
+  const early = await last()
+  assert.equal(early.status, 503)
+  assert.match(await early.text(), /"starting"/)
+  const client = await LineClient.connect(t, addressOf('tmb'))
+  assert.deepEqual(await client.ask('ping'), ['ok ping'])
+  // Newer than what comes back.
+  client.send(':/a 3')
+  client.send('watch 1 r .')
+  client.send('ping behind it')
+  const other = await LineClient.connect(t, addressOf('tmb'))
+  assert.deepEqual(await other.ask('ping'), ['ok ping'])
+  door.emit('open')
+  await daemon.ready
+  const answer: string[] = []
+  for (let i = 0; i < 4; i++) answer.push(String(await client.next()))
+  assert.deepEqual(answer, ['ok watch 1 added 2', ':/b 2', ':/a 3', 'ok ping behind it'])
+  assert.match(await (await last()).text(), /"text":"2"/)
 })

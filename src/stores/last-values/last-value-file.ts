@@ -127,13 +127,13 @@ export class LastValueFile implements SavedValues {
         await writer.flush()
         const handle = await opening
         await handle.datasync()
+        // Some systems do not replace a file that is open.
+        await this.close()
         await rename(this.#draftPath, this.#path)
-        const before = this.#handle
         this.#handle = handle
         this.#length = writer.position
         this.#live = live
         this.#isSound = true
-        await before?.close()
         await syncFolder(this.#options.folder)
       },
       abandon: () => this.#abandonDraft(opening),
