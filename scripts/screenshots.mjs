@@ -19,13 +19,13 @@ const { values, positionals } = parseArgs({
     build: { type: 'string', default: 'dist' },
     out: { type: 'string', default: 'docs/images' },
     /** Milliseconds of traffic before the first picture. */
-    wait: { type: 'string', default: '62000' },
+    wait: { type: 'string', default: '56000' },
   },
   allowPositionals: true,
 })
 const build = resolve(root, values.build)
 const out = resolve(root, values.out)
-const folder = mkdtempSync(join(tmpdir(), 'msgbus-screenshots-'))
+const folder = mkdtempSync(join(tmpdir(), 'msgbus-'))
 const closing = []
 
 const config = (peer) => `

@@ -25,7 +25,8 @@ export function goTo(href: string, options: { readonly replace?: boolean } = {})
 export const announcement = signal('')
 
 export function announce(text: string): void {
-  announcement.value = text
+  // What is the same as before would not be said again.
+  announcement.value = text === announcement.value ? `${text}\u00a0` : text
 }
 
 /** The clock of the page in milliseconds, moving once a second: for ages. */

@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { test, type TestContext } from 'node:test'
 import type { Page } from 'playwright-core'
 import { connect, type MsgbusClient } from '../../src/client/index.ts'
@@ -153,6 +153,11 @@ test('payloads are text, never markup', { skip }, async (t) => {
   assert.equal(await page.locator('.payload-text').textContent(), hostile)
   await page.getByRole('tab', { name: 'Last value' }).click()
   await shows(page, '.headers dd', hostile)
+  const download = page.waitForEvent('download')
+  await page.getByRole('button', { name: 'Save' }).click()
+  const file = await download
+  assert.equal(file.suggestedFilename(), '-img-src-x-onerror-alert-1--1.txt')
+  assert.equal(readFileSync(await file.path(), 'utf8'), hostile)
   assert.equal(await page.locator('main img, main script, main style').count(), 0)
   assert.equal(await page.evaluate('window.broken'), undefined)
 })

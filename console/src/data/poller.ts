@@ -59,9 +59,11 @@ export class Poller<T> {
   }
 
   async #next(stopped: AbortSignal): Promise<void> {
+    const startedAtMs = performance.now()
     if (this.#mayAsk()) await this.#ask(stopped)
     if (stopped.aborted) return
-    const delayMs = this.#isAskedAgain ? 0 : this.#everyMs
+    const pauseMs = pauseAfter(this.#everyMs, performance.now() - startedAtMs)
+    const delayMs = this.#isAskedAgain ? 0 : pauseMs
     this.#isAskedAgain = false
     this.#timer = setTimeout(() => void this.#next(stopped), delayMs)
   }
@@ -80,4 +82,9 @@ export class Poller<T> {
       this.#isLoading = false
     }
   }
+}
+
+/** How long to wait before asking again: an answer that is costly to the daemon is asked for less often. */
+export function pauseAfter(everyMs: number, tookMs: number): number {
+  return Math.max(everyMs, 20 * tookMs)
 }

@@ -1,6 +1,6 @@
 /** One topic: its last value, its logs, its messages as they come and back to the first one. */
 
-import { useId } from 'preact/hooks'
+import { useEffect, useId, useRef } from 'preact/hooks'
 import type { JSX } from 'preact'
 import type { LogJson, TopicJson } from '../../../src/wire/http-api.ts'
 import { goTo, route } from '../console-context.ts'
@@ -31,10 +31,17 @@ export function TopicPanel({ topic }: { readonly topic: string }): JSX.Element {
   const wanted = route.value.params['view']
   const tab = tabs.find(([name]) => name === wanted)?.[0] ?? 'live'
   const id = useId()
+  const heading = useRef<HTMLHeadingElement>(null)
+  useEffect(() => {
+    // On a phone the tree gives way to the topic; whoever chose it there goes on here.
+    if (document.querySelector('.tree')?.checkVisibility() === false) heading.current?.focus()
+  }, [])
   return (
     <Card>
       <div class="topic-head">
-        <h2 class="topic-name">{topic}</h2>
+        <h2 class="topic-name" ref={heading} tabIndex={-1}>
+          {topic}
+        </h2>
         <a class="button" href={formatRoute('publish', { topic })}>
           <Icon name="publish" />
           <span>Publish</span>

@@ -1,10 +1,11 @@
 /** Topics: the tree beside what was chosen in it. On a phone they take turns. */
 
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { JSX } from 'preact'
 import type { TopicLevelJson } from '../../../src/wire/http-api.ts'
 import { goTo, route } from '../console-context.ts'
 import { getJson } from '../data/http-api.ts'
+import { pauseAfter } from '../data/poller.ts'
 import { TopicLoader } from '../data/topic-loader.ts'
 import { searchLimit, searchRows } from '../data/topic-search.ts'
 import type { EntryRow } from '../data/topic-tree.ts'
@@ -14,7 +15,7 @@ import { Icon } from '../view/icon.tsx'
 import { Empty, Failure, Loading, PageHead } from '../view/notices.tsx'
 import { SearchField } from '../view/search-field.tsx'
 import { TopicTreeView } from '../view/topic-tree-view.tsx'
-import { usePoller } from '../view/use-poller.ts'
+import { mayAsk, usePoller } from '../view/use-poller.ts'
 import { TopicPanel } from './topic-panel.tsx'
 import { WatchPanel } from './watch-panel.tsx'
 
@@ -62,14 +63,24 @@ function open(row: EntryRow): void {
 function Tree({ chosen }: { readonly chosen: string | undefined }): JSX.Element {
   const rows = loader.rows.value
   const [visible, setVisible] = useState({ from: 0, to: 50 })
+  const seen = useRef(visible)
+  seen.current = visible
   useEffect(() => {
-    const timer = setInterval(() => {
-      if (document.hidden) return
-      void loader.refresh(loader.rows.value.slice(visible.from, visible.to))
-    }, refreshEveryMs)
-    return () => clearInterval(timer)
-  }, [visible])
-  useEffect(() => void loader.refresh(loader.rows.value.slice(0, 50)), [])
+    let timer: ReturnType<typeof setTimeout>
+    let isOver = false
+    const refresh = async () => {
+      const startedAtMs = performance.now()
+      const { from, to } = seen.current
+      if (mayAsk()) await loader.refresh(loader.rows.value.slice(from, to))
+      const pauseMs = pauseAfter(refreshEveryMs, performance.now() - startedAtMs)
+      if (!isOver) timer = setTimeout(() => void refresh(), pauseMs)
+    }
+    void refresh()
+    return () => {
+      isOver = true
+      clearTimeout(timer)
+    }
+  }, [])
   if (loader.isEmpty.value) {
     return (
       <Empty icon="topics" title="Nothing was published yet">

@@ -15,11 +15,13 @@ export const formNames: Readonly<Record<PayloadForm, string>> = {
   hex: 'Hex',
 }
 
+const extensions: Readonly<Record<PayloadForm, string>> = { text: 'txt', json: 'json', hex: 'bin' }
+
 export interface PayloadViewProps {
   readonly payload: Uint8Array
   /** Of the whole; larger than `payload` when only its beginning is here. */
   readonly size: number
-  /** Name of the file it is saved to. */
+  /** Name of the file it is saved to, without an extension. */
   readonly fileName: string
   /** Fetches the whole; absent: it cannot be had. */
   readonly loadAll?: (() => void) | undefined
@@ -57,7 +59,7 @@ export function PayloadView({ payload, size, fileName, loadAll }: PayloadViewPro
           type="button"
           class="button button-quiet"
           disabled={missing > 0}
-          onClick={() => save(payload, fileName)}
+          onClick={() => save(payload, `${fileName}.${extensions[bestForm(payload)]}`)}
           title={missing > 0 ? 'Load the whole payload first' : 'Save the payload to a file'}
         >
           <Icon name="download" />
@@ -96,7 +98,9 @@ async function copyText(text: string): Promise<void> {
 }
 
 function save(payload: Uint8Array, fileName: string): void {
-  const url = URL.createObjectURL(new Blob([payload.slice()]))
+  // Of no type that a browser would open or rename.
+  const type = 'application/octet-stream'
+  const url = URL.createObjectURL(new Blob([payload.slice()], { type }))
   const link = document.createElement('a')
   link.href = url
   link.download = fileName

@@ -95,6 +95,7 @@ export function Shell({ children }: { readonly children: ComponentChildren }): J
       </header>
       <main id="main" ref={main} class="main" tabIndex={-1}>
         <OfflineNotice />
+        <UpdateNotice />
         {children}
       </main>
       <p class="visually-hidden" role="status">
@@ -139,6 +140,23 @@ function ConnectionDot(): JSX.Element {
     <span class={`connection connection-${state}`} title={connectionNames[state]}>
       <span class="connection-name">{connectionNames[state]}</span>
     </span>
+  )
+}
+
+/** The daemon is another one than this page came from: the two may not fit. */
+function UpdateNotice(): JSX.Element | null {
+  const version = daemon.status.value?.version
+  const first = useRef(version)
+  first.current ??= version
+  if (version === first.current) return null
+  return (
+    <div class="notice notice-bad" role="alert">
+      <Icon name="alert" />
+      <p class="notice-body">The daemon is version {version} now; this page is of another.</p>
+      <button type="button" class="button" onClick={() => location.reload()}>
+        Reload
+      </button>
+    </div>
   )
 }
 

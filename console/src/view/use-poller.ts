@@ -27,6 +27,7 @@ export function usePoller<T>(
   return poller
 }
 
-function mayAsk(): boolean {
+/** Whether somebody looks and somebody would answer. */
+export function mayAsk(): boolean {
   return !document.hidden && daemon.connection.peek().state !== 'offline'
 }
