@@ -17,6 +17,8 @@ export interface DaemonUnderTest {
   readonly http: string
   /** `host:port` of TMB. */
   readonly tmb: string
+  /** Of any protocol; empty: it does not listen. */
+  addressOf(protocol: string): string
   /** From the start of the process until the store was open, milliseconds. */
   readonly readyAfterMs: number
   stop(): Promise<void>
@@ -80,6 +82,7 @@ export async function startDaemonUnderTest(
     address: addressOf('grpc'),
     http: `http://${addressOf('http')}`,
     tmb: addressOf('tmb'),
+    addressOf,
     readyAfterMs,
     stop: async () => {
       child.kill('SIGTERM')

@@ -6,6 +6,7 @@ const benches: Readonly<Record<string, () => Promise<{ run(args: string[]): unkn
   unary: async () => import('./http2-load.ts'),
   embed: async () => import('./embed.ts'),
   busrt: async () => import('./busrt/run.ts'),
+  mqtt: async () => import('./mqtt/run.ts'),
   tmb: async () => import('./tmb.ts'),
   matching: async () => import('./matching.ts'),
 }
