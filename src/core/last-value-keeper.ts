@@ -31,7 +31,7 @@ export interface LastValueKeeperOptions {
 export class LastValueKeeper {
   readonly #options: LastValueKeeperOptions
   /** Changed and not yet saved; at most as many as topics are remembered, then everything is due. */
-  #due = new Set<Topic>()
+  #due: ReadonlySet<Topic> = new Set()
   #isEverythingDue = false
   /** Added to the order in this run, makes one that follows all runs before. */
   #orderBefore = 0
@@ -119,10 +119,13 @@ export class LastValueKeeper {
     const { bus } = this.#options
     const changed = bus.live.lastValues.takeChanged()
     if (this.#isEverythingDue) return
-    for (const topic of changed) this.#due.add(topic)
-    if (this.#due.size <= bus.limits.rememberedTopics) return
-    this.#due.clear()
+    this.#due = this.#due.size === 0 ? changed : new Set([...this.#due, ...changed])
+    if (this.#due.size > bus.limits.rememberedTopics) this.#everythingIsDue()
+  }
+
+  #everythingIsDue(): void {
     this.#isEverythingDue = true
+    this.#due = new Set()
   }
 
   async #save(): Promise<void> {
@@ -144,8 +147,7 @@ export class LastValueKeeper {
       this.#isFailing = false
     } catch (error) {
       await save.abandon()
-      this.#isEverythingDue = true
-      this.#due.clear()
+      this.#everythingIsDue()
       this.#retryAt = clock.monotonic() + saveRetryMs
       // Once, however long it lasts.
       if (!this.#isFailing) logger.warn('last_values_not_saved', { err: error })
