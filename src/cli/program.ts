@@ -18,6 +18,7 @@ import { addQueueCommands } from './commands/queue.ts'
 import { addRpcCommands } from './commands/rpc.ts'
 import { addSendCommands } from './commands/send.ts'
 import { addSubscribeCommand } from './commands/subscribe.ts'
+import { addSyncCommands } from './commands/sync.ts'
 import { addTmbCommands } from './commands/tmb.ts'
 import { addTopCommand } from './commands/top.ts'
 import { parseDuration } from './duration.ts'
@@ -80,6 +81,7 @@ export function createProgram(terminal: Terminal): Command {
   addRpcCommands(program, terminal)
   addTmbCommands(program, terminal)
   addDaemonCommands(program, terminal)
+  addSyncCommands(program, terminal)
   addClientsCommand(program, terminal)
   addTopCommand(program, terminal)
   addOpenCommand(program, terminal)

@@ -1,15 +1,12 @@
-/** `msgbus status|health|ready|sync`: how the daemon is doing. */
+/** `msgbus status|health|ready`: how the daemon is doing. */
 
 import type { Command } from 'commander'
 import type { DaemonStatus } from '../../client/core.ts'
-import type { PeerSyncState } from '../../model/peer-sync-state.ts'
 import { formatBytes, formatCount, formatDuration } from '../duration.ts'
 import { CommandFailure, exitCodes } from '../exit-codes.ts'
 import { formatOrigin } from '../message-text.ts'
 import { withClient } from '../session.ts'
 import type { GlobalOptions } from '../session.ts'
-import { formatTable } from '../table.ts'
-import type { Column } from '../table.ts'
 import type { Terminal } from '../terminal.ts'
 
 export function addDaemonCommands(program: Command, terminal: Terminal): void {
@@ -61,20 +58,6 @@ export function addDaemonCommands(program: Command, terminal: Terminal): void {
       }
       return withClient(command, terminal, work, { waitForDaemon: wait === true })
     })
-
-  program
-    .command('sync')
-    .summary('how far synchronisation with each peer has come')
-    .action((_, command: Command) =>
-      withClient(command, terminal, async (client) => {
-        const states = await client.listPeerSyncStates({ signal: terminal.signal })
-        const { json } = command.optsWithGlobals<GlobalOptions>()
-        const lines = json
-          ? states.map((each) => `${JSON.stringify(each)}\n`).join('')
-          : formatTable(syncColumns, states)
-        await terminal.write(lines)
-      }),
-    )
 }
 
 function formatStatus(status: DaemonStatus, terminal: Terminal): string {
@@ -104,18 +87,3 @@ function formatStatus(status: DaemonStatus, terminal: Terminal): string {
   }
   return rows.map(([label, value]) => `${colours.faint(label.padEnd(14))}${value}\n`).join('')
 }
-
-const syncColumns: readonly Column<PeerSyncState>[] = [
-  { title: 'PEER', cell: (state) => state.peer },
-  { title: 'TOPIC', cell: (state) => state.log?.topic ?? '(all)' },
-  { title: 'ORIGIN', cell: (state) => (state.log ? formatOrigin(state.log.origin) : '') },
-  { title: 'LOCAL', cell: (state) => formatCount(state.localHead), align: 'right' },
-  { title: 'REMOTE', cell: (state) => formatCount(state.remoteHead), align: 'right' },
-  { title: 'FAILURES', cell: (state) => formatCount(state.consecutiveFailures), align: 'right' },
-  {
-    title: 'LAST SUCCESS',
-    cell: ({ lastSuccessAtMs }) =>
-      lastSuccessAtMs === 0 ? 'never' : `${formatDuration(Date.now() - lastSuccessAtMs)} ago`,
-  },
-  { title: 'ERROR', cell: (state) => state.lastError },
-]
