@@ -118,6 +118,17 @@ function inboxOf(client: WebSocket) {
   }
 }
 
+/** Code of the close message that comes next; what comes before it holds no such byte. */
+async function closeCodeOf(socket: Socket): Promise<number> {
+  let seen = Buffer.alloc(0)
+  for (;;) {
+    const [chunk] = (await once(socket, 'data')) as [Buffer]
+    seen = Buffer.concat([seen, chunk])
+    const at = seen.indexOf(0x88)
+    if (at !== -1 && seen.length >= at + 4) return seen.readUInt16BE(at + 2)
+  }
+}
+
 /** A masked frame of a client, small and final. */
 function frame(opcode: number, text: string): Buffer {
   const payload = Buffer.from(text, 'latin1')
@@ -240,6 +251,33 @@ test('a message above the limit ends the connection with 1009', async (t) => {
   assert.equal(code, 1009)
   await peer.hears('broken')
   assert.equal(peer.told.length, 2)
+})
+
+test('what is no WebSocket frame ends its connection with 1002, and no other', async (t) => {
+  const scene = await start(t)
+  const other = await scene.open()
+  const otherPeer = await scene.accepted()
+  const broken = {
+    unmasked: Buffer.from([0x82, 0x01, 0x00]),
+    reserved: Buffer.from([0xf2, 0x80, 0, 0, 0, 0]),
+    opcode: Buffer.from([0x83, 0x80, 0, 0, 0, 0]),
+    'long control': Buffer.from([0x89, 0xfe, 0x01, 0x00]),
+    'lone continuation': Buffer.from([0x80, 0x80, 0, 0, 0, 0]),
+    'compressed, which was not agreed on': Buffer.from([0xc1, 0x80, 0, 0, 0, 0]),
+  }
+  for (const [name, bytes] of Object.entries(broken)) {
+    const socket = connect(scene.port, '127.0.0.1')
+    t.after(() => socket.destroy())
+    socket.write(upgradeHead)
+    const peer = await scene.accepted()
+    const answer = closeCodeOf(socket)
+    socket.write(bytes)
+    assert.equal(await answer, 1002, name)
+    socket.end()
+    await peer.hears('broken')
+  }
+  other.send('still here')
+  await otherPeer.hears('text still here')
 })
 
 test('text that is not UTF-8 ends the connection with 1007', async (t) => {

@@ -105,7 +105,7 @@ export class EventStream implements SubscriptionSink {
     this.#options.response.once('close', listener)
   }
 
-  deliver({ messages, position, damaged }: Delivery): boolean {
+  deliver({ messages, position, damaged, caughtUp }: Delivery): boolean {
     const { epoch, encoding, live } = this.#options
     let text = ''
     for (const range of damaged) {
@@ -116,7 +116,7 @@ export class EventStream implements SubscriptionSink {
         text += `id: ${epoch}:${message.sequence}\n`
         this.#toldPosition = message.sequence
       }
-      text += eventOf(message, encoding)
+      text += caughtUp ? sharedEventOf(message, encoding) : eventOf(message, encoding)
     }
     // Where nothing came of late, or something without an id, the place is told for itself.
     if (position !== undefined) {
@@ -151,16 +151,23 @@ export class EventStream implements SubscriptionSink {
   }
 }
 
-/** What was encoded for one stream serves the others. */
-const encoded: Readonly<Record<PayloadEncoding, WeakMap<StoredMessage, string>>> = {
-  auto: new WeakMap(),
-  base64: new WeakMap(),
+function eventOf(message: StoredMessage, encoding: PayloadEncoding): string {
+  return `event: message\ndata: ${JSON.stringify(toMessageJson(message, encoding))}\n\n`
 }
 
-function eventOf(message: StoredMessage, encoding: PayloadEncoding): string {
-  const known = encoded[encoding].get(message)
-  if (known !== undefined) return known
-  const text = `event: message\ndata: ${JSON.stringify(toMessageJson(message, encoding))}\n\n`
-  encoded[encoding].set(message, text)
+/** What was encoded for one stream serves the others that get it in the same turn. */
+const shared: Readonly<Record<PayloadEncoding, Map<StoredMessage, string>>> = {
+  auto: new Map(),
+  base64: new Map(),
+}
+
+function sharedEventOf(message: StoredMessage, encoding: PayloadEncoding): string {
+  const events = shared[encoding]
+  let text = events.get(message)
+  if (text === undefined) {
+    text = eventOf(message, encoding)
+    if (events.size === 0) setImmediate(() => events.clear())
+    events.set(message, text)
+  }
   return text
 }
