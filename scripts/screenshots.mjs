@@ -196,7 +196,7 @@ async function takePictures(browser, url) {
           (sizeName !== '' || !['overview', 'topics'].includes(pageName))
         )
           continue
-        await page.evaluate((to) => void (location.hash = to), hash)
+        await page.evaluate((to) => void (globalThis.location.hash = to), hash)
         await page.waitForTimeout(500)
         await before?.(page)
         await page.waitForTimeout(settleMs)
@@ -215,7 +215,24 @@ async function takeDemo(browser, url, { sizeName, viewport }) {
   const page = await context.newPage()
   const answer = await page.goto(`${url}/demo/`)
   if (answer?.ok() === true) {
+    await page
+      .getByRole('button', { name: /^Subscribe/ })
+      .first()
+      .click()
+    for (const name of ['Circle', 'Green']) {
+      await page
+        .getByRole('button', { name: new RegExp(name, 'i') })
+        .first()
+        .click()
+    }
+    for (const name of ['Triangle', 'Red']) {
+      await page
+        .getByRole('button', { name: new RegExp(name, 'i') })
+        .nth(1)
+        .click()
+    }
     await page.waitForTimeout(1_500)
+    await page.evaluate(() => globalThis.scrollTo(0, 0))
     await page.screenshot({ path: join(out, `demo${sizeName}.png`) })
   }
   await context.close()

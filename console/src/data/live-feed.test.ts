@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { Message } from '../../../src/client/core.ts'
+import { BusError, Message } from '../../../src/client/core.ts'
 import { codecs } from '../../../src/client/payload-codec.ts'
 import { LiveFeed, shownAtOnce } from './live-feed.ts'
 
@@ -24,33 +24,39 @@ const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 /** A feed whose messages come when the test says so, and whose view is drawn when the test says so. */
 function startFeed(t: TestContext) {
-  t.mock.timers.enable({ apis: ['setInterval'] })
-  const waiting: ((batch: readonly Message[] | undefined) => void)[] = []
-  const source = {
-    isClosed: false,
-    ready: () => Promise.resolve(),
-    close() {
-      source.isClosed = true
-      waiting.shift()?.(undefined)
-      return Promise.resolve()
-    },
-    async *batches() {
-      for (;;) {
-        const batch = await new Promise<readonly Message[] | undefined>((r) => waiting.push(r))
-        if (batch === undefined) return
-        yield batch
-      }
-    },
+  t.mock.timers.enable({ apis: ['setInterval', 'setTimeout'] })
+  const waiting: ((batch: readonly Message[] | Error) => void)[] = []
+  const opened = { times: 0, closed: 0, refusal: undefined as Error | undefined }
+  const open = () => {
+    opened.times += 1
+    const { refusal } = opened
+    return {
+      ready: () => (refusal === undefined ? Promise.resolve() : Promise.reject(refusal)),
+      close() {
+        opened.closed += 1
+        waiting.shift()?.(new Error('closed'))
+        return Promise.resolve()
+      },
+      async *batches() {
+        for (;;) {
+          const batch = await new Promise<readonly Message[] | Error>((r) => waiting.push(r))
+          if (batch instanceof Error) throw batch
+          yield batch
+        }
+      },
+    }
   }
-  const feed = new LiveFeed(source)
-  const give = async (batch: readonly Message[] | undefined) => {
+  const feed = new LiveFeed(open)
+  const give = async (batch: readonly Message[] | Error) => {
     await turn()
     waiting.shift()?.(batch)
     await turn()
   }
   const heads = () => feed.view.value.messages.map(({ headId }) => headId)
-  return { feed, source, give, heads, draw: () => t.mock.timers.tick(200) }
+  return { feed, opened, give, heads, draw: () => t.mock.timers.tick(200) }
 }
+
+const lost = () => new BusError('unavailable', 'connection_lost', 'nobody there')
 
 test('ten thousand messages: all counted, the newest shown, drawn when it is time', async (t) => {
   const { feed, give, heads, draw } = startFeed(t)
@@ -97,16 +103,39 @@ test('of a large payload the beginning is kept, as a copy', async (t) => {
   feed.close()
 })
 
-test('closing it closes the subscription and says nothing; an end is said', async (t) => {
-  const closed = startFeed(t)
-  await closed.give([message(1)])
-  closed.feed.close()
-  assert.ok(closed.source.isClosed)
-  await closed.give(undefined)
-  assert.equal(closed.feed.view.value.state, 'open')
-  t.mock.timers.reset()
-  const ended = startFeed(t)
-  await ended.give(undefined)
-  assert.equal(ended.feed.view.value.state, 'failed')
-  assert.equal(ended.feed.view.value.error, 'The subscription ended.')
+test('interrupted, it opens again and goes on, and says so; closed, it does not', async (t) => {
+  const { feed, opened, give, heads, draw } = startFeed(t)
+  await give([message(1)])
+  await give(lost())
+  assert.equal(feed.view.value.state, 'interrupted')
+  assert.equal(feed.view.value.error, 'nobody there')
+  opened.refusal = lost()
+  feed.retry()
+  await turn()
+  assert.equal(opened.times, 2)
+  assert.equal(feed.view.value.state, 'interrupted')
+  opened.refusal = undefined
+  t.mock.timers.tick(10_000)
+  await give([message(5)])
+  draw()
+  assert.equal(opened.times, 3)
+  assert.equal(feed.view.value.state, 'open')
+  assert.notEqual(feed.view.value.interruptedAtMs, undefined)
+  assert.deepEqual(heads(), [5, 1])
+  assert.equal(feed.view.value.received, 2)
+  feed.close()
+  await turn()
+  t.mock.timers.tick(60_000)
+  await turn()
+  assert.deepEqual([opened.times, opened.closed], [3, 1])
+})
+
+test('what would be refused again is not asked again', async (t) => {
+  const { feed, opened, give } = startFeed(t)
+  await give(new BusError('permission_denied', 'access_denied', 'not you'))
+  assert.equal(feed.view.value.state, 'failed')
+  assert.equal(feed.view.value.error, 'not you')
+  t.mock.timers.tick(60_000)
+  await turn()
+  assert.equal(opened.times, 1)
 })

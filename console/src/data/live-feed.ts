@@ -1,17 +1,21 @@
 /**
  * Messages as they come, for a view that is drawn a few times per second however many they are. Each is counted; only
  * the newest are kept, and of large payloads only the beginning. Whoever looks closer holds the view: counting goes on.
+ *
+ * After an interruption it goes on with what comes then, and says that there was one. Reading on from where it was would
+ * bring everything that was stored in between, which may be millions of messages; history is there for that.
  */
 
 import { signal } from '@preact/signals'
 import type { Signal } from '@preact/signals'
+import { BusError } from '../../../src/client/core.ts'
 import type { Message } from '../../../src/client/core.ts'
 import { RateMeter } from './rate-meter.ts'
 import { RingBuffer } from './ring-buffer.ts'
 import { fromMessage } from './shown-message.ts'
 import type { ShownMessage } from './shown-message.ts'
 
-/** What a subscription of the client offers. */
+/** What a subscription of the client offers; one that does not reconnect. */
 export interface FeedSource {
   /** Resolves when the daemon has set it up; rejects when it ended first. */
   ready(): Promise<void>
@@ -20,9 +24,12 @@ export interface FeedSource {
 }
 
 export interface FeedView {
-  readonly state: 'opening' | 'open' | 'failed'
-  /** Why it failed. */
+  /** `interrupted`: it is opened again by itself; `failed`: it is not. */
+  readonly state: 'opening' | 'open' | 'interrupted' | 'failed'
+  /** Why it is interrupted, or failed. */
   readonly error: string | undefined
+  /** When it was interrupted last, by the clock of the page; undefined: never. */
+  readonly interruptedAtMs: number | undefined
   /** The newest first. */
   readonly messages: readonly ShownMessage[]
   /** All that came, shown or not. */
@@ -38,30 +45,47 @@ export interface FeedView {
 export const shownAtOnce = 40
 const drawEveryMs = 200
 const keptBytes = 16_384
+const firstDelayMs = 500
+const longestDelayMs = 10_000
+// Asking again would bring the same answer.
+const finalCodes: ReadonlySet<string> = new Set([
+  'invalid_argument',
+  'permission_denied',
+  'unauthenticated',
+  'unimplemented',
+])
 
 export class LiveFeed {
   readonly view: Signal<FeedView> = signal({
     state: 'opening',
     error: undefined,
+    interruptedAtMs: undefined,
     messages: [],
     received: 0,
     perSecond: 0,
     isHeld: false,
     newer: 0,
   })
-  readonly #source: FeedSource
+  readonly #open: () => FeedSource
   readonly #ring = new RingBuffer<ShownMessage>(shownAtOnce)
   readonly #meter = new RateMeter()
   readonly #timer: ReturnType<typeof setInterval>
   #received = 0
   #receivedWhenHeld = 0
   #isClosed = false
+  #source: FeedSource | undefined
+  #retryNow: (() => void) | undefined
 
-  /** Owns the source. */
-  constructor(source: FeedSource) {
-    this.#source = source
+  /** @param open opens the subscription; whatever it throws is for people */
+  constructor(open: () => FeedSource) {
+    this.#open = open
     this.#timer = setInterval(() => this.#draw(), drawEveryMs)
-    void this.#read()
+    void this.#run()
+  }
+
+  /** Opens an interrupted subscription at once instead of when it is due. */
+  retry(): void {
+    this.#retryNow?.()
   }
 
   /** The messages that are shown stay, or follow again. */
@@ -82,18 +106,53 @@ export class LiveFeed {
   close(): void {
     this.#isClosed = true
     clearInterval(this.#timer)
-    void this.#source.close()
+    this.#retryNow?.()
+    void this.#source?.close()
   }
 
-  async #read(): Promise<void> {
-    try {
-      await this.#source.ready()
-      this.view.value = { ...this.view.value, state: 'open' }
-      for await (const batch of this.#source.batches()) this.#take(batch)
-      this.#fail('The subscription ended.')
-    } catch (error) {
-      this.#fail(error instanceof Error ? error.message : String(error))
+  async #run(): Promise<void> {
+    let delayMs = firstDelayMs
+    while (!this.#isClosed) {
+      const error = await this.#read()
+      if (this.#isClosed) return
+      const text = error instanceof Error ? error.message : String(error)
+      this.#draw()
+      if (!(error instanceof BusError) || finalCodes.has(error.code)) {
+        clearInterval(this.#timer)
+        this.view.value = { ...this.view.value, state: 'failed', error: text }
+        return
+      }
+      const wasOpen = this.view.value.state === 'open'
+      if (wasOpen) delayMs = firstDelayMs
+      const interruptedAtMs = wasOpen ? Date.now() : this.view.value.interruptedAtMs
+      this.view.value = { ...this.view.value, state: 'interrupted', error: text, interruptedAtMs }
+      await this.#wait(delayMs)
+      delayMs = Math.min(longestDelayMs, 2 * delayMs)
     }
+  }
+
+  /** Resolves with the error by which the subscription ended. */
+  async #read(): Promise<unknown> {
+    try {
+      const source = this.#open()
+      this.#source = source
+      await source.ready()
+      this.view.value = { ...this.view.value, state: 'open', error: undefined }
+      for await (const batch of source.batches()) this.#take(batch)
+      return new BusError('unavailable', 'connection_lost', 'the subscription ended')
+    } catch (error) {
+      return error
+    }
+  }
+
+  #wait(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, delayMs)
+      this.#retryNow = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
   }
 
   #take(batch: readonly Message[]): void {
@@ -116,12 +175,5 @@ export class LiveFeed {
       newer: before.isHeld ? this.#received - this.#receivedWhenHeld : 0,
       messages: before.isHeld || !hasNew ? before.messages : this.#ring.newest(shownAtOnce),
     }
-  }
-
-  #fail(error: string): void {
-    if (this.#isClosed) return
-    clearInterval(this.#timer)
-    this.#draw()
-    this.view.value = { ...this.view.value, state: 'failed', error }
   }
 }

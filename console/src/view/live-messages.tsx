@@ -5,11 +5,11 @@
 
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import type { JSX } from 'preact'
-import { now } from '../console-context.ts'
-import { busClient, streamTrouble } from '../data/bus-client.ts'
+import { daemon } from '../console-context.ts'
+import { busClient } from '../data/bus-client.ts'
 import { LiveFeed, shownAtOnce } from '../data/live-feed.ts'
 import type { FeedView } from '../data/live-feed.ts'
-import { formatCount, formatRate } from '../format.ts'
+import { formatCount, formatRate, formatShortClock } from '../format.ts'
 import { Icon } from './icon.tsx'
 import { MessageList } from './message-list.tsx'
 import { Badge, Empty, Failure } from './notices.tsx'
@@ -20,14 +20,15 @@ export interface LiveMessagesProps {
 }
 
 export function LiveMessages({ filter, withTopic = false }: LiveMessagesProps): JSX.Element {
-  const [attempt, setAttempt] = useState(0)
   const [isPaused, setPaused] = useState(false)
   const [isPointedAt, setPointedAt] = useState(false)
-  const opened = useMemo(() => openFeed(filter), [filter, attempt])
-  useEffect(() => () => opened.feed?.close(), [opened])
-  useEffect(() => opened.feed?.hold(isPaused || isPointedAt), [opened, isPaused, isPointedAt])
-  const { feed } = opened
-  if (feed === undefined) return <Failure title="This cannot be watched" text={opened.error} />
+  const feed = useMemo(
+    () => new LiveFeed(() => busClient().subscribe(filter, { from: 'now', reconnect: false })),
+    [filter],
+  )
+  useEffect(() => () => feed.close(), [feed])
+  useEffect(() => feed.hold(isPaused || isPointedAt), [feed, isPaused, isPointedAt])
+  useEffect(() => daemon.returns.subscribe(() => feed.retry()), [feed])
   const view = feed.view.value
   return (
     <div class="live">
@@ -49,11 +50,7 @@ export function LiveMessages({ filter, withTopic = false }: LiveMessagesProps): 
         </button>
       </div>
       {view.state === 'failed' && (
-        <Failure
-          title="No longer live"
-          text={view.error ?? ''}
-          retry={() => setAttempt(attempt + 1)}
-        />
+        <Failure title="This cannot be watched" text={view.error ?? ''} />
       )}
       {view.messages.length === 0 && view.state === 'open' && (
         <Empty icon="eye" title="Waiting for messages">
@@ -70,28 +67,14 @@ export function LiveMessages({ filter, withTopic = false }: LiveMessagesProps): 
   )
 }
 
-type OpenedFeed =
-  | { readonly feed: LiveFeed; readonly error?: undefined }
-  | { readonly feed?: undefined; readonly error: string }
-
-function openFeed(filter: string): OpenedFeed {
-  try {
-    return { feed: new LiveFeed(busClient().subscribe(filter, { from: 'now' })) }
-  } catch (error) {
-    return { error: error instanceof Error ? error.message : String(error) }
-  }
-}
-
 /** Shown of received, and how fast they come. */
 function LiveState({ view }: { readonly view: FeedView }): JSX.Element {
   if (view.state === 'opening') return <>Opening …</>
   if (view.state === 'failed') return <Badge tone="bad">ended</Badge>
-  const trouble = streamTrouble.value
-  // An attempt that fails says so again; silence means that it worked.
-  if (trouble !== undefined && now.value < trouble.retryAtMs + 2_000) {
+  if (view.state === 'interrupted') {
     return (
       <>
-        <Badge tone="bad">interrupted</Badge> It goes on by itself: {trouble.why}
+        <Badge tone="bad">interrupted</Badge> It goes on by itself: {view.error}
       </>
     )
   }
@@ -114,6 +97,8 @@ function LiveState({ view }: { readonly view: FeedView }): JSX.Element {
         : formatRate(view.perSecond)}
       {', '}
       {total}
+      {view.interruptedAtMs !== undefined &&
+        `, interrupted at ${formatShortClock(view.interruptedAtMs)}`}
     </>
   )
 }

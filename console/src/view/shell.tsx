@@ -84,6 +84,7 @@ export function Shell({ children }: { readonly children: ComponentChildren }): J
             </ul>
           </nav>
           <div class="side-foot">
+            <DemoLink />
             <Choice
               label="Colours"
               options={themes.map((value) => ({ value, text: <ThemeName theme={value} /> }))}
@@ -102,6 +103,17 @@ export function Shell({ children }: { readonly children: ComponentChildren }): J
         {announcement.value}
       </p>
     </div>
+  )
+}
+
+/** The demo page of the text bus, where there is one. */
+function DemoLink(): JSX.Element | null {
+  const listeners = daemon.status.value?.listeners ?? []
+  if (!listeners.some(({ protocol }) => protocol === 'tmb')) return null
+  return (
+    <a class="demo-link" href="/demo/">
+      Text bus demo
+    </a>
   )
 }
 
