@@ -74,9 +74,10 @@ export class TunnelStream<Q, R> implements TunnelCall, DuplexStream<Q, R> {
   constructor(options: TunnelStreamOptions<Q, R>) {
     this.#options = options
     const { call, timing, rpc, target } = options
-    const { signal, timeoutMs } = call
-    if (timeoutMs !== undefined) {
-      const timer = timing.after(Math.max(0, timeoutMs), () => {
+    const { signal } = call
+    const timeoutMs = timerOf(call)
+    if (timeoutMs > 0) {
+      const timer = timing.after(timeoutMs, () => {
         this.#abandon(timedOutError(target, rpc.path))
       })
       this.#release.push(() => timer.cancel())
@@ -119,13 +120,9 @@ export class TunnelStream<Q, R> implements TunnelCall, DuplexStream<Q, R> {
 
   begin(id: number): void {
     const { link, rpc, call } = this.#options
-    const { metadata, timeoutMs } = call
     this.#id = id
-    const open = encodeOpen({
-      path: rpc.path,
-      timeoutMs: timeoutMs === undefined ? 0 : Math.max(1, Math.ceil(timeoutMs)),
-      metadata: new Map(Object.entries(metadata ?? {})),
-    })
+    const metadata = new Map(Object.entries(call.metadata ?? {}))
+    const open = encodeOpen({ path: rpc.path, timeoutMs: timerOf(call), metadata })
     link.send(frameKinds.open, id, open)
     this.#sendRequest()
     if (this.#isHalfClosed) link.send(frameKinds.halfClose, id)
@@ -227,4 +224,10 @@ export class TunnelStream<Q, R> implements TunnelCall, DuplexStream<Q, R> {
       reader.reject(error)
     }
   }
+}
+
+/** Whole milliseconds for a timer, and for the daemon; 0: never. Longer ones than timers can take end in other ways. */
+function timerOf({ timeoutMs }: CallOptions): number {
+  if (timeoutMs === undefined || timeoutMs > 2_147_483_647) return 0
+  return Math.max(1, Math.ceil(timeoutMs))
 }

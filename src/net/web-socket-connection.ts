@@ -23,6 +23,8 @@ export interface AcceptedWebSocketOptions {
   readonly schedule: FlushSchedule
   /** High mark of the outbox. */
   readonly outboxBytes: number
+  /** As the gate has it. */
+  readonly endsItself: boolean
   /** Of a close message when the owner names no code. */
   readonly closeCode: () => number
 }
@@ -92,6 +94,11 @@ export class AcceptedWebSocket implements WebSocketConnection, BlockWriter {
       this.outbox.close()
       this.owner.onClose(this.#error)
     })
+  }
+
+  /** Whoever owns it ends it when the daemon stops. */
+  get endsItself(): boolean {
+    return this.#options.endsItself
   }
 
   get lastWasText(): boolean {

@@ -53,6 +53,11 @@ export interface WebSocketGate {
   readonly maxMessageBytes: number
   /** High mark of the outbox. */
   readonly outboxBytes: number
+  /**
+   * When the daemon stops, the gate ends its connections itself, within the grace time, after what runs on them is done.
+   * Without it they are ended at once.
+   */
+  readonly endsItself?: boolean
   /** Sets the owner before it returns. */
   accept(connection: WebSocketConnection): void
 }

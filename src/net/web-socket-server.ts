@@ -55,6 +55,7 @@ export class WebSocketServer {
         listener,
         schedule: this.#schedule,
         outboxBytes: gate.outboxBytes,
+        endsItself: gate.endsItself ?? false,
         closeCode: () => (this.#isStopping ? goingAway : normalClosure),
       })
       this.#connections.add(connection)
@@ -73,7 +74,7 @@ export class WebSocketServer {
     this.#isStopping = true
   }
 
-  /** Closes all of them; those that do not answer within the grace time are cut off. */
+  /** Closes all of them, or lets their gate do it; those that are left after the grace time are cut off. */
   async stop(graceMs: number): Promise<void> {
     this.#isStopping = true
     this.#timer?.cancel()
@@ -81,7 +82,7 @@ export class WebSocketServer {
     const idle = new Promise<void>((resolve) => {
       this.#onIdle = resolve
     })
-    for (const connection of this.#connections) connection.end()
+    for (const connection of this.#connections) if (!connection.endsItself) connection.end()
     const cut = this.#clock.after(graceMs, () => {
       for (const connection of this.#connections) connection.destroy()
     })

@@ -117,6 +117,20 @@ suite('calls', () => {
     assert.deepEqual([timeoutMs, [...metadata]], [2, [['k', 'v']]])
   })
 
+  test('may take as long as they like', async () => {
+    const { transport, socket, clock } = scene()
+    const answer = transport.unary(echo, bytesOf('a'), { timeoutMs: Infinity })
+    socket().open()
+    await settled()
+    assert.equal(decodeOpen(socket().frames[0]?.body ?? new Uint8Array(0)).timeoutMs, 0)
+    for (let minutes = 0; minutes < 60; minutes++) {
+      clock.advance(20_000)
+      socket().answer([pong, 0])
+    }
+    socket().answer([message, 1, bytesOf('b')], [status, 1])
+    assert.equal(textOf(await answer), 'b')
+  })
+
   test('fail as the daemon says', async () => {
     const { transport, socket } = scene()
     const failing = [1, 2, 3].map(async () => transport.unary(echo, bytesOf('a'), {}))

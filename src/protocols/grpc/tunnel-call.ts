@@ -50,6 +50,16 @@ export interface TunnelCallOptions {
   readonly open: OpenFrame
 }
 
+export interface CallKind {
+  /** 1, or any number of them. */
+  readonly requestsMost: number
+  /** Somebody waits for the response: it leaves at the end of the chunk. Streams share a write per turn of the loop. */
+  readonly isUrgent: boolean
+}
+
+/** What timers can take, almost 25 days; a call that has longer ends in another way before. */
+const longestTimerMs = 2_147_483_647
+
 interface Waiting {
   readonly response: Uint8Array
   readonly onTaken: (() => void) | undefined
@@ -62,6 +72,7 @@ export class TunnelCall<Request> implements OpenedCall, UnaryCall, DuplexCall<Re
   readonly #link: TunnelLink
   readonly #decode: (bytes: Uint8Array) => Request
   readonly #requestsMost: number
+  readonly #isUrgent: boolean
   readonly #deadline: Timer | undefined
   readonly #onCancelled: (() => void)[] = []
   #onRequest: ((received: Received<Request>) => void) | undefined
@@ -88,7 +99,7 @@ export class TunnelCall<Request> implements OpenedCall, UnaryCall, DuplexCall<Re
   constructor(
     { link, id, open }: TunnelCallOptions,
     decode: (bytes: Uint8Array) => Request,
-    { requestsMost }: { readonly requestsMost: number },
+    { requestsMost, isUrgent }: CallKind,
   ) {
     this.id = id
     this.path = open.path
@@ -96,8 +107,10 @@ export class TunnelCall<Request> implements OpenedCall, UnaryCall, DuplexCall<Re
     this.#link = link
     this.#decode = decode
     this.#requestsMost = requestsMost
-    if (open.timeoutMs > 0) {
-      this.#deadline = link.after(open.timeoutMs, () => this.#expire(open.timeoutMs))
+    this.#isUrgent = isUrgent
+    const { timeoutMs } = open
+    if (timeoutMs > 0 && timeoutMs <= longestTimerMs) {
+      this.#deadline = link.after(timeoutMs, () => this.#expire(timeoutMs))
     }
   }
 
@@ -235,8 +248,7 @@ export class TunnelCall<Request> implements OpenedCall, UnaryCall, DuplexCall<Re
 
   #send(response: Uint8Array): void {
     this.#responseCredit -= messageCost(response.length)
-    // The only response of a method is waited for; streams go on, and share a write per turn of the loop.
-    this.#link.send(frameKinds.message, this.id, response, this.#requestsMost === 1)
+    this.#link.send(frameKinds.message, this.id, response, this.#isUrgent)
   }
 
   #finish(end: Uint8Array): void {

@@ -22,20 +22,23 @@ export class TunnelCalls implements CallSource {
   }
 
   unary<Q, R>(method: Method<Q, R>, serve: (received: Received<Q>, call: UnaryCall) => void): void {
-    this.#addSingle(method, serve)
+    this.#addSingle(method, serve, true)
   }
 
   serverStream<Q, R>(
     method: Method<Q, R>,
     serve: (received: Received<Q>, call: StreamingCall) => void,
   ): void {
-    this.#addSingle(method, serve)
+    this.#addSingle(method, serve, false)
   }
 
   duplex<Q, R>(method: Method<Q, R>, serve: (call: DuplexCall<Q>) => void): void {
     const { path, requestDeserialize } = method
     this.#methods.set(path, (options) => {
-      const call = new TunnelCall(options, requestDeserialize, { requestsMost: Infinity })
+      const call = new TunnelCall(options, requestDeserialize, {
+        requestsMost: Infinity,
+        isUrgent: false,
+      })
       serve(call)
       return call
     })
@@ -45,9 +48,10 @@ export class TunnelCalls implements CallSource {
   #addSingle<Q, R>(
     { path, requestDeserialize }: Method<Q, R>,
     serve: (received: Received<Q>, call: TunnelCall<Q>) => void,
+    isUrgent: boolean,
   ): void {
     this.#methods.set(path, (options) => {
-      const call = new TunnelCall(options, requestDeserialize, { requestsMost: 1 })
+      const call = new TunnelCall(options, requestDeserialize, { requestsMost: 1, isUrgent })
       call.onRequest((received) => serve(received, call))
       return call
     })

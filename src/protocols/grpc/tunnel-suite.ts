@@ -27,6 +27,7 @@ import { startTestDaemon, type TestDaemon, type TestDaemonOptions } from './grpc
 export interface TunnelDaemon extends TestDaemon {
   /** `ws://127.0.0.1:port/msgbus` */
   readonly url: string
+  readonly webSockets: WebSocketServer
 }
 
 /** Stopped with the test. */
@@ -56,7 +57,7 @@ export async function startTunnelDaemon(
     await webSockets.stop(0)
     server.close()
   })
-  return { ...daemon, url: `ws://${address}${tunnelPath}` }
+  return { ...daemon, webSockets, url: `ws://${address}${tunnelPath}` }
 }
 
 export interface ReceivedFrame {

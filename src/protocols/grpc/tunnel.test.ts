@@ -561,7 +561,8 @@ suite('the daemon stops', () => {
     tunnel.begin(1, busService.subscribe, v2.encodeSubscribeRequest({ filter: '#' }))
     tunnel.begin(2, clientService.call, v2.encodeCallRequest({ procedure: 'slow' }))
     await tunnel.barrier()
-    const stopping = daemon.adapter.stop(10_000)
+    // As the daemon does: all adapters at once.
+    const stopping = Promise.all([daemon.adapter.stop(10_000), daemon.webSockets.stop(10_000)])
     assert.deepEqual((await tunnel.status(1)).reason, 'shutting_down')
     tunnel.begin(3, msgbusService.health, nothing)
     assert.deepEqual((await tunnel.status(3)).reason, 'shutting_down')

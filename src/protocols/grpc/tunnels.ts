@@ -30,6 +30,7 @@ const tryAgainLater = 1013
 export class Tunnels implements WebSocketGate {
   readonly path = tunnelPath
   readonly protocols = [tunnelProtocol]
+  readonly endsItself = true
   readonly maxMessageBytes: number
   readonly outboxBytes: number
   readonly #options: TunnelsOptions
