@@ -9,7 +9,14 @@ import process from 'node:process'
 import { pin } from '../busrt/cores.ts'
 import { answer, childOptions } from '../child.ts'
 import { usageOf } from '../process-usage.ts'
-import { ackPacket, openClient, PacketCounter, publishPacket, subscribe } from './raw-client.ts'
+import {
+  ackPacket,
+  listen,
+  openClient,
+  PacketCounter,
+  publishPacket,
+  subscribe,
+} from './raw-client.ts'
 
 export type LoadOptions = {
   readonly port: number
@@ -101,7 +108,7 @@ async function stream(given: Extract<LoadOptions, { kind: 'stream' }>): Promise<
       wake()
     }
     await subscribe(socket, `${topic}/#`, 0, count)
-    socket.on('data', count)
+    listen(socket, count)
   }
   const senders: Socket[] = []
   for (let i = 0; i < given.senders; i++) {
@@ -137,7 +144,7 @@ async function acknowledged(
       wake()
     })
     await subscribe(socket, topic, qos, (chunk) => counter.push(chunk))
-    socket.on('data', (chunk: Buffer) => counter.push(chunk))
+    listen(socket, (chunk) => counter.push(chunk))
   }
   const sender = await openClient({ port, clientId: 'sender' })
   const payload = Buffer.alloc(payloadBytes, 0x78)
@@ -158,7 +165,7 @@ async function acknowledged(
     left -= 1
     out.push(packets[id - 1] ?? Buffer.alloc(0))
   })
-  sender.on('data', (chunk: Buffer) => {
+  listen(sender, (chunk) => {
     counter.push(chunk)
     if (out.length > 0) sender.write(Buffer.concat(out))
     out = []
@@ -211,7 +218,7 @@ async function latency(given: Extract<LoadOptions, { kind: 'latency' }>): Promis
     times.push(performance.now() - bytes.readDoubleBE(end - 8))
   })
   await subscribe(receiver, 'latency', 0)
-  receiver.on('data', (chunk: Buffer) => counter.push(chunk))
+  listen(receiver, (chunk) => counter.push(chunk))
   const sender = (await openClient({ port, clientId: 'sender' })).resume()
   const payload = Buffer.alloc(Math.max(8, payloadBytes))
   const total = perSecond * seconds
@@ -263,7 +270,6 @@ async function retained(given: Extract<LoadOptions, { kind: 'retained' }>): Prom
     if (!sender.write(Buffer.concat(block))) await once(sender, 'drain')
   }
   // Acknowledged last, so that all before it are there.
-  sender.removeAllListeners('data')
   sender.write(publishPacket('retained/end', payload, 1, 1, true))
   await once(sender, 'data')
   const receiver = await openClient({ port, clientId: 'receiver' })
@@ -274,7 +280,7 @@ async function retained(given: Extract<LoadOptions, { kind: 'retained' }>): Prom
   })
   return measured(async () => {
     await subscribe(receiver, 'retained/#', 0, (chunk) => counter.push(chunk))
-    receiver.on('data', (chunk: Buffer) => counter.push(chunk))
+    listen(receiver, (chunk) => counter.push(chunk))
     await until(() => received > messages)
     return received
   })
@@ -296,7 +302,7 @@ async function sessions(given: Extract<LoadOptions, { kind: 'sessions' }>): Prom
     acked += 1
     wake()
   })
-  sender.on('data', (chunk: Buffer) => acks.push(chunk))
+  listen(sender, (chunk) => acks.push(chunk))
   const total = clients * messages
   for (let n = 0; n < total; n += 1) {
     await until(() => n - acked < 100)
@@ -306,12 +312,16 @@ async function sessions(given: Extract<LoadOptions, { kind: 'sessions' }>): Prom
   let received = 0
   return measured(async () => {
     const opening = Array.from({ length: clients }, async (_, i) => {
-      const socket = await openClient({ port, clientId: `kept-${i}`, cleanSession: false })
+      const early: Buffer[] = []
+      const next = (chunk: Buffer) => early.push(chunk)
+      const kept = { port, clientId: `kept-${i}`, cleanSession: false, next }
+      const socket = await openClient(kept)
       const counter = acknowledging(socket, () => {
         received += 1
         wake()
       })
-      socket.on('data', (chunk: Buffer) => counter.push(chunk))
+      for (const chunk of early) counter.push(chunk)
+      listen(socket, (chunk) => counter.push(chunk))
     })
     await Promise.all(opening)
     await until(() => received >= total)

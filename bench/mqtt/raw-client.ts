@@ -52,6 +52,8 @@ export interface RawClientOptions {
   readonly clientId: string
   /** Default: true. */
   readonly cleanSession?: boolean
+  /** What comes in the same piece behind CONNACK. */
+  readonly next?: (chunk: Buffer) => void
 }
 
 /** Connects and waits for CONNACK. Nothing is read from then on until somebody listens. */
@@ -59,12 +61,30 @@ export async function openClient(options: RawClientOptions): Promise<Socket> {
   const socket = connect({ port: options.port, host: '127.0.0.1', noDelay: true })
   await once(socket, 'connect')
   socket.write(connectPacket(options.clientId, options.cleanSession ?? true))
-  const [answer] = (await once(socket, 'data')) as [Buffer]
+  const answer = await firstPiece(socket)
   if (answer[0] !== 0x20 || answer[3] !== 0) throw new Error(`CONNACK ${answer.toString('hex')}`)
+  if (answer.length > 4) options.next?.(answer.subarray(4))
   socket.on('close', () => {
     if (!socket.writableEnded) ended(options.clientId)
   })
   return socket
+}
+
+/** What comes from now on. */
+export function listen(socket: Socket, onData: (chunk: Buffer) => void): void {
+  socket.on('data', onData)
+  socket.resume()
+}
+
+/** Nothing behind it is read until somebody listens. */
+async function firstPiece(socket: Socket): Promise<Buffer> {
+  return new Promise((resolve) => {
+    socket.once('data', (chunk: Buffer) => {
+      socket.pause()
+      resolve(chunk)
+    })
+    socket.resume()
+  })
 }
 
 /** Resolves with SUBACK; what comes behind it in the same piece is given to `next`. */
@@ -77,7 +97,7 @@ export async function subscribe(
   const name = Buffer.from(filter)
   const body = Buffer.concat([Buffer.of(0, 1, 0, name.length), name, Buffer.of(qos)])
   socket.write(Buffer.concat([Buffer.of(0x82, body.length), body]))
-  const [answer] = (await once(socket, 'data')) as [Buffer]
+  const answer = await firstPiece(socket)
   if (answer[0] !== 0x90) throw new Error(`SUBACK ${answer.toString('hex')}`)
   if (answer.length > 5) next(answer.subarray(5))
 }
