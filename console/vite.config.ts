@@ -13,7 +13,7 @@ const pages = [here('./index.html'), here('./demo/index.html')].filter((file) =>
 
 export default defineConfig({
   root: here('.'),
-  // A daemon for `npx vite -c console/vite.config.ts`; it must list the page's origin.
+  // What the pages ask goes to a daemon. It sees one origin, so it accepts them.
   server: {
     proxy: Object.fromEntries(
       ['/v1', '/msgbus', '/tmb'].map((path) => [

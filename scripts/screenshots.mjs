@@ -136,6 +136,7 @@ async function seed(client, addresses) {
 const pages = {
   overview: { hash: '#/overview' },
   topics: { hash: '#/topics?topic=plant/line-3/speed', before: openPlant, settleMs: 2_500 },
+  'topic-tree': { hash: '#/topics', before: openPlant, settleMs: 2_500 },
   'topic-history': {
     hash: '#/topics?topic=orders/incoming&view=history',
     before: async (page) => {

@@ -70,7 +70,7 @@ export function PayloadView({ payload, size, fileName, loadAll }: PayloadViewPro
       {size === 0 ? (
         <p class="payload-note">The payload is empty.</p>
       ) : (
-        <pre class={`payload-text payload-${form}`} tabIndex={0} aria-label="Payload">
+        <pre class={`payload-text payload-${form}`} tabIndex={0} role="group" aria-label="Payload">
           {text}
         </pre>
       )}

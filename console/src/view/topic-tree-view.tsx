@@ -38,6 +38,7 @@ export function TopicTreeView(props: TopicTreeViewProps): JSX.Element {
   const found = rows.findIndex(({ key }) => key === activeKey)
   const active = Math.max(0, found)
   const shown = rowWindow(rows.length, { rowHeight, ...scroll })
+  const isActiveShown = active >= shown.from && active < shown.to
 
   useEffect(() => {
     const element = box.current
@@ -74,7 +75,7 @@ export function TopicTreeView(props: TopicTreeViewProps): JSX.Element {
       role="tree"
       tabIndex={0}
       aria-label={props.label}
-      aria-activedescendant={rows.length === 0 ? undefined : `${id}-${active}`}
+      aria-activedescendant={isActiveShown ? `${id}-${active}` : undefined}
       onKeyDown={keys}
     >
       <div role="presentation" style={{ height: `${shown.above}px` }} />
