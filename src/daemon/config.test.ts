@@ -283,7 +283,7 @@ test('rules for peers name peers, filters, nodes and keys', () => {
 })
 
 test('protocols that are still to come are refused unless they are off', () => {
-  for (const flag of ['--tmb', '--mqtt', '--wamp']) {
+  for (const flag of ['--mqtt', '--wamp']) {
     assert.deepEqual(faultsOf({ flags: { [flag]: 'off' } }), [])
     assert.match(
       faultsOf({ flags: { [flag]: '127.0.0.1:0' } })[0] ?? '',

@@ -11,6 +11,7 @@ import { QueueBudget } from '../../src/protocols/tmb/output-queue.ts'
 import { Regexps } from '../../src/protocols/tmb/regexps.ts'
 import { type SessionLink, type SessionShare, TmbSession } from '../../src/protocols/tmb/session.ts'
 import { CategoryTable } from '../../src/protocols/tmb/translate.ts'
+import { openMemoryLogStore } from '../../src/stores/memory/memory-log-store.ts'
 
 export const maxLineBytes = 65_536
 const node = { tenantId: 'tenant', blName: 'default', deviceId: 'node-a' }
@@ -21,11 +22,15 @@ export interface Scene {
 }
 
 /** A bus of its own, with room for few topics, so that they have to make place for each other. */
-export function openScene(): Scene {
+export async function openScene(): Promise<Scene> {
   const clock = new ManualClock()
   const logger = silentLogger
   const limits = { ...defaultLimits, rememberedTopics: 2_000, lastValueBytes: 4_194_304 }
   const bus = new MsgBus({ node, limits, clock, logger })
+  const { publishIdWindowMs, publishIdCount } = defaultLimits
+  const window = { publishIdWindowMs, publishIdCount }
+  const durability = 'memory'
+  bus.attach(await openMemoryLogStore({ folder: '', node, durability, clock, logger, ...window }))
   const share: SessionShare = {
     bus,
     logger,

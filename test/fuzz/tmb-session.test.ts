@@ -24,12 +24,12 @@ function assertWellFormed(output: string): void {
   }
 }
 
-function fuzzSession(
+async function fuzzSession(
   t: TestContext,
   make: (random: Random) => Buffer,
   isMessage: boolean,
 ): Promise<void> {
-  const scene = openScene()
+  const scene = await openScene()
   const listener = new Peer(scene)
   listener.give([Buffer.from('s all r .\no replies off\n')], false)
   let peer = new Peer(scene)
