@@ -1,13 +1,17 @@
 /** The client in a real page: what it publishes, subscribes, serves and asks, and what it loses when the daemon dies. */
 
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { join } from 'node:path'
 import { suite, test, type TestContext } from 'node:test'
 import type { Page } from 'playwright-core'
 import { openPage, startWebDaemon, withoutChromium } from '../browser/page-harness.ts'
 import { connect, type MsgbusClient } from '../../src/client/index.ts'
 import { bundleClient } from './browser-bundle.ts'
 import { overWebSocket } from './client-transports.ts'
-import type { DaemonProcess } from './daemon-process.ts'
+import { type DaemonProcess, temporaryFolder } from './daemon-process.ts'
 
 // What Chromium reports of each attempt to connect to nobody; and answers of the daemon are no page with an icon.
 const expected = /WebSocket connection to|favicon\.ico/
@@ -23,12 +27,28 @@ async function openClientPage(t: TestContext, url: string): Promise<Page> {
   await page.route(`${url}/under-test.js`, async (route) => {
     await route.fulfill({ contentType: 'text/javascript', body: code })
   })
-  await page.evaluate(`document.title = 'msgbus'`)
   await page.evaluate(`(async () => {
+    document.title = 'msgbus'
     globalThis.msgbus = await import('/under-test.js')
     globalThis.bus = await msgbus.connect()
   })()`)
   return page
+}
+
+/** A server that is not the daemon, with a page and the client; its origin. */
+async function serveElsewhere(t: TestContext): Promise<string> {
+  bundled ??= bundleClient()
+  const { code } = await bundled
+  const server = createServer(({ url }, response) => {
+    const isScript = url?.endsWith('.js') === true
+    response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html')
+    response.end(isScript ? code : '<!doctype html><title>elsewhere</title>')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const bound = server.address()
+  return `http://127.0.0.1:${typeof bound === 'object' ? bound?.port : ''}`
 }
 
 /** Runs statements in the page; what they return. */
@@ -229,6 +249,28 @@ suite('a page', { skip: withoutChromium }, () => {
        return heads.size`,
     )
     assert.equal(heads, count)
+  })
+
+  test('of another origin comes in when the daemon lists it, and only then', async (t) => {
+    const origin = await serveElsewhere(t)
+    const config = join(temporaryFolder(t), 'msgbusd.yaml')
+    writeFileSync(config, `protocols:\n  http:\n    origins: [${origin}]\n`)
+    const args = ['--storage', 'memory']
+    const [open, shut] = [
+      await startWebDaemon(t, { args: [...args, '--config', config] }),
+      await startWebDaemon(t, { args }),
+    ]
+    const page = await openPage(t, origin, { expected })
+    const told = await inPage<string[]>(
+      page,
+      `const { connect } = await import('/client.js')
+       const bus = await connect('${open.url}')
+       const { headId } = await bus.publish('from/elsewhere', 'hello')
+       const refused = await connect('${shut.url}').catch((error) => error.message)
+       return [String(headId), refused]`,
+    )
+    assert.equal(told[0], '1')
+    assert.ok(told[1]?.endsWith(`and that protocols.http.origins lists ${origin}`), told[1])
   })
 
   test('learns what to do when nobody is there', async (t) => {
