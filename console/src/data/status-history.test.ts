@@ -1,50 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { StatusJson } from '../../../src/wire/http-api.ts'
+import { sampleStatus } from './sample-status.ts'
 import { StatusHistory } from './status-history.ts'
 
-function status(nowMs: number, published: number, startedAtMs = 0): StatusJson {
-  return {
-    node: { tenantId: 't', blName: 'b', deviceId: 'd' },
-    version: '1',
-    ready: true,
-    error: '',
-    nowMs,
-    startedAtMs,
-    listeners: [],
-    store: {
-      engine: 'memory',
-      durability: 'memory',
-      epoch: '',
-      dataFolder: '',
-      logs: 0,
-      bytesOnDisk: 0,
-      lastSequence: 0,
-      lastCommitAgeMs: null,
-      damagedRecords: 0,
-      freeDiskBytes: null,
-    },
-    history: null,
-    clients: 0,
-    subscriptions: 0,
-    queues: 0,
-    topics: 0,
-    residentBytes: 0,
-    counters: {
-      published,
-      delivered: 2 * published,
-      refused: 0,
-      dropped: 0,
-      receivedFrames: 0,
-      receivedBytes: 0,
-      sentFrames: 0,
-      sentBytes: 0,
-      callsMade: 0,
-      callsFailed: 0,
-      slowClientsDisconnected: 0,
-    },
-  }
-}
+const status = (nowMs: number, published: number, startedAtMs = 0) =>
+  sampleStatus({ nowMs, published, startedAtMs })
 
 test('rates are what the counters grew by, per second', () => {
   const history = new StatusHistory()
