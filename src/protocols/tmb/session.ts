@@ -199,7 +199,8 @@ export class TmbSession implements LineHandler, Inbox {
     if (isHttp) this.#refuseHttp()
     else {
       const { maxLineBytes } = this.#share
-      this.#error('line-too-long', '-', `the limit is ${maxLineBytes} bytes; the line was skipped`)
+      const what = bytes[start] === colon ? 'message' : '-'
+      this.#error('line-too-long', what, `the limit is ${maxLineBytes} bytes; the line was skipped`)
     }
   }
 

@@ -4,10 +4,13 @@
 import assert from 'node:assert/strict'
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer, type NetConnectOpts } from 'node:net'
 import { test, type TestContext } from 'node:test'
+import { connect as connectTls } from 'node:tls'
 import { WebSocket } from 'ws'
 import { tmbLimits } from '../../../src/wire/tmb/limits.ts'
+import { noCertificates, TestAuthority } from '../../e2e/certificates.ts'
 import { cleanUp } from '../../e2e/clean-up.ts'
 import {
   type DaemonOptions,
@@ -141,6 +144,22 @@ test('case 77: after a kill the same port can be had at once', limited, async (t
   })
   const again = await connectTo(t, second)
   await again.isQuiet()
+})
+
+test('9.4: TLS', { ...limited, skip: noCertificates }, async (t) => {
+  const authority = new TestAuthority(temporaryFolder(t))
+  const { cert, key } = authority.issue('server')
+  const files = ['--tls-cert', cert, '--tls-key', key]
+  const daemon = await startTextDaemon(t, {
+    args: [...memory, ...files, '--tmb', 'tls+127.0.0.1:0'],
+  })
+  assert.match(daemon.stdout(), /^tmb listens on 127\.0\.0\.1:\d+ with TLS$/m)
+  const socket = connectTls({ ...daemon.tmb, ca: readFileSync(authority.cert) })
+  cleanUp(t, () => socket.destroy())
+  await once(socket, 'secureConnect')
+  const a = LineClient.on(socket)
+  await a.send('s 1 r .\n:/a \xff\n')
+  await a.gets('ok subscribe 1 added\n:/a \xff\n')
 })
 
 test('case 81: 5,000 clients', limited, async (t) => {
