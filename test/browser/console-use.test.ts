@@ -284,7 +284,7 @@ test('how much is shown of how much is said', { skip }, async (t) => {
     .waitFor()
   await page.getByRole('button', { name: 'Pause' }).click()
   await page.mouse.move(0, 0)
-  await page.locator('.live-state', { hasText: /held.*[\d,]+ newer/ }).waitFor()
+  await page.locator('.live-state', { hasText: /paused.*[\d,]+ newer/ }).waitFor()
   const first = await page.locator('.message-line').first().textContent()
   await page.locator('.live-state', { hasText: /[\d,]{3,} newer/ }).waitFor()
   assert.equal(await page.locator('.message-line').first().textContent(), first)

@@ -34,14 +34,9 @@ export function LiveMessages({ filter, withTopic = false }: LiveMessagesProps): 
     <div class="live">
       <div class="live-bar">
         <span class="live-state" data-testid="live-state">
-          <LiveState view={view} />
+          <LiveState view={view} isPaused={isPaused} />
         </span>
-        <button
-          type="button"
-          class="button"
-          aria-pressed={isPaused}
-          onClick={() => setPaused(!isPaused)}
-        >
+        <button type="button" class="button" onClick={() => setPaused(!isPaused)}>
           <Icon name={isPaused ? 'play' : 'pause'} />
           <span>{isPaused ? 'Go on' : 'Pause'}</span>
         </button>
@@ -68,7 +63,8 @@ export function LiveMessages({ filter, withTopic = false }: LiveMessagesProps): 
 }
 
 /** Shown of received, and how fast they come. */
-function LiveState({ view }: { readonly view: FeedView }): JSX.Element {
+function LiveState(props: { readonly view: FeedView; readonly isPaused: boolean }): JSX.Element {
+  const { view, isPaused } = props
   if (view.state === 'opening') return <>Opening …</>
   if (view.state === 'failed') return <Badge tone="bad">ended</Badge>
   if (view.state === 'interrupted') {
@@ -84,7 +80,8 @@ function LiveState({ view }: { readonly view: FeedView }): JSX.Element {
     const newer = view.newer === 0 ? '' : `, ${formatCount(view.newer)} newer`
     return (
       <>
-        <Badge tone="warn">held</Badge> {formatRate(view.perSecond)}
+        <Badge tone="warn">{isPaused ? 'paused' : 'held under the mouse'}</Badge>{' '}
+        {formatRate(view.perSecond)}
         {newer}
       </>
     )
