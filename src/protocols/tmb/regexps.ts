@@ -26,8 +26,8 @@ const tableBytesMost = 134_217_728
 const followedMost = 32
 /** Categories whose outcome such an expression remembers. */
 const outcomesMost = 1_024
-/** Steps of such an expression for one question about all categories: some 20 ms. */
-const stepsMost = 5_000_000
+/** Steps of such an expression for one question about all categories: some 10 ms. */
+const stepsMost = 2_000_000
 
 /** An expression in use. Give it back with `release`, once. */
 export class SharedRegexp {
