@@ -139,8 +139,10 @@ export class Handler {
     if (code === 'internal') {
       this.#logger.error('http_request_failed', { url: pathOf(request), err: cause ?? error })
     }
+    // A browser that asks for events takes any other answer for final, and comes back after a broken connection.
+    const comesBack = request.headers.accept?.includes('text/event-stream') === true
     // An answer that was begun cannot become another one.
-    if (response.headersSent) response.destroy()
+    if (response.headersSent || (comesBack && code === 'unavailable')) response.destroy()
     else sendError(response, error)
   }
 }

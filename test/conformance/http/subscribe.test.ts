@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { anonymous } from '../../../src/model/identity.ts'
 import { parseTopicFilter } from '../../../src/model/topic-filter.ts'
+import type { ErrorJson } from '../../../src/wire/http-api.ts'
 import { cleanUp, type Scope } from '../../e2e/clean-up.ts'
 import { EventReader } from './event-reader.ts'
 import { node, type Scene, startScene } from './scene.ts'
@@ -262,6 +263,15 @@ test('leaving ends the subscription; a stopping daemon says so and ends the stre
   assert.equal(end?.type, 'end')
   assert.equal(JSON.parse(end.data).error.reason, 'shutting_down')
   assert.equal(await reader.next(), undefined)
+})
+
+test('a browser that comes back while the daemon stops is made to come back again', async (t) => {
+  const scene = await startScene(t)
+  await scene.bus.shutdown()
+  const { json } = await scene.ask('subscribe', { status: 503 })
+  assert.equal((json as ErrorJson).error.reason, 'shutting_down')
+  const url = `${scene.base}/v1/subscribe`
+  await assert.rejects(EventReader.open(url, { accept: 'text/event-stream' }), /socket hang up/)
 })
 
 test('what is published in any way by any client is seen by all', async (t) => {
