@@ -10,6 +10,7 @@ import { silentLogger } from '../../src/core/logger.ts'
 import { loadConfig } from '../../src/daemon/config.ts'
 import { startDaemon as startDaemonHere } from '../../src/daemon/daemon.ts'
 import { openStore } from '../../src/daemon/open-store.ts'
+import { EventReader } from '../conformance/http/event-reader.ts'
 import { cleanUp } from './clean-up.ts'
 import { type DaemonProcess, startDaemon } from './daemon-process.ts'
 import { LineClient } from './line-client.ts'
@@ -199,6 +200,10 @@ test('whoever asks while the daemon starts is answered when last values are back
   const early = await last()
   assert.equal(early.status, 503)
   assert.match(await early.text(), /"starting"/)
+  // A browser would not ask again after a 503, so it waits, too.
+  const url = `http://${addressOf('http')}/v1/subscribe?start=earliest`
+  const events = EventReader.open(url, { accept: 'text/event-stream' })
+  assert.equal((await fetch(url)).status, 503)
   const client = await LineClient.connect(t, addressOf('tmb'))
   assert.deepEqual(await client.ask('ping'), ['ok ping'])
   // Newer than what comes back.
@@ -213,4 +218,7 @@ test('whoever asks while the daemon starts is answered when last values are back
   for (let i = 0; i < 4; i++) answer.push(String(await client.next()))
   assert.deepEqual(answer, ['ok watch 1 added 2', ':/b 2', ':/a 3', 'ok ping behind it'])
   assert.match(await (await last()).text(), /"text":"2"/)
+  const reader = await events
+  cleanUp(t, () => reader.close())
+  assert.equal(reader.response.statusCode, 200)
 })

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { FeedStart } from '../../../core/bus-client.ts'
 import type { Bus } from '../../../core/bus.ts'
 import { BusError } from '../../../model/errors.ts'
+import type { ApiCall } from '../api-call.ts'
 import { EventStream } from '../event-stream.ts'
 import { operation } from '../operation.ts'
 import { filterOf, filterParam, param, parseNode } from '../query.ts'
@@ -40,7 +41,8 @@ export const subscribe = operation({
   answer: { description: 'The events.', contentType: 'text/event-stream' },
   failures: { 412: 'The place is of another store, or beyond the end of this one.' },
   isStream: true,
-  run(call, query) {
+  async run(call, query) {
+    await untilOpen(call)
     const { client, context, response, connection, streams, request } = call
     const { live = true, encoding = 'auto' } = query
     const filter = filterOf(query.filter)
@@ -67,6 +69,23 @@ export const subscribe = operation({
     return { kind: 'stream' }
   },
 })
+
+/**
+ * Resolves at once, but for who asks for events by name while the store is being opened: a browser does not come back
+ * when it is answered with anything else, as after a kill of the daemon it would be. @throws BusError `cancelled`
+ */
+async function untilOpen({ context: { bus }, request, signal }: ApiCall): Promise<void> {
+  const asksForEvents = request.headers.accept?.includes('text/event-stream') === true
+  if (bus.store !== undefined || !asksForEvents) return
+  await new Promise<void>((resolve) => {
+    const stopListening = [bus.onOpen(resolve), bus.onShutdown(resolve)]
+    signal.addEventListener('abort', () => {
+      for (const stop of stopListening) stop()
+      resolve()
+    })
+  })
+  if (signal.aborted) throw new BusError('cancelled', 'cancelled', 'nobody waits any more')
+}
 
 /** @throws BusError `invalid_argument`, `failed_precondition` with reason `bad_position` */
 function startOf(
