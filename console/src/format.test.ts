@@ -4,9 +4,12 @@ import {
   formatAgo,
   formatAmount,
   formatBytes,
+  formatClock,
   formatDuration,
+  formatMoment,
   formatNumberOf,
   formatRate,
+  formatTime,
 } from './format.ts'
 
 test('amounts have as many digits as say something', () => {
@@ -46,6 +49,13 @@ test('ages, also when the clocks of daemon and page differ a little', () => {
     ages.map((ms) => formatAgo(10_000_000 - ms, 10_000_000)),
     ['just now', 'just now', 'just now', '1 s ago', '59 s ago', '2 h ago', 'in 5 s'],
   )
+})
+
+test('today needs no date', () => {
+  const noon = new Date(2026, 10, 20, 12).getTime()
+  const hour = 3_600_000
+  assert.equal(formatMoment(noon - 11 * hour, noon), formatClock(noon - 11 * hour))
+  assert.equal(formatMoment(noon - 13 * hour, noon), formatTime(noon - 13 * hour))
 })
 
 test('one and many', () => {

@@ -97,6 +97,12 @@ export function formatTime(atMs: number): string {
   return dateAndTime.format(atMs)
 }
 
+/** The clock for times of today, else date and time. */
+export function formatMoment(atMs: number, nowMs: number): string {
+  const isToday = new Date(atMs).toDateString() === new Date(nowMs).toDateString()
+  return isToday ? formatClock(atMs) : formatTime(atMs)
+}
+
 /** `1 queue`, `3 queues` */
 export function formatNumberOf(value: number, one: string, many = `${one}s`): string {
   return `${formatCount(value)} ${value === 1 ? one : many}`

@@ -6,7 +6,7 @@ import { busClient } from '../data/bus-client.ts'
 import { previewPayload } from '../data/payload-forms.ts'
 import { fromMessage, originText, publisherOf } from '../data/shown-message.ts'
 import type { ShownMessage } from '../data/shown-message.ts'
-import { formatBytes, formatClock, formatCount, formatTime } from '../format.ts'
+import { formatBytes, formatClock, formatCount, formatMoment, formatTime } from '../format.ts'
 import { formatRoute } from '../route.ts'
 import { Icon } from './icon.tsx'
 import { Badge, Facts } from './notices.tsx'
@@ -68,7 +68,7 @@ function MessageLine(props: {
       >
         <Icon name={isOpen ? 'down' : 'right'} />
         <span class="message-time">
-          {withDate ? formatTime(createdAtMs) : formatClock(createdAtMs)}
+          {withDate ? formatMoment(createdAtMs, Date.now()) : formatClock(createdAtMs)}
         </span>
         <span class="message-head">
           {headId === 0 ? <Badge>live</Badge> : `#${formatCount(headId)}`}

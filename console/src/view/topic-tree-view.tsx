@@ -222,7 +222,7 @@ function EntryText({ row }: { readonly row: EntryRow }): JSX.Element {
     <>
       <span class="tree-name">
         <span class={entry.topic === undefined ? 'tree-level branch' : 'tree-level'}>
-          {entry.level === '' ? '(empty)' : entry.level}
+          {shownLevel(row)}
         </span>
         {last !== undefined && (
           <span class="tree-last">{previewPayload(fromMessageJson(last).payload, 60)}</span>
@@ -240,6 +240,12 @@ function EntryText({ row }: { readonly row: EntryRow }): JSX.Element {
       </span>
     </>
   )
+}
+
+/** A level without a name: what stands before a leading slash, or between two. */
+function shownLevel({ entry, depth }: EntryRow): string {
+  if (entry.level !== '') return entry.level
+  return depth === 0 ? '/' : '(empty)'
 }
 
 function noteText(row: NoteRow): string {
