@@ -1,6 +1,6 @@
 /**
- * What the client needs of a connection to a daemon. gRPC over HTTP/2 is one (grpc-transport.ts);
- * a browser brings another, perhaps without `duplex`. Everything above this file runs anywhere.
+ * What the client needs of a connection to a daemon: gRPC over HTTP/2 (grpc-transport.ts), a WebSocket
+ * (web-socket-transport.ts), or what a program brings. Everything above this file runs anywhere.
  *
  * Streams are pulled: one `read` brings one message, and nothing is read from the network beyond
  * what flow control allows while nobody reads. All errors are `BusError`; the transport's own error

@@ -46,8 +46,6 @@ export class TunnelLink implements CallLink {
   #lastId = 0
   #hasHeard = false
   #timer: { cancel(): void }
-  /** What the runtime said about a failure; pages are told nothing. */
-  #failure = ''
 
   /** Throws what the constructor of the WebSocket does, for an address it does not take. */
   constructor(options: TunnelLinkOptions) {
@@ -57,9 +55,10 @@ export class TunnelLink implements CallLink {
     this.#webSocket = socket
     socket.binaryType = 'arraybuffer'
     socket.addEventListener('message', ({ data }) => this.#receive(data))
+    // It fails the connection. Node.js tells nothing more when it never stood; browsers tell the end as well.
     socket.addEventListener('error', (event) => {
       const { message } = event as { readonly message?: unknown }
-      if (typeof message === 'string') this.#failure = message
+      this.#lose(this.#closed(1006, typeof message === 'string' ? message : ''))
     })
     socket.addEventListener('close', ({ code, reason }) => this.#lose(this.#closed(code, reason)))
     this.#timer = timing.after(connectTimeoutMs, () => {
@@ -171,10 +170,11 @@ export class TunnelLink implements CallLink {
     })
   }
 
+  /** @param reason what the runtime said about it; pages are told nothing */
   #closed(code: number, reason: string): BusError {
     const { url } = this.#options
     if (this.#state === 'connecting') {
-      const why = this.#failure === '' ? '' : ` (${this.#failure})`
+      const why = reason === '' ? '' : ` (${reason})`
       const page = foreignPage(url)
       // A page is not told what went wrong, and this is the other thing that often does.
       const origins = page === undefined ? '' : ` and that protocols.http.origins lists ${page}`

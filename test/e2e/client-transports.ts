@@ -27,6 +27,9 @@ const overGrpc: ClientTransport = {
   listener: ({ address }) => address,
 }
 
+// From Node.js 22 on its own, as a program would.
+const ownWebSocket = 'WebSocket' in globalThis ? {} : { webSocket: WebSocket }
+
 export const overWebSocket: ClientTransport = {
   name: 'WebSocket',
   start: (t, options = {}) =>
@@ -37,7 +40,7 @@ export const overWebSocket: ClientTransport = {
     return startDaemon(t, { data, ...options, args: [...(options.args ?? []), ...addresses] })
   },
   connect: (daemon, options = {}) =>
-    browser.connect(httpAddress(daemon), { ...options, webSocket: WebSocket }),
+    browser.connect(httpAddress(daemon), { ...options, ...ownWebSocket }),
   listener: httpAddress,
 }
 
