@@ -18,6 +18,8 @@ import { silentLogger } from '../../../src/core/logger.ts'
 import { defaultLimits, type Limits } from '../../../src/model/limits.ts'
 import type { BoundListener, ServerTls } from '../../../src/protocols/adapter.ts'
 import { busrtSettings, startBusrtAdapter } from '../../../src/protocols/busrt/index.ts'
+import { WebSocketGates } from '../../../src/net/web-socket-gates.ts'
+import { httpSettings, startHttpAdapter } from '../../../src/protocols/http/index.ts'
 import { openMemoryLogStore } from '../../../src/stores/memory/memory-log-store.ts'
 import { noCertificates, TestAuthority } from '../../e2e/certificates.ts'
 import { cleanUp, type Scope } from '../../e2e/clean-up.ts'
@@ -45,11 +47,15 @@ export interface BrokerOptions {
 export type BrokerAddress = NetConnectOpts & {
   /** Certificate of the authority, for TLS. */
   readonly ca?: Buffer
+  /** Address of the WebSocket. */
+  readonly url?: string
 }
 
 export interface Broker {
   readonly unix: BrokerAddress & { readonly path: string }
   readonly tcp: BrokerAddress & { readonly host: string; readonly port: number }
+  /** Of a broker in this process: as a WebSocket. */
+  readonly webSocket?: BrokerAddress | undefined
   /** Of a broker in this process, where certificates can be made. */
   readonly tls?: BrokerAddress | undefined
   readonly timeoutMs: number
@@ -87,12 +93,16 @@ async function startHere(t: Scope, options: BrokerOptions): Promise<Broker> {
   const store = await openMemoryLogStore({ folder, node, durability, clock, logger, ...window })
   bus.attach(store)
   const { tls, ca } = certificates()
-  const context = { bus, logger, version: '0.0.0', tls, metricsText: async () => '' }
+  const webSockets = new WebSocketGates()
+  const context = { bus, logger, version: '0.0.0', tls, metricsText: async () => '', webSockets }
   const listen = [`unix:${path}`, '127.0.0.1:0', ...(tls === undefined ? [] : ['tls+127.0.0.1:0'])]
   const config = busrtSettings.parse({ listen, timeoutMs, forceRegister, maxFrameBytes })
   const adapter = await startBusrtAdapter(context, config, clock)
+  // By the real clock: where time is jumped over, nobody could answer its pings.
+  const http = await startHttpAdapter(context, httpSettings.parse({ listen: '127.0.0.1:0' }))
   cleanUp(t, async () => {
     await bus.shutdown()
+    await http.stop(0)
     const stopped = adapter.stop(0)
     const isStopped = stopped.then(() => true)
     // All clients are gone, so this takes no time; the clock does not move meanwhile.
@@ -107,6 +117,7 @@ async function startHere(t: Scope, options: BrokerOptions): Promise<Broker> {
   return {
     unix: { path },
     tcp: tcpOf(adapter.listeners),
+    webSocket: { ...tcpOf(adapter.listeners), url: `ws://${http.listeners[0]?.address}/busrt` },
     tls: tls && { ...tcpOf(adapter.listeners, true), ca },
     timeoutMs,
     pass: async (ms) => {

@@ -1,6 +1,6 @@
 /**
  * Runs a numbered case of spec/busrt 11: whole, then with every write cut at each of its offsets,
- * then byte by byte, over a Unix socket; and whole and byte by byte over TCP and TLS. What a case expects
+ * then byte by byte, over a Unix socket; and whole and byte by byte over TCP, TLS and WebSocket. What a case expects
  * does not depend on how its bytes were cut.
  */
 
@@ -19,7 +19,7 @@ export interface CaseOptions {
   readonly notReference?: string
 }
 
-export type Transport = 'unix' | 'tcp' | 'tls'
+export type Transport = 'unix' | 'tcp' | 'tls' | 'webSocket'
 
 /** One run of a case. */
 export interface Run {
@@ -48,7 +48,9 @@ export function conformance(
     const unixCuts = options.cuts === 'few' ? cuts.slice(-1) : cuts
     for (const cut of unixCuts) await runCase(body, broker, 'unix', new Chunking(cut))
     const fewCuts: Cut[] = ['nowhere', ...cuts.slice(-1)]
-    const others: readonly Transport[] = broker.tls === undefined ? ['tcp'] : ['tcp', 'tls']
+    const others: Transport[] = ['tcp']
+    if (broker.tls !== undefined) others.push('tls')
+    if (broker.webSocket !== undefined) others.push('webSocket')
     for (const transport of others)
       for (const cut of fewCuts) await runCase(body, broker, transport, new Chunking(cut))
   })

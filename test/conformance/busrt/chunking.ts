@@ -3,7 +3,7 @@
  * A case runs once for each, so that no border between chunks stays untried.
  */
 
-import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 
 export type Cut = 'nowhere' | 'everywhere' | number
 
@@ -20,7 +20,7 @@ export class Chunking {
   }
 
   /** Resolves when the bytes are out and the other side had the chance to read each piece alone. */
-  async write(socket: Socket, bytes: Uint8Array): Promise<void> {
+  async write(socket: Duplex, bytes: Uint8Array): Promise<void> {
     this.#longest = Math.max(this.#longest, bytes.length)
     for (const piece of this.#pieces(bytes)) {
       // A broker may close while the rest of a bad frame is still on its way.

@@ -6,7 +6,9 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { connect as connectSecurely } from 'node:tls'
+import { createWebSocketStream, WebSocket } from 'ws'
 import { ack, hex, introduction, message, messageFrom } from './bytes.ts'
 import type { BrokerAddress } from './broker.ts'
 import { Chunking } from './chunking.ts'
@@ -14,8 +16,11 @@ import { Chunking } from './chunking.ts'
 const uncut = new Chunking('nowhere')
 const fenceId = 0xfe_fe_fe_fe
 
+/** A socket, or a WebSocket as a stream, which has no addresses. */
+type ByteStream = Duplex & Partial<Pick<Socket, 'localAddress' | 'localPort' | 'remotePort'>>
+
 export class RawClient {
-  readonly socket: Socket
+  readonly socket: ByteStream
   readonly name: string
   readonly #chunking: Chunking
   /** What came and was not taken: the rest of `#bytes` from `#start`, then the chunks. */
@@ -33,16 +38,24 @@ export class RawClient {
     name = '',
     chunking: Chunking = uncut,
   ): Promise<RawClient> {
-    const { ca, ...plain } = address
+    const { ca, url, ...plain } = address
+    if (url !== undefined) return RawClient.#overWebSocket(url, name, chunking)
     const isSecure = ca !== undefined
-    const socket = isSecure ? connectSecurely({ ...plain, ca }) : connect(plain)
+    const socket: Socket = isSecure ? connectSecurely({ ...plain, ca }) : connect(plain)
     socket.setNoDelay(true)
     const client = new RawClient(socket, name, chunking)
     await once(socket, isSecure ? 'secureConnect' : 'connect')
     return client
   }
 
-  private constructor(socket: Socket, name: string, chunking: Chunking) {
+  static async #overWebSocket(url: string, name: string, chunking: Chunking): Promise<RawClient> {
+    const webSocket = new WebSocket(url)
+    const client = new RawClient(createWebSocketStream(webSocket), name, chunking)
+    await once(webSocket, 'open')
+    return client
+  }
+
+  private constructor(socket: ByteStream, name: string, chunking: Chunking) {
     this.socket = socket
     this.name = name
     this.#chunking = chunking
