@@ -204,7 +204,10 @@ class GrpcPeer implements V1Peer {
  * a peer that may be silent for ever: without this each attempt to reach such a peer would cost a socket.
  */
 function holdSockets(credentials: ChannelCredentials, sockets: Set<Socket>): void {
+  // The one place where a channel lets others see its sockets; the version of the package is exact.
+  // oxlint-disable-next-line no-underscore-dangle
   const create = credentials._createSecureConnector.bind(credentials)
+  // oxlint-disable-next-line no-underscore-dangle
   credentials._createSecureConnector = (...args) => {
     const connector = create(...args)
     return {

@@ -264,15 +264,17 @@ export class V1Session {
       fetches = new Set()
       this.#underWay.set(origin, fetches)
     }
-    let over = (): void => undefined
-    const fetching = new Promise<void>((resolve) => (over = resolve))
-    fetches.add(fetching)
+    const fetching = this.#fetch(log)
+    const over = fetching.then(
+      () => undefined,
+      () => undefined,
+    )
+    fetches.add(over)
     try {
-      return await this.#fetch(log)
+      return await fetching
     } finally {
-      fetches.delete(fetching)
+      fetches.delete(over)
       if (fetches.size === 0) this.#underWay.delete(origin)
-      over()
     }
   }
 

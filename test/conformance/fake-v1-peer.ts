@@ -76,21 +76,15 @@ export class FakePeer {
   }
 
   /** Listens on a port of its own until the test ends. */
-  static async start(
-    t: TestContext,
-    node: NodeId,
-    credentials: ServerCredentials = ServerCredentials.createInsecure(),
-  ): Promise<FakePeer> {
+  static async start(t: TestContext, node: NodeId): Promise<FakePeer> {
     const peer = new FakePeer(node)
-    await peer.listen('127.0.0.1:0', credentials)
+    await peer.listen('127.0.0.1:0')
     t.after(() => peer.stop())
     return peer
   }
 
-  async listen(
-    address: string,
-    credentials: ServerCredentials = ServerCredentials.createInsecure(),
-  ): Promise<void> {
+  async listen(address: string): Promise<void> {
+    const credentials = ServerCredentials.createInsecure()
     const server = new Server({ 'grpc.max_send_message_length': -1 })
     const { msgbus } = loadPackageDefinition(definition)
     const { MsgbusService } = (msgbus as GrpcObject)['v1'] as GrpcObject
@@ -100,8 +94,7 @@ export class FakePeer {
         error === null ? resolve(bound) : reject(error),
       )
     })
-    const scheme = credentials._isSecure() ? 'https' : 'http'
-    this.endpoint = `${scheme}://127.0.0.1:${port}`
+    this.endpoint = `http://127.0.0.1:${port}`
     this.#server = server
   }
 

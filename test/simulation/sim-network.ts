@@ -96,7 +96,8 @@ export class SimNetwork {
     const [least, most] = delayMs
     let delay = least + this.random.below(most - least + 1)
     // Sent again after a time-out, perhaps more than once.
-    while (lossOneIn > 0 && this.random.once(lossOneIn)) delay += 200 + this.random.below(800)
+    const isLost = (): boolean => lossOneIn > 0 && this.random.once(lossOneIn)
+    while (isLost()) delay += 200 + this.random.below(800)
     const at = Math.max(this.clock.monotonic() + delay, notBefore)
     this.messages += 1
     this.clock.after(at - this.clock.monotonic(), () => {

@@ -86,6 +86,7 @@ class SimPeer implements V1Peer {
   readonly #socket: SimSocket
   readonly #calls = new Map<number, PendingCall>()
   #lastCall = 0
+  #listed = ''
 
   constructor(socket: SimSocket) {
     this.#socket = socket
@@ -104,8 +105,12 @@ class SimPeer implements V1Peer {
     return (await this.#ask({ method: 'health' }).next()) as HealthResponse
   }
 
-  async listHeads(): Promise<readonly TopicHead[]> {
-    return (await this.#ask({ method: 'listHeads' }).next()) as TopicHead[]
+  async listHeads(): Promise<readonly TopicHead[] | undefined> {
+    const heads = (await this.#ask({ method: 'listHeads' }).next()) as TopicHead[]
+    const text = JSON.stringify(heads)
+    if (text === this.#listed) return undefined
+    this.#listed = text
+    return heads
   }
 
   fetch(request: FetchRequest): V1Fetch {
