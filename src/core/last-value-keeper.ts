@@ -52,7 +52,7 @@ export class LastValueKeeper {
   async load(): Promise<void> {
     const { saved, store, bus, clock, logger } = this.#options
     const startedAt = clock.monotonic()
-    bus.live.lastValues.watchChanges()
+    bus.live.lastValues.watchChanges(2 * bus.limits.rememberedTopics)
     const loaded = await saved.load()
     try {
       const restored = await new LastValueLoader(bus, store).restore(loaded)
@@ -119,6 +119,10 @@ export class LastValueKeeper {
     const { bus } = this.#options
     const changed = bus.live.lastValues.takeChanged()
     if (this.#isEverythingDue) return
+    if (changed === undefined) {
+      this.#everythingIsDue()
+      return
+    }
     this.#due = this.#due.size === 0 ? changed : new Set([...this.#due, ...changed])
     if (this.#due.size > bus.limits.rememberedTopics) this.#everythingIsDue()
   }

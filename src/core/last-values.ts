@@ -56,6 +56,7 @@ export class LastValues {
   #lastOrder = 0
   /** Topics whose value came, changed or went since `takeChanged`; undefined: nobody asks. */
   #changed: Set<Topic> | undefined
+  #changesMost = 0
 
   constructor(options: LastValuesOptions) {
     this.#options = options
@@ -74,19 +75,20 @@ export class LastValues {
     return this.#holders
   }
 
-  /** From now on `takeChanged` tells what changed. */
-  watchChanges(): void {
+  /** From now on `takeChanged` tells what changed, as long as that is no more than `most` topics. */
+  watchChanges(most: number): void {
     this.#changed ??= new Set()
+    this.#changesMost = most
   }
 
   /**
-   * The topics whose value came, changed or went (`topic.last` is undefined then) since the last call. Whoever watches
-   * takes them regularly: a topic that came and went holds its place until then.
+   * The topics whose value came, changed or went (`topic.last` is undefined then) since the last call; undefined: too
+   * many did, topics that came and went among them.
    */
-  takeChanged(): ReadonlySet<Topic> {
+  takeChanged(): ReadonlySet<Topic> | undefined {
     const changed = this.#changed ?? new Set<Topic>()
     if (changed.size > 0) this.#changed = new Set()
-    return changed
+    return changed.size < this.#changesMost ? changed : undefined
   }
 
   /** Puts back what was saved, as if it had been accepted now; of a stored message the message itself. */
@@ -113,7 +115,7 @@ export class LastValues {
   remember(topic: Topic, publication: Publication, createdAtMs: number): void {
     const value = topic.last ?? this.#open(topic)
     value.order = this.#lastOrder += 1
-    this.#changed?.add(topic)
+    this.#noteChange(topic)
     if (publication.sequence > 0) {
       value.stored = ownMessage(publication.toMessage())
       value.createdAtMs = createdAtMs
@@ -161,7 +163,12 @@ export class LastValues {
     this.#bytes -= topic.last.cost
     topic.last = undefined
     this.#holders.delete(topic)
-    this.#changed?.add(topic)
+    this.#noteChange(topic)
+  }
+
+  #noteChange(topic: Topic): void {
+    const changed = this.#changed
+    if (changed !== undefined && changed.size < this.#changesMost) changed.add(topic)
   }
 
   #open(topic: Topic): LastValue {
