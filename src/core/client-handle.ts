@@ -294,6 +294,7 @@ export class ClientHandle implements BusClient {
       realtime === true,
       undefined,
       headers,
+      true,
     )
     const routed: StoredMessage = {
       topic,

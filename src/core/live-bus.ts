@@ -126,6 +126,7 @@ export class LiveBus {
   /**
    * A publication that asked for no acknowledgement. Access has been checked.
    * @param only deliver to the client of this name and its secondaries alone
+   * @param isAcknowledged its publisher waits for an answer, and a rule keeps it from being stored
    */
   publishLive(
     sender: LiveClient,
@@ -136,6 +137,7 @@ export class LiveBus {
     realtime: boolean,
     only?: string,
     headers: Headers = noHeaders,
+    isAcknowledged = false,
   ): PublishOutcome {
     const { maxPayloadBytes, store } = topic.settings
     const isTooLarge = maxPayloadBytes !== undefined && end - start > maxPayloadBytes
@@ -149,7 +151,7 @@ export class LiveBus {
       return this.#storeUnacked(sender, topic, copyOf(bytes, start, end), realtime, headers)
     }
     const publication = this.#lend()
-    publication.setLive(topic, sender, bytes, start, end, headers, realtime)
+    publication.setLive(topic, sender, bytes, start, end, headers, realtime, isAcknowledged)
     topic.publications += 1
     // First, since receivers may publish: what they say is newer.
     if (only === undefined) this.lastValues.remember(topic, publication, this.clock.now())

@@ -30,6 +30,7 @@ export class LivePublication implements Publication {
   realtime = false
   isLocal = true
   sequence = 0
+  isAcknowledged = false
   fanOut = 1
   serial = 0
   readonly #node: NodeId
@@ -50,6 +51,7 @@ export class LivePublication implements Publication {
     end: number,
     headers: Headers,
     realtime: boolean,
+    isAcknowledged = false,
   ): void {
     this.topic = topic
     this.sender = sender
@@ -60,6 +62,7 @@ export class LivePublication implements Publication {
     this.realtime = realtime
     this.isLocal = true
     this.sequence = 0
+    this.isAcknowledged = isAcknowledged
     this.fanOut = 1
     this.serial = nextSerial()
     this.#message = undefined
@@ -76,6 +79,7 @@ export class LivePublication implements Publication {
     this.realtime = message.realtime === true
     this.isLocal = nodeIdEquals(message.origin, this.#node)
     this.sequence = message.sequence
+    this.isAcknowledged = true
     this.fanOut = 1
     this.serial = nextSerial()
     this.#message = message

@@ -15,8 +15,8 @@ export interface AbsentSession {
   readonly expiresAtMs: number
   /** Infinity: no will. */
   readonly willDueAtMs: number
-  /** It needs what is stored after this place. */
-  readonly position: number
+  /** It needs what is stored after this place: what it did not get, or did not acknowledge. */
+  readonly neededAfter: number
   readonly filters: readonly string[]
 }
 
@@ -75,6 +75,8 @@ export class AbsentSessions implements Hold {
       if (at <= nowMs) due.push(session)
       else this.#nextMs = Math.min(this.#nextMs, at)
     }
+    // Those stay due until they are deleted.
+    if (due.length > 0) this.#nextMs = nowMs
     return due
   }
 
@@ -85,7 +87,7 @@ export class AbsentSessions implements Hold {
     this.#tree.match(topic, topic.split('/'), search)
     for (let i = 0; i < search.count; i++) {
       const session = this.#slots.at(search.found[i] as number)
-      if (session !== undefined && session.position < sequence) return true
+      if (session !== undefined && session.neededAfter < sequence) return true
     }
     return false
   }

@@ -156,9 +156,10 @@ export class PacketDecoder extends FrameBuffer {
     const handler = this.#handler
     let at = from
     while (at < end) {
+      // What is held back is not looked at: it comes after what holds it back.
+      if (handler.gate !== 0 && !handler.admits((bytes[at] as number) >>> 4)) break
       const total = this.frameLength(bytes, at, end)
       if (total > end - at) break
-      if (handler.gate !== 0 && !handler.admits((bytes[at] as number) >>> 4)) break
       const next = at + total
       let body = at + 2
       while ((bytes[body - 1] as number) >= 0x80) body += 1

@@ -8,19 +8,17 @@
  * comes behind them.
  */
 
-import { copyOf } from '../../base/copy-of.ts'
 import type { BusClient } from '../../core/bus-client.ts'
 import type { Bus } from '../../core/bus.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/logger.ts'
-import { BusError, toBusError } from '../../model/errors.ts'
+import { type BusError, toBusError } from '../../model/errors.ts'
 import { anonymous } from '../../model/identity.ts'
-import type { NoteChange } from '../../core/log-store.ts'
 import type { Outbox } from '../../net/outbox.ts'
-import { AckQueue } from './acks.ts'
 import { type IncomingPublish, PacketDecoder, type PacketHandler } from './codec.ts'
+import { Incoming } from './incoming.ts'
 import type { MqttConfig } from './index.ts'
-import { headersOf } from './message-properties.ts'
+import { closedTopic, isOpenTopic } from './open-topics.ts'
 import {
   writeAck,
   writeConnack,
@@ -49,7 +47,8 @@ import { Sender } from './sender.ts'
 import type { MqttCounters } from './session-context.ts'
 import type { EndKind, SessionOwner, Sessions } from './sessions.ts'
 import type { MqttSession, SessionPeer } from './session.ts'
-import { disconnectReason, isPassing, reasonOfError } from './translate.ts'
+import type { Subscription } from './subscriptions.ts'
+import { disconnectReason } from './translate.ts'
 
 /** What a connection needs of the socket behind it. */
 export interface ConnectionLink {
@@ -80,11 +79,9 @@ export interface ConnectionOptions {
 /** Reasons for holding packets back, as bits of the gate. */
 const gates = { connecting: 1, saving: 2, paused: 4, acks: 8, closed: 16 } as const
 
-/** Publications of one client that may wait for the disk; beyond it nothing more is taken. */
-const acksMost = 1_000
-const levelsMost = 128
-const retainHandlingOfBridges = { noLocal: true, retainAsPublished: true } as const
-const noBytes = new Uint8Array(0)
+const optionsOfBridges = { noLocal: true, retainAsPublished: true } as const
+/** Messages of QoS 1 and 2 under way to one client, whatever it takes: a session notes them down. */
+const underWayMost = 1_000
 
 export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner {
   gate = 0
@@ -96,17 +93,13 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
   readonly #options: ConnectionOptions
   readonly #outbox: Outbox
   readonly #decoder: PacketDecoder
-  readonly #acks = new AckQueue()
-  /** Names behind the aliases of the client. */
-  readonly #aliases = new Map<number, Uint8Array>()
   #session: MqttSession | undefined
   #client: BusClient | undefined
+  #incoming: Incoming | undefined
   #clientId = ''
   #isBridge = false
   #keepAliveMs = 0
   #expirySeconds = 0
-  /** Publications of QoS 1 and 2 that were not answered for good. */
-  #underWay = 0
   #lastPacketAt: number
   readonly #openedAt: number
   #isConnected = false
@@ -173,6 +166,7 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
       return
     }
     if (this.#outbox.isFull && this.#isStalled(now)) return
+    this.#session?.useRoom()
     // While packets are held back nobody can tell whether it is silent.
     if (this.gate !== 0 || this.#keepAliveMs === 0) return
     if (now - this.#lastPacketAt <= this.#keepAliveMs * 1.5) return
@@ -207,6 +201,13 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
       this.#refuse(reasonCodes.clientIdNotValid, 'no client id and a session to be kept')
       return
     }
+    if (
+      will !== undefined &&
+      !isOpenTopic(Buffer.from(will.topic), 0, Buffer.byteLength(will.topic))
+    ) {
+      this.#refuse(reasonCodes.notAuthorized, closedTopic(will.topic).message)
+      return
+    }
     this.#clientId = clientId === '' ? this.#newClientId() : clientId
     this.gate |= gates.connecting
     this.#open(packet).catch((error: unknown) => {
@@ -214,50 +215,19 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
       if (reason === 'internal') this.#options.logger.error('mqtt_connect_failed', { err: error })
       const isFull = code === 'resource_exhausted'
       const refusal = isFull ? reasonCodes.quotaExceeded : reasonCodes.serverUnavailable
-      this.#refuse(refusal, toBusError(error).message)
+      if (this.#isConnected) this.endedByBus(toBusError(error))
+      else this.#refuse(refusal, toBusError(error).message)
     })
   }
 
   publish(publish: IncomingPublish): void {
     this.#heard()
-    const client = this.#client
-    if (client === undefined) return
-    const { bytes, qos, start, end } = publish
-    const topic = this.#topicOf(publish)
-    const topicStart = topic === undefined ? publish.topicStart : 0
-    const topicEnd = topic === undefined ? publish.topicEnd : topic.length
-    client.live.receivedFrames += 1
-    client.live.receivedBytes += topicEnd - topicStart + end - start
-    if (qos > 0) {
-      this.#publishAcked(client, publish, topic ?? copyOf(bytes, topicStart, topicEnd))
-      return
-    }
-    const from = topic ?? bytes
-    if (!isOpenTopic(from, topicStart, topicEnd)) {
-      this.#options.counters.messagesDropped += 1
-      return
-    }
-    const headers = this.#headersOf(publish)
-    if (publish.retain) {
-      const text = Buffer.from(from.subarray(topicStart, topicEnd)).toString()
-      const payload = copyOf(bytes, start, end)
-      client.retained.set({ topic: text, payload, headers }).catch((error: unknown) => {
-        const { reason } = toBusError(error)
-        this.#options.logger.info('mqtt_retained_refused', { client: this.#clientId, reason })
-      })
-    }
-    if (topic === undefined) {
-      client.live.publish(bytes, topicStart, topicEnd, start, end, false, undefined, headers)
-      return
-    }
-    // An alias stands for a name that is not among these bytes.
-    const whole = Buffer.concat([topic, bytes.subarray(start, end)])
-    client.live.publish(whole, 0, topicEnd, topicEnd, whole.length, false, undefined, headers)
+    this.#incoming?.publish(publish)
   }
 
   acknowledge(type: AckType, id: number, reasonCode: number): void {
     this.#heard()
-    if (type === packetTypes.pubrel) this.#released(id)
+    if (type === packetTypes.pubrel) this.#incoming?.release(id)
     else this.#session?.acknowledged(type, id, reasonCode)
   }
 
@@ -271,13 +241,14 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
     )
     if (isForbidden) throw protocolError('no local on a shared subscription')
     const answers = requests.map((request) => {
-      const own = this.#isBridge ? { ...request, ...retainHandlingOfBridges } : request
+      const own = this.#isBridge ? { ...request, ...optionsOfBridges } : request
       return session.subscribe(own, subscriptionId)
     })
-    this.#saved(session, () => {
+    const added = answers.flatMap(({ subscription }) => subscription ?? [])
+    this.#saved(session, added, () => {
       const codes = answers.map(({ code }) => code)
       writeSuback(this.#outbox, this.version, id, codes)
-      for (const { retained } of answers) retained?.()
+      for (const answer of answers) answer.confirm()
     })
   }
 
@@ -289,7 +260,7 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
     const codes = filters.map((filter) =>
       session.unsubscribe(filter) ? success : noSubscriptionExisted,
     )
-    this.#saved(session, () => writeUnsuback(this.#outbox, this.version, id, codes))
+    this.#saved(session, [], () => writeUnsuback(this.#outbox, this.version, id, codes))
   }
 
   ping(): void {
@@ -349,11 +320,10 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
       this,
     )
     if ((this.gate & gates.closed) !== 0) {
-      void sessions.ended(session, this, 'lost')
+      this.#endSession(session, 'lost')
       return
     }
-    const { receiveMaximum = version === 5 ? 65_535 : config.window } = properties
-    this.receiveMaximum = Math.min(receiveMaximum, 65_535)
+    this.receiveMaximum = Math.min(properties.receiveMaximum ?? config.window, underWayMost)
     this.sender = this.#newSender(properties)
     this.#session = session
     const client = bus.connect(anonymous, {
@@ -367,6 +337,7 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
       slowReader: 'drop-newest',
     })
     this.#client = client
+    this.#incoming = this.#newIncoming(session, client)
     const keepAlive = this.#keepAliveOf(packet)
     this.#keepAliveMs = keepAlive * 1_000
     this.#isConnected = true
@@ -384,124 +355,18 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
     const answer = { sessionPresent: isPresent, reasonCode: reasonCodes.success, properties: said }
     writeConnack(this.#outbox, version, answer)
     // What the session has for it comes behind CONNACK, and what the client sent behind CONNECT after that.
-    session.attach(this, client).catch((error: unknown) => this.endedByBus(toBusError(error)))
+    session.attach(this, client)
     this.#openGate(gates.connecting)
   }
 
-  #publishAcked(client: BusClient, publish: IncomingPublish, topicBytes: Uint8Array): void {
-    const { qos, id, bytes, start, end, retain } = publish
-    const session = this.#session
-    if (session === undefined) return
-    const isExactlyOnce = qos === 2
-    const type = isExactlyOnce ? packetTypes.pubrec : packetTypes.puback
-    if (isExactlyOnce && session.received.has(id)) {
-      this.#acks.push(() => this.sendAck(type, id))
-      return
-    }
-    this.#underWay += 1
-    if (this.version === 5 && this.#underWay > this.#options.config.receiveMaximum) {
-      const text = `more than ${this.#options.config.receiveMaximum} messages under way`
-      throw new MqttError(reasonCodes.receiveMaximumExceeded, text)
-    }
-    const answer = this.#acks.reserve()
-    const topic = Buffer.from(
-      topicBytes.buffer,
-      topicBytes.byteOffset,
-      topicBytes.length,
-    ).toString()
-    const refuse = (error: BusError) => {
-      session.received.delete(id)
-      this.#underWay -= 1
-      answer(() => this.#refusePublish(type, id, error))
-    }
-    if (!isOpenTopic(topicBytes, 0, topicBytes.length)) {
-      refuse(new BusError('permission_denied', 'reserved_topic', `${topic} is not for clients`))
-      return
-    }
-    if (isExactlyOnce) session.received.add(id)
-    const payload = copyOf(bytes, start, end)
-    const headers = this.#headersOf(publish)
-    const notes: NoteChange[] = isExactlyOnce && session.isDurable ? [session.windowNote()] : []
-    client.publish([{ topic, payload, headers, history: true, retain }], notes).then(
-      ([outcome]) => {
-        if (outcome?.kind === 'rejected') refuse(outcome.error)
-        else {
-          if (!isExactlyOnce) this.#underWay -= 1
-          answer(() => this.sendAck(type, id))
-        }
-        this.#acksMoved()
-      },
-      (error: unknown) => {
-        refuse(toBusError(error))
-        this.#acksMoved()
-      },
-    )
-    if (this.#acks.size >= acksMost) this.gate |= gates.acks
-  }
-
-  /** A client of 5.0 is told; another one is not, and must not take for done what may succeed later. */
-  #refusePublish(type: AckType, id: number, error: BusError): void {
-    const { logger, counters } = this.#options
-    counters.messagesDropped += 1
-    logger.info('mqtt_publish_refused', { client: this.#clientId, reason: error.reason })
-    if (this.version === 5) this.sendAck(type, id, reasonOfError(error))
-    else if (isPassing(error)) this.#close('lost', error.message)
-    else this.sendAck(type, id)
-  }
-
-  /** PUBREL: the identifier is free once that is on disk. */
-  #released(id: number): void {
-    const session = this.#session
-    if (session === undefined) return
-    const isKnown = session.received.delete(id)
-    const code = isKnown ? reasonCodes.success : reasonCodes.packetIdNotFound
-    if (isKnown) this.#underWay = Math.max(0, this.#underWay - 1)
-    const send = () => this.sendAck(packetTypes.pubcomp, id, code)
-    if (!isKnown || !session.isDurable) {
-      this.#acks.push(send)
-      return
-    }
-    const answer = this.#acks.reserve()
-    session.whenNoted(() => {
-      answer(send)
-      this.#acksMoved()
-    })
-  }
-
-  #acksMoved(): void {
-    if (this.#acks.size < acksMost / 2) this.#openGate(gates.acks)
-  }
-
-  /** Name that an alias stands for; undefined: the name is in the packet. */
-  #topicOf({ bytes, topicStart, topicEnd, topicAlias }: IncomingPublish): Uint8Array | undefined {
-    if (topicAlias === 0) return undefined
-    if (topicAlias > this.#options.config.topicAliasMaximum) {
-      throw new MqttError(reasonCodes.topicAliasInvalid, `topic alias ${topicAlias} is too large`)
-    }
-    if (topicEnd > topicStart) {
-      this.#aliases.set(topicAlias, copyOf(bytes, topicStart, topicEnd))
-      return undefined
-    }
-    const name = this.#aliases.get(topicAlias)
-    if (name === undefined) throw protocolError(`topic alias ${topicAlias} stands for nothing`)
-    return name
-  }
-
-  #headersOf(publish: IncomingPublish) {
-    const { qos, retain, messageExpiry } = publish
-    const properties = publish.hasProperties ? publish.properties() : noBytes
-    const nowMs = messageExpiry < 0 ? 0 : this.#options.clock.now()
-    return headersOf({ qos, retain, properties, messageExpiry }, nowMs)
-  }
-
   /** Sends an answer once what a kept session asks for is on disk; what comes behind waits. */
-  #saved(session: MqttSession, answer: () => void): void {
+  #saved(session: MqttSession, added: readonly Subscription[], answer: () => void): void {
     if (!session.isDurable) {
       answer()
       return
     }
     this.gate |= gates.saving
-    this.#options.sessions.save(session).then(
+    this.#options.sessions.save(session, session.subscriptionsWith(added)).then(
       () => {
         if ((this.gate & gates.closed) !== 0) return
         answer()
@@ -519,7 +384,10 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
     if ((this.gate & bit) === 0 || (this.gate & gates.closed) !== 0) return
     this.gate &= ~bit
     this.#guard(() => this.#decoder.resume())
-    if (this.gate === 0) this.#options.link.resume()
+    if (this.gate !== 0) return
+    // It could not be heard while it was held back.
+    this.#heard()
+    this.#options.link.resume()
   }
 
   #guard(work: () => void): void {
@@ -560,21 +428,27 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
   #close(kind: EndKind, why: string | undefined): void {
     if ((this.gate & gates.closed) !== 0) return
     this.gate |= gates.closed
-    const { logger, sessions, link, onClosed } = this.#options
+    const { logger, link, onClosed } = this.#options
     const reason = why ?? (kind === 'disconnected' ? 'disconnected' : 'connection lost')
     logger.info('mqtt_connection_ended', { client: this.#clientId, source: link.source, reason })
-    this.#acks.clear()
+    this.#incoming?.close()
+    this.#incoming = undefined
     const session = this.#session
     this.#session = undefined
     if (session !== undefined) {
-      sessions.ended(session, this, kind).catch((error: unknown) => {
-        logger.warn('mqtt_session_not_saved', { reason: toBusError(error).reason })
-      })
+      this.#endSession(session, kind)
     }
     this.#client?.close()
     this.#client = undefined
     link.end()
     onClosed()
+  }
+
+  #endSession(session: MqttSession, kind: EndKind): void {
+    const { sessions, logger } = this.#options
+    sessions.ended(session, this, kind).catch((error: unknown) => {
+      logger.warn('mqtt_session_not_saved', { reason: toBusError(error).reason })
+    })
   }
 
   #isStalled(now: number): boolean {
@@ -589,6 +463,27 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
     if (now - this.#stalledSince < limitMs) return false
     this.#close('lost', 'it does not read')
     return true
+  }
+
+  #newIncoming(session: MqttSession, client: BusClient): Incoming {
+    const { clock, logger, counters, config } = this.#options
+    const { receiveMaximum, topicAliasMaximum } = config
+    return new Incoming({
+      client,
+      session,
+      clock,
+      logger,
+      counters,
+      receiveMaximum,
+      topicAliasMaximum,
+      isVersion5: this.version === 5,
+      sendAck: (type, id, reasonCode) => this.sendAck(type, id, reasonCode),
+      hold: (isHeld) => {
+        if (isHeld) this.gate |= gates.acks
+        else this.#openGate(gates.acks)
+      },
+      end: (reason) => this.#close('lost', reason),
+    })
   }
 
   #newSender({ topicAliasMaximum = 0, maximumPacketSize }: Properties): Sender {
@@ -621,24 +516,4 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
     if (version < 5 || maxKeepAliveSeconds === 0) return keepAlive
     return keepAlive === 0 ? maxKeepAliveSeconds : Math.min(keepAlive, maxKeepAliveSeconds)
   }
-}
-
-const systemPrefix = Buffer.from('$SYS/')
-const sharePrefix = Buffer.from('$share/')
-
-/** Whether clients may publish there: no name of the daemon's own, not too deep. */
-function isOpenTopic(bytes: Uint8Array, start: number, end: number): boolean {
-  if (
-    bytes[start] === 0x24 &&
-    (beginsWith(bytes, start, end, systemPrefix) || beginsWith(bytes, start, end, sharePrefix))
-  ) {
-    return false
-  }
-  let levels = 1
-  for (let i = start; i < end; i++) if (bytes[i] === 0x2f) levels += 1
-  return levels <= levelsMost
-}
-
-function beginsWith(bytes: Uint8Array, start: number, end: number, prefix: Uint8Array): boolean {
-  return end - start >= prefix.length && prefix.every((byte, i) => bytes[start + i] === byte)
 }

@@ -12,6 +12,17 @@ export interface ParsedFilter {
   readonly filter: string
 }
 
+const topicBytesMost = 65_535
+// What a name of MQTT cannot have (spec/mqtt 3.4, 3.7).
+// oxlint-disable-next-line no-control-regex -- these are what is looked for
+const refusedInTopics = /[+#\u0000-\u001f\u007f-\u009f]/
+
+/** Whether a topic of the bus, where others may publish on any text, can be said in MQTT. */
+export function isTopicName(topic: string): boolean {
+  if (topic === '' || topic.length > topicBytesMost || refusedInTopics.test(topic)) return false
+  return topic.length * 3 <= topicBytesMost || Buffer.byteLength(topic) <= topicBytesMost
+}
+
 /** `#` alone or as the last level, `+` alone in a level, at least one character. */
 export function isTopicFilter(text: string): boolean {
   if (text === '') return false

@@ -47,6 +47,7 @@ export class MqttListener {
   readonly #removeGate: (() => void) | undefined
   #nowMs: number
   #ticks = 0
+  #isTicking = false
   #timer: Timer | undefined
   #onIdle: () => void = () => undefined
   readonly #stopWatching: () => void
@@ -98,7 +99,7 @@ export class MqttListener {
     this.#stopWatching()
     this.#timer?.cancel()
     for (const connection of this.#connections) connection.shutDown()
-    this.sessions.close()
+    await this.sessions.close()
     if (this.#links.size === 0) return
     const cut = this.#options.clock.after(graceMs, () => {
       for (const link of this.#links) link.destroy()
@@ -159,13 +160,15 @@ export class MqttListener {
   }
 
   #tickSessions(): void {
-    // Before the store is open there are none.
-    if (this.#options.bus.store === undefined) return
+    // Before the store is open there are none; and one look at a time is enough.
+    if (this.#options.bus.store === undefined || this.#isTicking) return
+    this.#isTicking = true
     this.sessions
       .prepare()
       .then(() => this.sessions.tick())
       .catch((error: unknown) => {
         this.#options.logger.warn('mqtt_sessions_failed', { err: error })
       })
+      .finally(() => (this.#isTicking = false))
   }
 }

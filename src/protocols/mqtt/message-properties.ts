@@ -7,14 +7,15 @@
 import { type Headers, noHeaders } from '../../model/message.ts'
 import { PacketReader } from './packet-reader.ts'
 import { encodeProperties } from './packet-writer.ts'
-import type { Qos } from './packets.ts'
+import { isTopicName } from './filters.ts'
+import { MqttError, type Qos } from './packets.ts'
 import { parsePublishProperties, type Properties } from './properties.ts'
 
 /** Headers of the adapter. All others are user properties. */
 export const mqttHeaders = {
   /** Properties that are passed on, as they came, in base64. */
   properties: 'mqtt-properties',
-  /** QoS of the publication, where storedness does not say it: 0 when stored, 1 or 2 when not, 2 when stored. */
+  /** QoS of the publication, where it is neither 0 without an acknowledgement nor 1 with one. */
   qos: 'mqtt-qos',
   /** `1`: published with RETAIN. */
   retain: 'mqtt-retain',
@@ -36,6 +37,10 @@ const ownHeaders: ReadonlySet<string> = new Set([
 /** Of the bus itself; nobody else's business. */
 const busHeader = 'msgbus-'
 const nothing = new Uint8Array(0)
+/** User properties that other protocols see as headers. */
+const userHeadersMost = 100
+const secondsMost = 0xffff_ffff
+const textBytesMost = 65_535
 
 export interface IncomingTraits {
   readonly qos: Qos
@@ -47,8 +52,12 @@ export interface IncomingTraits {
 }
 
 const plain: readonly Headers[] = [noHeaders, noHeaders, new Map([[mqttHeaders.qos, '2']])]
+// A retained message does not tell by itself how it was published.
 const retained: readonly Headers[] = [
-  new Map([[mqttHeaders.retain, '1']]),
+  new Map([
+    [mqttHeaders.qos, '0'],
+    [mqttHeaders.retain, '1'],
+  ]),
   new Map([[mqttHeaders.retain, '1']]),
   new Map([
     [mqttHeaders.qos, '2'],
@@ -72,7 +81,7 @@ export function headersOf(traits: IncomingTraits, nowMs: number): Headers {
     headers.set(shared.correlationData, base64(said.correlationData))
   }
   // The first of a name; all of them are in the property bytes.
-  for (const [name, value] of said.userProperties ?? []) {
+  for (const [name, value] of said.userProperties?.slice(0, userHeadersMost) ?? []) {
     if (!headers.has(name) && !isOwn(name)) headers.set(name, value)
   }
   return headers
@@ -92,13 +101,16 @@ export class OutgoingProperties {
   }
 }
 
-/** The QoS a message was published with. */
-export function qosOf(headers: Headers, isStored: boolean): Qos {
+/**
+ * The QoS a message was published with.
+ * @param isAcknowledged as of `Publication`
+ */
+export function qosOf(headers: Headers, isAcknowledged: boolean): Qos {
   const said = headers.size === 0 ? undefined : headers.get(mqttHeaders.qos)
   if (said === '0') return 0
   if (said === '1') return 1
   if (said === '2') return 2
-  return isStored ? 1 : 0
+  return isAcknowledged ? 1 : 0
 }
 
 export function wasRetained(headers: Headers): boolean {
@@ -110,26 +122,47 @@ export function secondsLeft(headers: Headers, nowMs: number): number {
   const said = headers.size === 0 ? undefined : headers.get(mqttHeaders.expiresAt)
   if (said === undefined) return -1
   const leftMs = Number(said) - nowMs
-  return Number.isFinite(leftMs) ? Math.max(0, Math.ceil(leftMs / 1_000)) : -1
+  return Number.isFinite(leftMs)
+    ? Math.min(secondsMost, Math.max(0, Math.ceil(leftMs / 1_000)))
+    : -1
 }
 
 function encode(headers: Headers): Uint8Array {
   const known = headers.get(mqttHeaders.properties)
-  if (known !== undefined) return Buffer.from(known, 'base64')
+  if (known !== undefined) return checked(Buffer.from(known, 'base64'))
   const properties: Properties = {}
   const contentType = headers.get(shared.contentType)
   const responseTopic = headers.get(shared.responseTopic)
   const correlationData = headers.get(shared.correlationData)
-  if (contentType !== undefined) properties.contentType = contentType
-  if (responseTopic !== undefined && !/[+#\0]|^$/.test(responseTopic)) {
+  if (contentType !== undefined && isProperty(contentType)) properties.contentType = contentType
+  if (responseTopic !== undefined && isTopicName(responseTopic)) {
     properties.responseTopic = responseTopic
   }
   if (correlationData !== undefined) {
-    properties.correlationData = Buffer.from(correlationData, 'base64')
+    const bytes = Buffer.from(correlationData, 'base64')
+    if (bytes.length <= textBytesMost) properties.correlationData = bytes
   }
-  const others = [...headers].filter(([name]) => !isOwn(name))
+  const others = [...headers].filter(
+    ([name, value]) => !isOwn(name) && isProperty(name) && isProperty(value),
+  )
   if (others.length > 0) properties.userProperties = others.map(([name, value]) => [name, value])
   return encodeProperties(properties)
+}
+
+/** Whoever publishes by another protocol may write anything into this header; clients get only what is well formed. */
+function checked(bytes: Uint8Array): Uint8Array {
+  try {
+    const { topicAlias, messageExpiry } = parsePublishProperties(new PacketReader(), bytes)
+    return topicAlias === undefined && messageExpiry === undefined ? bytes : nothing
+  } catch (error) {
+    if (error instanceof MqttError) return nothing
+    throw error
+  }
+}
+
+function isProperty(text: string): boolean {
+  if (text.includes('\0')) return false
+  return text.length * 3 <= textBytesMost || Buffer.byteLength(text) <= textBytesMost
 }
 
 function isOwn(name: string): boolean {

@@ -44,6 +44,9 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 const nothing = new Uint8Array(0)
 const sharedBytesMost = 65_536
+/** What an alias adds to a packet at most, lengths that grow included. */
+const aliasBytes = 6
+const topicAliasProperty = 0x23
 
 /** The packet of a publication of QoS 0 that goes to several clients: the same bytes for all of one version. */
 class SharedPacket {
@@ -100,8 +103,12 @@ export class Sender {
     packet.end = dispatch.end
     packet.passedOn = version === 5 ? dispatch.passedOn : nothing
     packet.added = version === 5 ? this.#added(dispatch) : nothing
-    if (publishLength(version, packet) > maxPacketBytes) return false
-    if (version === 5 && topicAliasMaximum > 0) this.#useAlias(packet)
+    const length = publishLength(version, packet)
+    if (length > maxPacketBytes) return false
+    // An alias may be longer than the name it stands for.
+    if (version === 5 && topicAliasMaximum > 0 && length + aliasBytes <= maxPacketBytes) {
+      this.#useAlias(packet)
+    }
     const isAlone = publication === undefined || publication.fanOut === 1 || packet.qos > 0
     if (isAlone || packet.added.length > 0 || !this.#sendShared(packet, publication)) {
       writePublish(outbox, version, packet)
@@ -111,8 +118,8 @@ export class Sender {
 
   #sendShared(packet: OutgoingPublish, { serial }: Publication): boolean {
     const { outbox, version } = this.#options
-    const length = packet.end - packet.start + packet.topic.length + packet.passedOn.length + 16
-    if (length > sharedBytesMost) return false
+    const length = packet.end - packet.start + packet.topic.length + packet.passedOn.length
+    if (length + 16 > sharedBytesMost) return false
     const shared =
       version === 5 ? (sharedFive ??= new SharedPacket()) : (sharedOld ??= new SharedPacket())
     if (shared.serial !== serial || shared.retain !== packet.retain) {
@@ -130,7 +137,8 @@ export class Sender {
 
   /** The first message of a topic carries name and alias, later ones the alias alone. */
   #useAlias(packet: { topic: Uint8Array; added: Uint8Array }): void {
-    const name = Buffer.from(packet.topic).toString('latin1')
+    const { buffer, byteOffset, byteLength } = packet.topic
+    const name = Buffer.from(buffer, byteOffset, byteLength).toString('latin1')
     let topicAlias = this.#aliases.get(name)
     const isKnown = topicAlias !== undefined
     if (topicAlias === undefined) {
@@ -138,7 +146,7 @@ export class Sender {
       topicAlias = this.#aliases.size + 1
       this.#aliases.set(name, topicAlias)
     }
-    const alias = encodeProperties({ topicAlias })
+    const alias = Uint8Array.of(topicAliasProperty, topicAlias >>> 8, topicAlias & 0xff)
     packet.added = packet.added.length === 0 ? alias : Buffer.concat([packet.added, alias])
     if (isKnown) packet.topic = nothing
   }

@@ -32,11 +32,11 @@ export interface WindowRecord {
   readonly epoch: string
   readonly position: number
   readonly inFlight: readonly InFlight[]
-  readonly received: readonly number[]
 }
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
+const present = Uint8Array.of(1)
 
 export function sessionNote(clientId: string, record: SessionRecord | undefined): NoteChange {
   const key = clientId
@@ -76,7 +76,7 @@ export function windowNote(session: MqttSession, epoch: string): NoteChange {
       headers: [...each.message.headers],
     },
   }))
-  const kept = { epoch, position: session.position, inFlight, received: [...session.received] }
+  const kept = { epoch, position: session.position, inFlight }
   const value = encoder.encode(JSON.stringify(kept))
   return { table: windowTable, key: session.clientId, value }
 }
@@ -98,20 +98,44 @@ export function readWindowNote(value: Uint8Array): WindowRecord | undefined {
       headers: new Map(each.message.headers),
     },
   }))
-  return { epoch: kept.epoch, position: kept.position, inFlight, received: kept.received }
+  return { epoch: kept.epoch, position: kept.position, inFlight }
 }
 
-/** Where a group of a shared subscription is, while none of its members is there. */
-export function groupNote(filter: string, epoch: string, position: number | undefined): NoteChange {
-  const value =
-    position === undefined ? undefined : encoder.encode(JSON.stringify({ epoch, position }))
+/**
+ * Identifiers of QoS 2 that were received and not released: a note each, written with the message, since a client
+ * may have thousands of them.
+ */
+export function receivedNote(clientId: string, id: number, isKept: boolean): NoteChange {
+  const value = isKept ? present : undefined
+  return { table: receivedTable(clientId), key: String(id), value }
+}
+
+export function receivedTable(clientId: string): string {
+  return `mqtt.received/${clientId}`
+}
+
+/** A stored message that a group of a shared subscription has to give out yet. */
+export interface Place {
+  readonly sequence: number
+  readonly topic: string
+}
+
+/** Where a group of a shared subscription is. */
+export interface GroupRecord {
+  readonly epoch: string
+  /** Everything up to here has been looked at. */
+  readonly position: number
+  /** Of that, what no member is done with. */
+  readonly waiting: readonly Place[]
+}
+
+export function groupNote(filter: string, record: GroupRecord | undefined): NoteChange {
+  const value = record === undefined ? undefined : encoder.encode(JSON.stringify(record))
   return { table: groupTable, key: filter, value }
 }
 
-export function readGroupNote(
-  value: Uint8Array,
-): { readonly epoch: string; readonly position: number } | undefined {
-  return parse(value) as { epoch: string; position: number } | undefined
+export function readGroupNote(value: Uint8Array): GroupRecord | undefined {
+  return parse(value) as GroupRecord | undefined
 }
 
 interface KeptSession extends Omit<SessionRecord, 'will' | 'expirySeconds'> {

@@ -15,7 +15,8 @@ import { BusError } from '../../model/errors.ts'
 import { levelFilter } from '../../model/level-filter.ts'
 import { parseFilter } from './filters.ts'
 import { keep, type KeptMessage } from './kept-message.ts'
-import { OutgoingProperties, qosOf, secondsLeft, wasRetained } from './message-properties.ts'
+import { qosOf, secondsLeft, wasRetained } from './message-properties.ts'
+import { NotedTasks } from './noted-tasks.ts'
 import {
   type AckType,
   packetTypes,
@@ -23,9 +24,14 @@ import {
   reasonCodes,
   type SubscriptionRequest,
 } from './packets.ts'
+import { ReceivedIds } from './received-ids.ts'
+import { Resending } from './resending.ts'
+import { RetainedSending } from './retained-sending.ts'
 import type { Sender } from './sender.ts'
 import type { SessionContext } from './session-context.ts'
-import { encodeIds, type Subscription, Subscriptions, type TopicView } from './subscriptions.ts'
+import { busNameOf } from './session-name.ts'
+import { receivedNote } from './session-notes.ts'
+import { encodeIds, type Subscription, Subscriptions } from './subscriptions.ts'
 import { reasonOfError } from './translate.ts'
 import { type InFlight, Window } from './window.ts'
 
@@ -46,18 +52,44 @@ export interface SessionPeer {
   endedByBus(error: BusError): void
 }
 
-/** A message of QoS 1 or 2 that no log has and for which there is no room now. */
-interface Waiting {
-  readonly message: KeptMessage
+/** What a message is sent with. */
+interface Terms {
   readonly qos: 1 | 2
   readonly ids: Uint8Array
   readonly retain: boolean
+  readonly group: string | undefined
+}
+
+/** A message of QoS 1 or 2 that no log has and for which there is no room now. */
+interface Waiting {
+  readonly message: KeptMessage
+  readonly terms: Terms
+}
+
+/** A subscription that is there once `confirm` was called. */
+export interface Subscribing {
+  /** Reason code for SUBACK. */
+  readonly code: number
+  /** Undefined: refused. */
+  readonly subscription: Subscription | undefined
+  /** To be called behind SUBACK; sends retained messages. */
+  confirm(): void
+}
+
+/** Everything that ends with the connection. */
+interface Attached {
+  readonly peer: SessionPeer
+  readonly client: BusClient
+  readonly retained: RetainedSending
+  /** Undefined when everything was sent again. */
+  resending: Resending | undefined
+  readonly waiting: Waiting[]
 }
 
 /** Messages that no log has and that may wait for room in the window; more are dropped and counted. */
 const waitingMost = 1_000
-/** Retained messages sent in one turn. */
-const retainedPerTurn = 100
+/** Of so small a window every place is used at once. */
+const smallWindow = 20
 
 export class MqttSession implements Inbox {
   readonly clientId: string
@@ -65,35 +97,27 @@ export class MqttSession implements Inbox {
   readonly name: string
   readonly subscriptions = new Subscriptions()
   readonly window = new Window()
-  /** Identifiers of QoS 2 that were received and not released. */
-  readonly received = new Set<number>()
+  readonly received = new ReceivedIds()
   /** Seconds it is kept without a connection; 0: it ends with the connection, Infinity: for ever. */
   expirySeconds = 0
-  /** Place in the commit order up to which everything has been looked at, as of the last save or detach. */
-  position = 0
-  /** Sent something, or was answered, since it was saved. */
+  /** Place in the commit order up to which everything has been looked at, as of the last note or detach. */
+  position: number
+  /** Sent something, or was answered, since it was noted down. */
   isChanged = false
   readonly #context: SessionContext
-  readonly #properties = new OutgoingProperties()
-  #client: BusClient | undefined
-  #peer: SessionPeer | undefined
-  #waiting: Waiting[] = []
-  /** Sent again one by one, as there is room; undefined when done. */
-  #resending: { readonly queue: InFlight[]; readonly done: () => void } | undefined
-  /** Retained messages on their way to new subscriptions. */
-  readonly #retained: { readonly messages: Iterator<RetainedMessage>; readonly view: TopicView }[] =
-    []
+  readonly #noted: NotedTasks
+  #attached: Attached | undefined
   #isPumping = false
-  /** Its filters are set up: the bus knows how far it has got. */
-  #isJoined = false
-  /** Run once what is noted now is on disk. */
-  #afterNote: (() => void)[] = []
-  #isNoting = false
 
   constructor(clientId: string, context: SessionContext) {
     this.clientId = clientId
-    this.name = `mqtt.${clientId}`
+    this.name = busNameOf(clientId)
     this.#context = context
+    this.position = context.lastSequence()
+    this.#noted = new NotedTasks({
+      write: () => context.notes.write([this.windowNote(), ...context.groups.notesOf(this)]),
+      onError: (error) => this.#storeFailed(error),
+    })
   }
 
   /** It is kept without a connection, so it must be on disk. */
@@ -101,29 +125,48 @@ export class MqttSession implements Inbox {
     return this.expirySeconds > 0
   }
 
-  get isConnected(): boolean {
-    return this.#peer !== undefined
-  }
-
   get queuedBytes(): number {
-    return this.#peer?.queuedBytes ?? 0
+    return this.#attached?.peer.queuedBytes ?? 0
   }
 
   // From its connection
 
   /**
-   * A connection takes it over: what is not done is sent again, then it is joined to the bus and continues where it
-   * was. Resolves when it takes part again.
+   * A connection takes it over: what is not done is sent again, and behind that comes what was stored meanwhile.
+   * @throws BusError when the bus refuses one of its subscriptions
    */
-  async attach(peer: SessionPeer, client: BusClient): Promise<void> {
-    this.#peer = peer
-    this.#client = client
-    await this.#resend()
-    if (this.#peer !== peer) return
-    for (const subscription of this.subscriptions.values()) this.#join(subscription)
-    if (this.position > 0 && this.subscriptions.size > 0) client.live.continueAfter(this.position)
-    this.#isJoined = true
-    this.#checkRoom()
+  attach(peer: SessionPeer, client: BusClient): void {
+    const isHere = () => this.#attached === attached
+    const attached: Attached = {
+      peer,
+      client,
+      retained: new RetainedSending({
+        hasRoom: () => isHere() && !peer.isFull && this.#hasWindow(attached),
+        send: (message, subscription) => this.#sendRetained(attached, message, subscription),
+      }),
+      resending: new Resending({
+        window: this.window,
+        receiveMaximum: peer.receiveMaximum,
+        read: (inFlight) => this.#context.readAgain(inFlight),
+        sendAgain: (message, inFlight) => this.#sendKept(attached, message, inFlight, true),
+        releaseAgain: (id) => peer.sendAck(packetTypes.pubrel, id),
+        onLost: (inFlight) => {
+          this.#context.counters.messagesDropped += 1
+          this.#done(inFlight)
+        },
+        onDone: () => {
+          attached.resending = undefined
+          this.#pump()
+        },
+        onError: (error) => this.#storeFailed(error),
+      }),
+      waiting: [],
+    }
+    this.#attached = attached
+    client.live.holdStored(true)
+    for (const subscription of this.subscriptions.values()) this.#join(client, subscription)
+    if (this.subscriptions.size > 0) client.live.continueAfter(this.position)
+    this.#pump()
   }
 
   /** A subscription that was kept; it counts once the session is attached. */
@@ -132,56 +175,72 @@ export class MqttSession implements Inbox {
     this.subscriptions.set(subscription, parsed?.group === undefined ? parsed?.filter : undefined)
   }
 
-  /** The connection is gone. Returns what was under way for groups of shared subscriptions. */
-  detach(): InFlight[] {
+  /**
+   * The connection is gone. What was under way for groups of shared subscriptions goes to other members.
+   * @param isKept the session goes on
+   */
+  detach(isKept: boolean): void {
+    const attached = this.#attached
+    if (attached === undefined) return
     this.#notePosition()
-    this.#isJoined = false
-    this.#peer = undefined
-    this.#client = undefined
-    this.#retained.length = 0
-    this.#waiting = []
-    this.#resending = undefined
+    this.#attached = undefined
+    attached.retained.stop()
+    attached.resending?.stop()
+    this.#context.counters.messagesDropped += attached.waiting.length
     this.isChanged = true
-    for (const { filter } of this.subscriptions.values()) this.#context.groups.leave(filter, this)
-    const shared = [...this.window.values()].filter(
-      ({ group, qos }) => group !== undefined && qos === 1,
-    )
-    for (const { id } of shared) this.window.delete(id)
-    return shared
+    const { groups } = this.#context
+    for (const inFlight of [...this.window.values()]) {
+      const { group, qos, id } = inFlight
+      if (group === undefined) continue
+      const isGivenAway = qos === 1 && (!isKept || groups.hasOthers(group, this))
+      if (isGivenAway) {
+        this.window.delete(id)
+        groups.giveBack(inFlight)
+      } else groups.stays(inFlight)
+    }
+    for (const { filter } of this.subscriptions.values()) groups.leave(filter, this, isKept)
   }
 
-  /**
-   * Answers one request of a SUBSCRIBE with its reason code; the caller makes the change last.
-   * @param retained called for the retained messages it asks for; to be sent after SUBACK
-   */
-  subscribe(request: SubscriptionRequest, id: number): { code: number; retained?: () => void } {
+  /** Takes in one request of a SUBSCRIBE; it holds from `confirm` on. */
+  subscribe(request: SubscriptionRequest, id: number): Subscribing {
+    const { client } = this.#requireAttached()
     const parsed = parseFilter(request.filter)
-    if (parsed === undefined) return { code: reasonCodes.topicFilterInvalid }
+    if (parsed === undefined) return refused(reasonCodes.topicFilterInvalid)
     const { filter, qos, noLocal, retainAsPublished, retainHandling } = request
     const known = this.subscriptions.get(filter)
-    const { live } = this.#requireClient()
-    const since = known?.since ?? live.offeredTo
-    const subscription = { filter, qos, noLocal, retainAsPublished, id, since }
-    try {
-      if (known === undefined) this.#join(subscription)
-    } catch (error) {
-      return { code: refusalOf(error) }
+    if (known === undefined && this.subscriptions.size >= this.#context.limits.filtersPerClient) {
+      return refused(reasonCodes.quotaExceeded)
     }
+    const since = known?.since ?? this.#context.lastSequence()
+    const subscription = { filter, qos, noLocal, retainAsPublished, id, since }
     const isShared = parsed.group !== undefined
-    this.subscriptions.set(subscription, isShared ? undefined : parsed.filter)
-    if (isShared) this.#context.groups.update(filter, this, subscription)
-    const isWanted =
+    try {
+      if (known === undefined) this.#join(client, subscription)
+    } catch (error) {
+      return refused(refusalOf(error))
+    }
+    const isRetainedWanted =
       !isShared && (retainHandling === 0 || (retainHandling === 1 && known === undefined))
-    if (!isWanted) return { code: qos }
-    return { code: qos, retained: () => this.#sendRetained(subscription, parsed.filter) }
+    const confirm = () => {
+      const attached = this.#attached
+      if (attached === undefined) return
+      this.subscriptions.set(subscription, isShared ? undefined : parsed.filter)
+      if (isShared) this.#context.groups.update(filter, this, subscription)
+      if (!isRetainedWanted) return
+      attached.retained.cancel(filter)
+      const messages = attached.client.retained.match(levelFilter('mqtt', parsed.filter))
+      attached.retained.add(messages, subscription)
+    }
+    return { code: qos, subscription, confirm }
   }
 
   /** False: there was no such subscription. */
   unsubscribe(filter: string): boolean {
     if (!this.subscriptions.delete(filter)) return false
     const parsed = parseFilter(filter)
-    if (parsed?.group !== undefined) this.#context.groups.leave(filter, this)
-    else this.#client?.live.unsubscribe(levelFilter('mqtt', filter))
+    this.#attached?.retained.cancel(filter)
+    if (parsed?.group !== undefined) this.#context.groups.leave(filter, this, false)
+    else this.#attached?.client.live.unsubscribe(levelFilter('mqtt', filter))
     return true
   }
 
@@ -190,20 +249,14 @@ export class MqttSession implements Inbox {
     const isError = reasonCode >= reasonCodes.unspecifiedError
     switch (type) {
       case packetTypes.puback:
-        if (this.window.acknowledged(id) !== undefined) this.#done()
+        this.#done(this.window.acknowledged(id))
         break
       case packetTypes.pubrec:
-        if (isError) {
-          if (this.window.refused(id) !== undefined) this.#done()
-        } else {
-          const found = this.window.received(id)
-          if (found === undefined) {
-            this.#peer?.sendAck(packetTypes.pubrel, id, reasonCodes.packetIdNotFound)
-          } else this.#noted(() => this.#peer?.sendAck(packetTypes.pubrel, id))
-        }
+        if (isError) this.#done(this.window.refused(id))
+        else this.#receivedByClient(id)
         break
       case packetTypes.pubcomp:
-        if (this.window.completed(id) !== undefined) this.#done()
+        this.#done(this.window.completed(id))
         break
       case packetTypes.pubrel:
         break
@@ -212,13 +265,38 @@ export class MqttSession implements Inbox {
 
   /** The connection takes bytes again, or does not. */
   roomChanged(): void {
-    this.#client?.live.congested(this.#peer?.isFull === true)
-    this.#checkRoom()
+    const attached = this.#attached
+    attached?.client.live.congested(attached.peer.isFull)
+    this.#pump()
   }
 
-  /** Runs `task` once what has changed is on disk; at once when it is not kept. */
-  whenNoted(task: () => void): void {
-    this.#noted(task)
+  /** What goes into the commit of a QoS 2 message that came with this identifier. */
+  receivedNotes(id: number): NoteChange[] {
+    return this.isDurable ? [receivedNote(this.clientId, id, true)] : []
+  }
+
+  /**
+   * PUBREL of the client: its identifier is free. False: it was not known. Otherwise resolves when that is on disk;
+   * undefined: it need not be.
+   */
+  release(id: number): false | Promise<void> | undefined {
+    if (!this.received.release(id)) return false
+    if (!this.isDurable) return undefined
+    return this.#context.notes.write([receivedNote(this.clientId, id, false)])
+  }
+
+  /** Its subscriptions with what is about to be confirmed. */
+  subscriptionsWith(added: readonly Subscription[]): Subscription[] {
+    const byFilter = new Map<string, Subscription>()
+    for (const each of this.subscriptions.values()) byFilter.set(each.filter, each)
+    for (const each of added) byFilter.set(each.filter, each)
+    return [...byFilter.values()]
+  }
+
+  /** Lets stored messages come if there is any room for them. */
+  useRoom(): void {
+    const attached = this.#attached
+    if (attached !== undefined && this.#hasWindow(attached)) attached.client.live.holdStored(false)
   }
 
   /** The note about the window as it is now. */
@@ -231,13 +309,13 @@ export class MqttSession implements Inbox {
   // From the bus
 
   publication(publication: Publication): void {
-    const isOwn = publication.sender.name === this.name
-    const view = this.subscriptions.view(publication.topic, isOwn)
+    const attached = this.#attached
+    if (attached === undefined) return
+    const { topic, sequence, sender, headers } = publication
+    const view = this.subscriptions.view(topic, sequence, sender.name === this.name)
     if (view === undefined) return
-    if (publication.sequence > 0 && publication.sequence <= view.since) return
-    const { qos, ids, retainAsPublished } = view
-    const retain = retainAsPublished && wasRetained(publication.headers)
-    this.#offer(publication, qos, ids, retain, undefined)
+    const retain = view.retainAsPublished && wasRetained(headers)
+    this.#offer(attached, publication, view.qos, view.ids, retain, undefined)
   }
 
   /** MQTT has no messages to names. */
@@ -248,262 +326,152 @@ export class MqttSession implements Inbox {
   broadcast(): void {}
 
   pause(): void {
-    this.#peer?.pauseReading()
+    this.#attached?.peer.pauseReading()
   }
 
   resume(): void {
-    this.#peer?.resumeReading()
+    this.#attached?.peer.resumeReading()
   }
 
   end(error: BusError): void {
-    this.#peer?.endedByBus(error)
+    this.#attached?.peer.endedByBus(error)
   }
 
   // From groups of shared subscriptions
 
   /** Whether it takes a message of this QoS now. */
   hasRoomFor(qos: Qos): boolean {
-    const peer = this.#peer
-    if (peer === undefined || peer.isFull || this.#resending !== undefined) return false
-    return qos === 0 || this.window.size < peer.receiveMaximum
+    const attached = this.#attached
+    if (attached === undefined || attached.peer.isFull) return false
+    return qos === 0 || this.#hasWindow(attached)
   }
 
-  /** A message that a group gives it; there is room. */
-  give(publication: Publication, { qos, id }: Subscription, group: string): void {
-    this.#offer(publication, qos, encodeIds([id]), false, group)
+  /** A message that a group gives it; there is room. Answers whether it is under way now, to be acknowledged. */
+  give(publication: Publication, subscription: Subscription, group: string): boolean {
+    const attached = this.#attached
+    if (attached === undefined) return false
+    const retain = subscription.retainAsPublished && wasRetained(publication.headers)
+    const ids = encodeIds([subscription.id])
+    return this.#offer(attached, publication, subscription.qos, ids, retain, group)
   }
 
   #offer(
+    attached: Attached,
     publication: Publication,
     granted: Qos,
     ids: Uint8Array,
     retain: boolean,
     group: string | undefined,
-  ): void {
-    const peer = this.#peer
-    if (peer === undefined) return
-    const { headers, sequence } = publication
-    const isStored = sequence > 0
-    const qos = Math.min(qosOf(headers, isStored), granted) as Qos
-    if (qos === 0) {
-      if (peer.isFull && !isStored) this.#context.counters.messagesDropped += 1
-      else this.#send(peer, publication, 0, 0, ids, retain, publication)
-      return
+  ): boolean {
+    const { headers, sequence, isAcknowledged } = publication
+    const left = secondsLeft(headers, this.#context.clock.now())
+    if (left === 0) return false
+    const qos = Math.min(qosOf(headers, isAcknowledged), granted)
+    if (qos !== 0) {
+      const terms: Terms = { qos: qos === 2 ? 2 : 1, ids, retain, group }
+      // What is stored does not come while there is no room: the bus was told to hold it.
+      if (this.#hasWindow(attached)) this.#sendNew(attached, publication, terms, left)
+      else this.#wait(attached, { message: keep(publication), terms })
+      return true
     }
-    if (this.window.size >= peer.receiveMaximum) {
-      // What is stored comes from the log when there is room: the bus was told to hold it.
-      if (!isStored) this.#wait({ message: keep(publication), qos, ids, retain })
-      return
-    }
-    this.#sendNew(peer, publication, qos, ids, retain, group)
+    if (attached.peer.isFull && sequence === 0) this.#context.counters.messagesDropped += 1
+    else this.#send(attached, publication, 0, { ids, retain }, left)
+    return false
   }
 
-  #sendNew(
-    peer: SessionPeer,
-    publication: Publication,
-    qos: 1 | 2,
-    ids: Uint8Array,
-    retain: boolean,
-    group: string | undefined,
-  ): void {
-    if (secondsLeft(publication.headers, this.#context.clock.now()) === 0) return
+  /** A message of QoS 1 or 2 for which there is room. */
+  #sendNew(attached: Attached, publication: Publication, terms: Terms, left: number): void {
     const { sequence, topic } = publication
-    const mustWait = qos === 2 && this.isDurable
+    const mustWait = terms.qos === 2 && this.isDurable
     const message = sequence === 0 || mustWait ? keep(publication) : undefined
-    const inFlight = this.window.add({
-      qos,
-      sequence,
-      topic: topic.name,
-      message,
-      retain,
-      ids,
-      group,
-    })
-    this.isChanged = true
-    if (!mustWait) this.#send(peer, publication, qos, inFlight.id, ids, retain)
-    else if (message !== undefined) {
-      this.#noted(() => {
-        if (this.#peer === peer) this.#sendKept(peer, message, inFlight, false)
-      })
-    }
-    this.#checkRoom()
+    const kept = sequence === 0 ? message : undefined
+    const inFlight = this.#take(attached, { ...terms, sequence, topic: topic.name, message: kept })
+    if (message === undefined || !mustWait) {
+      this.#send(attached, publication, inFlight.id, terms, left)
+    } else this.#sendWhenNoted(attached, message, inFlight)
   }
 
-  #send(
-    peer: SessionPeer,
-    publication: Publication,
-    qos: Qos,
-    id: number,
-    ids: Uint8Array,
-    retain: boolean,
-    shared?: Publication,
-  ): void {
-    const { topic, headers, bytes, start, end } = publication
-    const left = secondsLeft(headers, this.#context.clock.now())
-    if (left === 0) return
-    const passedOn = this.#properties.of(headers)
-    const isSent = peer.sender.send(
-      {
-        qos,
-        duplicate: false,
-        retain,
-        topic: topic.bytes,
-        id,
-        passedOn,
-        ids,
-        secondsLeft: left,
-        bytes,
-        start,
-        end,
-      },
-      shared,
-    )
-    if (!isSent) this.#tooLarge(id)
-    else if (this.#client !== undefined) {
-      this.#client.live.sentFrames += 1
-      this.#client.live.sentBytes += topic.bytes.length + end - start
-    }
-  }
-
-  #sendKept(peer: SessionPeer, message: KeptMessage, inFlight: InFlight, duplicate: boolean): void {
-    const { payload, topic, headers } = message
-    const { qos, id, ids, retain } = inFlight
-    const left = secondsLeft(headers, this.#context.clock.now())
-    const passedOn = this.#properties.of(headers)
-    const where = { bytes: payload, start: 0, end: payload.length }
-    // A handshake that has begun is completed, whatever became of its message meanwhile.
-    const secondsLeftNow = duplicate && left === 0 ? 1 : left
-    const dispatch = {
-      qos,
-      duplicate,
-      retain,
-      topic,
-      id,
-      passedOn,
-      ids,
-      secondsLeft: secondsLeftNow,
-    }
-    if (!peer.sender.send({ ...dispatch, ...where })) this.#tooLarge(id)
-  }
-
-  /** Larger than the client takes: counts as delivered. */
-  #tooLarge(id: number): void {
-    this.#context.counters.messagesDropped += 1
-    if (id > 0) this.window.delete(id)
-  }
-
-  #wait(waiting: Waiting): void {
-    if (this.#waiting.length < waitingMost) this.#waiting.push(waiting)
-    else this.#context.counters.messagesDropped += 1
-  }
-
-  /** A message is done: there may be room for others. */
-  #done(): void {
-    this.isChanged = true
-    this.#checkRoom()
-  }
-
-  /** Tells the bus whether stored messages are to wait, and sends what waits here. */
-  #checkRoom(): void {
-    const peer = this.#peer
-    const live = this.#client?.live
-    if (peer === undefined || live === undefined) return
-    this.#pumpResending(peer)
-    while (this.#waiting.length > 0 && this.window.size < peer.receiveMaximum) {
-      const waiting = this.#waiting.shift()
-      if (waiting !== undefined) this.#sendWaiting(peer, waiting)
-    }
-    if (this.window.size >= peer.receiveMaximum) live.holdStored(true)
-    // Not with every acknowledgement: each time the log is read anew.
-    else if (this.window.size <= peer.receiveMaximum / 2 && !peer.isFull) live.holdStored(false)
-    this.#pumpRetained()
-    if (this.window.size < peer.receiveMaximum) this.#context.groups.roomIn(this)
-  }
-
-  #sendWaiting(peer: SessionPeer, { message, qos, ids, retain }: Waiting): void {
+  /** A message of QoS 1 or 2 that is in no log. */
+  #sendUnstored(attached: Attached, message: KeptMessage, terms: Terms): void {
     const topic = Buffer.from(message.topic).toString()
-    const group = undefined
-    const inFlight = this.window.add({ qos, sequence: 0, topic, message, retain, ids, group })
-    const mustWait = qos === 2 && this.isDurable
+    const inFlight = this.#take(attached, { ...terms, sequence: 0, topic, message })
+    this.#sendWhenNoted(attached, message, inFlight)
+  }
+
+  #sendWhenNoted(attached: Attached, message: KeptMessage, inFlight: InFlight): void {
     const send = () => {
-      if (this.#peer === peer) this.#sendKept(peer, message, inFlight, false)
+      if (this.#attached === attached) this.#sendKept(attached, message, inFlight, false)
     }
-    if (mustWait) this.#noted(send)
+    if (inFlight.qos === 2 && this.isDurable) this.#noted.add(send)
     else send()
   }
 
-  // What was not done when the last connection ended
-
-  #resend(): Promise<void> {
-    const queue = [...this.window.values()]
-    if (queue.length === 0) return Promise.resolve()
-    return new Promise((done) => {
-      this.#resending = { queue, done }
-      const peer = this.#peer
-      if (peer !== undefined) this.#pumpResending(peer)
-    })
+  /** Gives a message an identifier and a place in the window. */
+  #take(attached: Attached, message: Omit<InFlight, 'id' | 'isReleased'>): InFlight {
+    const inFlight = this.window.add(message)
+    this.isChanged = true
+    // At once: what is stored next must not come.
+    if (!this.#hasWindow(attached)) attached.client.live.holdStored(true)
+    return inFlight
   }
 
-  /** Sends the next ones again, in order, as many as may be under way. */
-  #pumpResending(peer: SessionPeer): void {
-    const resending = this.#resending
-    if (resending === undefined || this.#isPumping) return
-    this.#isPumping = true
-    void this.#resendAll(peer, resending).finally(() => {
-      this.#isPumping = false
-    })
+  #send(
+    attached: Attached,
+    publication: Publication,
+    id: number,
+    { ids, retain, qos = 0 }: Pick<Terms, 'ids' | 'retain'> & { readonly qos?: Qos },
+    left: number,
+  ): void {
+    const { topic, headers, bytes, start, end } = publication
+    const passedOn = this.#context.properties.of(headers)
+    const where = { topic: topic.bytes, bytes, start, end }
+    const rest = { duplicate: false, retain, id, passedOn, ids, secondsLeft: left }
+    this.#sent(
+      attached,
+      attached.peer.sender.send({ qos, ...rest, ...where }, publication),
+      id,
+      where,
+    )
   }
 
-  async #resendAll(
-    peer: SessionPeer,
-    resending: { readonly queue: InFlight[]; readonly done: () => void },
-  ): Promise<void> {
-    const { queue } = resending
-    // Those that are done meanwhile make room for those that were not sent yet.
-    const isUnderWay = () => this.window.size - queue.length
-    while (this.#peer === peer && isUnderWay() < peer.receiveMaximum) {
-      const next = queue.shift()
-      if (next === undefined) break
-      if (next.isReleased) peer.sendAck(packetTypes.pubrel, next.id)
-      else {
-        const message = next.message ?? (await this.#context.readAgain(next))
-        if (this.#peer !== peer) return
-        if (message === undefined) this.window.delete(next.id)
-        else this.#sendKept(peer, message, next, true)
-      }
+  #sendKept(
+    attached: Attached,
+    message: KeptMessage,
+    inFlight: InFlight,
+    duplicate: boolean,
+  ): void {
+    const { payload, topic, headers } = message
+    const { qos, id, ids, retain } = inFlight
+    const left = secondsLeft(headers, this.#context.clock.now())
+    const passedOn = this.#context.properties.of(headers)
+    const where = { topic, bytes: payload, start: 0, end: payload.length }
+    // A handshake that has begun is completed, whatever became of its message meanwhile.
+    const rest = { qos, duplicate, retain, id, passedOn, ids, secondsLeft: left === 0 ? 1 : left }
+    this.#sent(attached, attached.peer.sender.send({ ...rest, ...where }), id, where)
+  }
+
+  #sent(
+    attached: Attached,
+    isSent: boolean,
+    id: number,
+    {
+      topic,
+      start,
+      end,
+    }: { readonly topic: Uint8Array; readonly start: number; readonly end: number },
+  ): void {
+    if (isSent) {
+      const { live } = attached.client
+      live.sentFrames += 1
+      live.sentBytes += topic.length + end - start
+      return
     }
-    if (this.#peer !== peer || queue.length > 0) return
-    this.#resending = undefined
-    resending.done()
+    // Larger than the client takes: counts as delivered.
+    this.#context.counters.messagesDropped += 1
+    if (id > 0) this.#done(this.window.delete(id))
   }
 
-  // Retained messages
-
-  #sendRetained({ qos, id, since }: Subscription, filter: string): void {
-    const messages = this.#requireClient().retained.match(levelFilter('mqtt', filter))
-    const view = { qos, ids: encodeIds([id]), retainAsPublished: true, since }
-    this.#retained.push({ messages: messages[Symbol.iterator](), view })
-    this.#pumpRetained()
-  }
-
-  /** Sends what there is room for; the rest when there is more, some per turn. */
-  #pumpRetained(): void {
-    const peer = this.#peer
-    if (peer === undefined) return
-    for (let sent = 0; this.#retained.length > 0; sent++) {
-      if (peer.isFull || this.window.size >= peer.receiveMaximum) return
-      if (sent === retainedPerTurn) {
-        setImmediate(() => this.#pumpRetained())
-        return
-      }
-      const [first] = this.#retained
-      const next = first?.messages.next()
-      if (first === undefined || next === undefined || next.done === true) this.#retained.shift()
-      else this.#sendOneRetained(peer, next.value, first.view)
-    }
-  }
-
-  #sendOneRetained(peer: SessionPeer, retained: RetainedMessage, { qos, ids }: TopicView): void {
+  #sendRetained(attached: Attached, retained: RetainedMessage, subscription: Subscription): void {
     const { topic, payload, headers } = retained
     const left = secondsLeft(headers, this.#context.clock.now())
     if (left === 0) {
@@ -511,68 +479,102 @@ export class MqttSession implements Inbox {
       return
     }
     const message = { topic: Buffer.from(topic), payload, headers }
-    const granted = Math.min(qosOf(headers, true), qos) as Qos
-    const bare = { duplicate: false, retain: true, topic: message.topic, ids, secondsLeft: left }
-    const where = { bytes: payload, start: 0, end: payload.length }
-    const passedOn = this.#properties.of(headers)
-    if (granted === 0) {
-      peer.sender.send({ ...bare, ...where, passedOn, qos: 0, id: 0 })
+    const ids = encodeIds([subscription.id])
+    const qos = Math.min(qosOf(headers, true), subscription.qos)
+    if (qos !== 0) {
+      const terms: Terms = { qos: qos === 2 ? 2 : 1, ids, retain: true, group: undefined }
+      this.#sendUnstored(attached, message, terms)
       return
     }
-    const handshake = { qos: granted, sequence: 0, retain: true, group: undefined }
-    const inFlight = this.window.add({ ...handshake, topic, message, ids })
-    const send = () => {
-      if (this.#peer === peer) this.#sendKept(peer, message, inFlight, false)
+    const where = { topic: message.topic, bytes: payload, start: 0, end: payload.length }
+    const passedOn = this.#context.properties.of(headers)
+    const rest = { duplicate: false, retain: true, id: 0, passedOn, ids, secondsLeft: left }
+    this.#sent(attached, attached.peer.sender.send({ qos: 0, ...rest, ...where }), 0, where)
+  }
+
+  #wait({ waiting }: Attached, message: Waiting): void {
+    if (waiting.length < waitingMost) waiting.push(message)
+    else this.#context.counters.messagesDropped += 1
+  }
+
+  /** PUBREC: from now on the message waits for PUBCOMP. */
+  #receivedByClient(id: number): void {
+    const attached = this.#attached
+    if (this.window.received(id) === undefined) {
+      attached?.peer.sendAck(packetTypes.pubrel, id, reasonCodes.packetIdNotFound)
+      return
     }
-    if (granted === 2 && this.isDurable) this.#noted(send)
+    const send = () => {
+      if (this.#attached === attached) attached?.peer.sendAck(packetTypes.pubrel, id)
+    }
+    if (this.isDurable) this.#noted.add(send)
     else send()
   }
 
-  /** Runs `task` once the window as it is now is on disk; at once when nothing has to be. */
-  #noted(task: () => void): void {
-    if (!this.isDurable) {
-      task()
-      return
-    }
-    this.#afterNote.push(task)
-    if (this.#isNoting) return
-    this.#isNoting = true
-    // What comes in this turn shares the note.
-    queueMicrotask(() => void this.#noteWindow())
+  /** A message is done: there may be room for others. */
+  #done(inFlight: InFlight | undefined): void {
+    if (inFlight === undefined) return
+    this.isChanged = true
+    if (inFlight.group !== undefined) this.#context.groups.settled(inFlight)
+    this.#pump()
   }
 
-  async #noteWindow(): Promise<void> {
-    while (this.#afterNote.length > 0) {
-      const tasks = this.#afterNote
-      this.#afterNote = []
-      try {
-        await this.#context.notes.write([this.windowNote()])
-      } catch (error) {
-        this.#context.notes.failed(error)
-        this.#isNoting = false
-        this.#peer?.endedByBus(new BusError('unavailable', 'storage_failed', 'the store failed'))
-        return
-      }
-      for (const task of tasks) task()
+  #hasWindow({ peer, resending }: Attached): boolean {
+    return resending === undefined && this.window.size < peer.receiveMaximum
+  }
+
+  /** Sends what there is room for: first what is sent again, then what waits here, then what is retained or stored. */
+  #pump(): void {
+    const attached = this.#attached
+    if (attached === undefined || this.#isPumping) return
+    attached.resending?.resume()
+    if (attached.resending !== undefined) return
+    const { peer, waiting, retained } = attached
+    this.#isPumping = true
+    while (waiting.length > 0 && this.#hasWindow(attached)) {
+      const next = waiting.shift()
+      if (next !== undefined) this.#sendWaiting(attached, next)
     }
-    this.#isNoting = false
+    retained.resume()
+    this.#isPumping = false
+    // Not with every acknowledgement: each time the log is read anew. The rest of a large window is used with the tick.
+    const isFewLeft = this.window.size > peer.receiveMaximum / 2
+    if (!isFewLeft || peer.receiveMaximum <= smallWindow) this.useRoom()
+    if (this.#hasWindow(attached)) this.#context.groups.roomIn(this)
+  }
+
+  #sendWaiting(attached: Attached, { message, terms }: Waiting): void {
+    if (secondsLeft(message.headers, this.#context.clock.now()) === 0) return
+    this.#sendUnstored(attached, message, terms)
+  }
+
+  #storeFailed(error: unknown): void {
+    this.isChanged = true
+    this.#context.notes.failed(error)
+    const text = 'the store failed'
+    this.#attached?.peer.endedByBus(new BusError('unavailable', 'storage_failed', text))
   }
 
   #notePosition(): void {
-    if (this.#client !== undefined && this.#isJoined) this.position = this.#client.live.offeredTo
+    const attached = this.#attached
+    if (attached !== undefined) this.position = attached.client.live.offeredTo
   }
 
-  #join(subscription: Subscription): void {
-    const parsed = parseFilter(subscription.filter)
-    if (parsed?.group !== undefined)
-      this.#context.groups.join(subscription.filter, this, subscription)
-    else this.#requireClient().live.subscribe(levelFilter('mqtt', subscription.filter))
+  #join(client: BusClient, subscription: Subscription): void {
+    const { filter } = subscription
+    if (parseFilter(filter)?.group === undefined) {
+      client.live.subscribe(levelFilter('mqtt', filter))
+    } else this.#context.groups.join(filter, this, subscription)
   }
 
-  #requireClient(): BusClient {
-    if (this.#client !== undefined) return this.#client
+  #requireAttached(): Attached {
+    if (this.#attached !== undefined) return this.#attached
     throw new BusError('cancelled', 'connection_lost', 'this session has no connection')
   }
+}
+
+function refused(code: number): Subscribing {
+  return { code, subscription: undefined, confirm: () => undefined }
 }
 
 /** Reason code of a subscription that the bus refused. */

@@ -2,20 +2,19 @@
  * All sessions by client id (spec/mqtt 4.6, 5, 9): who has one, who takes one over, what becomes of it when its
  * connection ends, its will, its end. What is kept is a note of the store; a connection gets its CONNACK when the
  * notes about it are on disk.
+ *
+ * What concerns one client id happens in turn. What others can see of the end of a connection, its will and the place
+ * of its session, happens at once; only what is written about it waits for its turn.
  */
 
-import type { BusClient } from '../../core/bus-client.ts'
 import type { Bus } from '../../core/bus.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { LogStore, NoteChange } from '../../core/log-store.ts'
 import type { Logger } from '../../core/logger.ts'
 import { BusError, toBusError } from '../../model/errors.ts'
-import { anonymous } from '../../model/identity.ts'
-import { noHeaders } from '../../model/message.ts'
-import { AbsentSessions } from './absent-sessions.ts'
+import { type AbsentSession, AbsentSessions } from './absent-sessions.ts'
 import { keptFrom, type KeptMessage } from './kept-message.ts'
-import { headersOf } from './message-properties.ts'
-import { encodeProperties } from './packet-writer.ts'
+import { OutgoingProperties } from './message-properties.ts'
 import type { Version, Will } from './packets.ts'
 import type { MqttCounters, SessionContext } from './session-context.ts'
 import {
@@ -23,6 +22,8 @@ import {
   noWindow,
   readSessionNote,
   readWindowNote,
+  receivedNote,
+  receivedTable,
   type SessionRecord,
   sessionNote,
   sessionTable,
@@ -31,6 +32,8 @@ import {
 } from './session-notes.ts'
 import { MqttSession } from './session.ts'
 import { Groups } from './shared-groups.ts'
+import type { Subscription } from './subscriptions.ts'
+import { Wills } from './wills.ts'
 import type { InFlight } from './window.ts'
 
 /** A connection as the one that has a session, or had it. */
@@ -59,43 +62,52 @@ export interface SessionsOptions {
 /** How a connection ended: its will is sent, or dropped. */
 export type EndKind = 'lost' | 'disconnected'
 
+interface Connected {
+  readonly session: MqttSession
+  readonly owner: SessionOwner
+}
+
 export class Sessions {
   readonly #options: SessionsOptions
-  readonly #connected = new Map<string, { readonly session: MqttSession; owner: SessionOwner }>()
+  readonly #connected = new Map<string, Connected>()
   readonly #absent = new AbsentSessions()
-  /** Wills of sessions that are away, by client id. */
-  readonly #records = new Map<string, SessionRecord>()
+  /** Those that have just gone away and are not written yet. */
+  readonly #parting = new Map<string, MqttSession>()
+  /** What is known of sessions that are away and whose will waits for its time. */
+  readonly #pendingWills = new Map<string, SessionRecord>()
+  /** Client ids about which there is a note. */
+  readonly #isNoted = new Set<string>()
   readonly #groups: Groups
+  readonly #wills: Wills
   readonly #context: SessionContext
   readonly #removeHolds: () => void
-  /** Publishes wills. */
-  #publisher: BusClient | undefined
   #loading: Promise<void> | undefined
-  /** Opening and ending of one client id, one after the other. */
+  /** Work about one client id, one after the other. */
   readonly #turns = new Map<string, Promise<unknown>>()
 
   constructor(options: SessionsOptions) {
     this.#options = options
     const { bus, clock, counters } = options
-    this.#groups = new Groups({
-      bus,
-      counters,
-      note: (change) => this.#writeSoon([change]),
-      onError: (error) => this.#failed(error),
-    })
+    const readAgain = (place: Pick<InFlight, 'topic' | 'sequence'>) => this.#readAgain(place)
+    const onError = (error: unknown) => this.#failed(error)
+    this.#wills = new Wills(options)
+    this.#groups = new Groups({ bus, counters, readAgain, onError })
     this.#context = {
       clock,
+      limits: bus.limits,
       counters,
       groups: this.#groups,
+      properties: new OutgoingProperties(),
       notes: {
         windowOf: (session) => windowNote(session, bus.status().epoch),
         write: (changes) => this.#write(changes),
-        failed: (error) => this.#failed(error),
+        failed: onError,
       },
-      readAgain: (inFlight) => this.#readAgain(inFlight),
-      forgetRetained: (topic) => this.#forgetRetained(topic),
+      lastSequence: () => bus.store?.lastSequence ?? 0,
+      readAgain,
+      forgetRetained: (topic) => this.#wills.forgetRetained(topic),
     }
-    this.#removeHolds = bus.addHolds(() => [this.#absent])
+    this.#removeHolds = bus.addHolds(() => [this.#absent, this.#groups])
   }
 
   /** With and without a connection. */
@@ -117,55 +129,44 @@ export class Sessions {
    * @throws BusError `unavailable` while the store is not open; what the store reports
    */
   async open(
-    { clientId, cleanStart, expirySeconds }: OpenRequest,
+    request: OpenRequest,
     owner: SessionOwner,
   ): Promise<{ readonly session: MqttSession; readonly isPresent: boolean }> {
-    await this.#load()
-    return this.#inTurn(clientId, async () => {
-      const previous = this.#connected.get(clientId)
-      const resumes = !cleanStart
-      if (previous !== undefined) this.#takeOver(clientId, previous, resumes)
-      const kept = previous?.session.isDurable === true ? previous.session : undefined
-      const found = resumes ? (kept ?? (await this.#read(clientId))) : undefined
-      this.#endAbsence(clientId, resumes)
-      const session = found ?? new MqttSession(clientId, this.#context)
-      session.expirySeconds = expirySeconds
-      this.#connected.set(clientId, { session, owner })
-      const isWritten = session.isDurable || owner.will !== undefined
-      const changes = isWritten ? [this.#note(session, owner, undefined, undefined)] : []
-      if (found === undefined) {
-        if (!isWritten) changes.push(sessionNote(clientId, undefined))
-        changes.push(noWindow(clientId))
-      }
-      // Of most connections nothing was ever kept.
-      if (isWritten || !cleanStart || kept !== undefined || this.#isNoted.has(clientId)) {
-        await this.#write(changes)
-      }
-      if (isWritten) this.#isNoted.add(clientId)
-      else this.#isNoted.delete(clientId)
-      return { session, isPresent: found !== undefined }
-    })
+    await this.prepare()
+    return this.#inTurn(request.clientId, () => this.#open(request, owner))
   }
 
-  /** Client ids about which there is a note. */
-  readonly #isNoted = new Set<string>()
-
-  /** What a session asks for has changed: resolves when it is on disk, at once when it is not kept. */
-  async save(session: MqttSession): Promise<void> {
+  /** What a session asks for has changed: resolves when it is on disk. */
+  async save(session: MqttSession, subscriptions: Iterable<Subscription>): Promise<void> {
     const held = this.#connected.get(session.clientId)
     if (held?.session !== session || !session.isDurable) return
-    await this.#write([this.#note(session, held.owner, undefined, undefined)])
+    const record = { ...recordOf(session, held.owner), subscriptions: [...subscriptions] }
+    const notes = [session.windowNote(), ...this.#groups.notesOf(session)]
+    await this.#write([sessionNote(session.clientId, record), ...notes])
   }
 
   /** The connection of a session has ended; does nothing when another one has the session. */
   async ended(session: MqttSession, owner: SessionOwner, kind: EndKind): Promise<void> {
-    const { clientId } = session
-    const held = this.#connected.get(clientId)
-    if (held?.owner !== owner) return
+    const { clientId, expirySeconds, isDurable } = session
+    if (this.#connected.get(clientId)?.owner !== owner) return
     this.#connected.delete(clientId)
-    // At once, since the place it has reached is known only while its client is there.
-    this.#detach(session)
-    await this.#inTurn(clientId, () => this.#end(session, owner, kind))
+    session.detach(isDurable)
+    const nowMs = this.#options.clock.now()
+    const will = kind === 'lost' ? owner.will : undefined
+    const delaySeconds = Math.min(will?.properties.willDelay ?? 0, expirySeconds)
+    if (will !== undefined && delaySeconds === 0) void this.#wills.publish(will)
+    if (isDurable) {
+      const isPending = will !== undefined && delaySeconds > 0
+      const willDueAtMs = isPending ? nowMs + delaySeconds * 1_000 : undefined
+      const record = recordOf(session, owner, {
+        disconnectedAtMs: nowMs,
+        willDueAtMs,
+        will: isPending ? will : undefined,
+      })
+      this.#goAway(clientId, record, session.position, session.window.values())
+      this.#parting.set(clientId, session)
+      await this.#inTurn(clientId, () => this.#writeAbsence(session, record))
+    } else await this.#inTurn(clientId, () => this.#forget(clientId))
   }
 
   /** Notes down what has changed, ends what is over. Called about every second. */
@@ -174,157 +175,173 @@ export class Sessions {
     for (const { session } of this.#connected.values()) {
       if (session.isDurable && session.isChanged) changes.push(session.windowNote())
     }
-    if (changes.length > 0) await this.#write(changes).catch((error) => this.#failed(error))
+    changes.push(...this.#groups.notes())
+    await this.#write(changes).catch((error: unknown) => this.#failed(error))
     const nowMs = this.#options.clock.now()
-    for (const { clientId, expiresAtMs } of this.#absent.due(nowMs)) {
-      await this.#inTurn(clientId, async () => {
-        if (this.#absent.get(clientId) === undefined) return
-        this.#sendWill(clientId)
-        if (expiresAtMs <= nowMs) await this.#remove(clientId)
-        else await this.#willIsSent(clientId)
+    for (const due of this.#absent.due(nowMs)) {
+      await this.#inTurn(due.clientId, async () => {
+        // It may have come back, and even gone away again.
+        if (this.#absent.get(due.clientId) !== due) return
+        if (due.expiresAtMs <= nowMs) await this.#expire(due)
+        else await this.#sendPendingWill(due)
       }).catch((error: unknown) => this.#failed(error))
     }
   }
 
-  close(): void {
-    this.#removeHolds()
-    this.#publisher?.close()
+  /** Loads what was kept; does nothing while the store is not open, or the second time. */
+  async prepare(): Promise<void> {
+    this.#loading ??= this.#load().catch((error: unknown) => {
+      this.#loading = undefined
+      throw error
+    })
+    await this.#loading
   }
 
-  #takeOver(
-    clientId: string,
-    previous: { readonly session: MqttSession; readonly owner: SessionOwner },
-    resumes: boolean,
-  ): void {
+  /** Resolves when everything is written. All connections have ended before. */
+  async close(): Promise<void> {
+    await Promise.all(this.#turns.values())
+    await this.#wills.close()
+    this.#removeHolds()
+    if (this.#options.bus.store === undefined) return
+    await this.#write(this.#groups.notes()).catch((error: unknown) => this.#failed(error))
+  }
+
+  async #open(
+    { clientId, cleanStart, expirySeconds }: OpenRequest,
+    owner: SessionOwner,
+  ): Promise<{ readonly session: MqttSession; readonly isPresent: boolean }> {
+    const previous = this.#takeOver(clientId, !cleanStart)
+    const known = previous ?? this.#parting.get(clientId)
+    const found = cleanStart ? undefined : (known ?? (await this.#read(clientId)))
+    // Before it is over, since afterwards nobody has the places of its groups.
+    if (found === undefined) await this.#giveBackAll(clientId)
+    this.#parting.delete(clientId)
+    // A session that ends takes its will with it by sending it.
+    const pendingWill = this.#endAbsence(clientId, found !== undefined)
+    if (found === undefined && pendingWill !== undefined) void this.#wills.publish(pendingWill)
+    const session = found ?? new MqttSession(clientId, this.#context)
+    session.expirySeconds = expirySeconds
+    this.#connected.set(clientId, { session, owner })
+    try {
+      await this.#writeOpened(session, owner, found !== undefined)
+    } catch (error) {
+      this.#connected.delete(clientId)
+      if (found !== undefined && session.isDurable) {
+        const disconnectedAtMs = this.#options.clock.now()
+        const record = recordOf(session, owner, { disconnectedAtMs, will: undefined })
+        this.#goAway(clientId, record, session.position, session.window.values())
+        this.#parting.set(clientId, session)
+      }
+      throw error
+    }
+    return { session, isPresent: found !== undefined }
+  }
+
+  async #writeOpened(session: MqttSession, owner: SessionOwner, isFound: boolean): Promise<void> {
+    const { clientId, isDurable } = session
+    const isNoted = this.#isNoted.has(clientId)
+    const isWritten = isDurable || owner.will !== undefined
+    // Of most connections nothing is kept, and nothing ever was.
+    if (!isWritten && !isNoted) return
+    const changes = isNoted && !(isFound && isDurable) ? await this.#removal(clientId) : []
+    if (isWritten) changes.push(sessionNote(clientId, recordOf(session, owner)))
+    if (isDurable) changes.push(session.windowNote())
+    await this.#write(changes)
+    if (isWritten) this.#isNoted.add(clientId)
+    else this.#isNoted.delete(clientId)
+  }
+
+  /** Ends the connection that has this client id, if there is one. Answers its session when that goes on. */
+  #takeOver(clientId: string, resumes: boolean): MqttSession | undefined {
+    const previous = this.#connected.get(clientId)
+    if (previous === undefined) return undefined
     const { session, owner } = previous
+    const isKept = resumes && session.isDurable
     this.#connected.delete(clientId)
     // First, since the place it has reached is known only while its client is there.
-    this.#detach(session)
+    session.detach(isKept)
+    const { will, version } = owner
     owner.takenOver()
-    const { will } = owner
-    if (will === undefined) return
-    const delay = will.properties.willDelay ?? 0
-    const isDropped = owner.version === 5 && delay > 0 && resumes && session.isDurable
-    if (!isDropped) this.#publishWill(will)
+    const delay = will?.properties.willDelay ?? 0
+    const isDropped = version === 5 && delay > 0 && isKept
+    if (will !== undefined && !isDropped) void this.#wills.publish(will)
+    return isKept ? session : undefined
   }
 
-  async #end(session: MqttSession, owner: SessionOwner, kind: EndKind): Promise<void> {
-    const { clientId, expirySeconds } = session
-    const nowMs = this.#options.clock.now()
-    const will = kind === 'lost' ? owner.will : undefined
-    const delaySeconds = Math.min(will?.properties.willDelay ?? 0, expirySeconds)
-    const willDueAtMs =
-      will === undefined || delaySeconds === 0 ? undefined : nowMs + delaySeconds * 1_000
-    if (will !== undefined && willDueAtMs === undefined) this.#publishWill(will)
-    if (!session.isDurable) {
-      if (this.#isNoted.has(clientId)) await this.#remove(clientId)
-      return
-    }
-    const pending = willDueAtMs === undefined ? undefined : will
-    const record = this.#record(session, { ...owner, will: pending }, nowMs, willDueAtMs)
-    this.#goAway(clientId, record, session.position)
-    await this.#write([sessionNote(clientId, record), session.windowNote()])
-    this.#isNoted.add(clientId)
-  }
-
-  #goAway(clientId: string, record: SessionRecord, position: number): void {
+  /** A session is kept and has no connection. */
+  #goAway(
+    clientId: string,
+    record: SessionRecord,
+    position: number,
+    inFlight: Iterable<InFlight>,
+  ): void {
     const { expirySeconds, disconnectedAtMs = 0, subscriptions, willDueAtMs } = record
-    if (record.will !== undefined) this.#records.set(clientId, record)
+    if (record.will !== undefined) this.#pendingWills.set(clientId, record)
     const filters = subscriptions.map(({ filter }) => filter)
-    for (const filter of filters)
-      if (filter.startsWith('$share/')) this.#groups.countAbsent(filter, 1)
-    this.#absent.add({
-      clientId,
-      expiresAtMs: disconnectedAtMs + expirySeconds * 1_000,
-      willDueAtMs: willDueAtMs ?? Infinity,
-      position,
-      filters,
-    })
-  }
-
-  /** A session that was away is taken up again, or replaced by a new one. */
-  #endAbsence(clientId: string, resumes: boolean): void {
-    const absent = this.#absent.delete(clientId)
-    if (absent === undefined) return
-    // A session that ends takes its will with it by sending it.
-    if (!resumes) this.#sendWill(clientId)
-    this.#records.delete(clientId)
-    for (const filter of absent.filters) {
-      if (filter.startsWith('$share/')) this.#groups.countAbsent(filter, -1)
+    for (const filter of filters) if (isShared(filter)) this.#groups.sessionIsAway(filter)
+    let neededAfter = position
+    for (const { sequence } of inFlight) {
+      if (sequence > 0) neededAfter = Math.min(neededAfter, sequence - 1)
     }
+    const expiresAtMs = disconnectedAtMs + expirySeconds * 1_000
+    const times = { expiresAtMs, willDueAtMs: willDueAtMs ?? Infinity }
+    this.#absent.add({ clientId, ...times, neededAfter, filters })
   }
 
-  /** Takes a session from its connection; what it had for groups goes to other members. */
-  #detach(session: MqttSession): void {
-    for (const inFlight of session.detach()) {
-      const { group, message, sequence } = inFlight
-      if (group === undefined) continue
-      if (message !== undefined) this.#groups.giveBack(group, message, sequence)
-      else {
-        void this.#readAgain(inFlight).then((read) => {
-          if (read !== undefined) this.#groups.giveBack(group, read, sequence)
-        })
-      }
+  /** A session is not away any more. Answers the will that it had. */
+  #endAbsence(clientId: string, resumes: boolean): Will | undefined {
+    const will = this.#pendingWills.get(clientId)?.will
+    this.#pendingWills.delete(clientId)
+    for (const filter of this.#absent.delete(clientId)?.filters ?? []) {
+      if (isShared(filter)) this.#groups.sessionIsBack(filter, resumes)
     }
+    return will
   }
 
-  async #remove(clientId: string): Promise<void> {
-    this.#endAbsence(clientId, true)
+  async #writeAbsence(session: MqttSession, record: SessionRecord): Promise<void> {
+    const { clientId } = session
+    // Somebody has it again, and has written that.
+    if (this.#parting.get(clientId) !== session) return
+    const notes = [session.windowNote(), ...this.#groups.notes()]
+    await this.#write([sessionNote(clientId, record), ...notes])
+    this.#isNoted.add(clientId)
+    if (this.#parting.get(clientId) === session) this.#parting.delete(clientId)
+  }
+
+  /** Nothing is kept of this client any more. */
+  async #forget(clientId: string): Promise<void> {
+    if (this.isKnown(clientId) || !this.#isNoted.has(clientId)) return
+    await this.#write(await this.#removal(clientId))
     this.#isNoted.delete(clientId)
-    await this.#write([sessionNote(clientId, undefined), noWindow(clientId)])
   }
 
-  #sendWill(clientId: string): void {
-    const will = this.#records.get(clientId)?.will
-    if (will !== undefined) this.#publishWill(will)
-    this.#records.delete(clientId)
+  async #expire({ clientId }: AbsentSession): Promise<void> {
+    await this.#giveBackAll(clientId)
+    const removal = await this.#removal(clientId)
+    const will = this.#endAbsence(clientId, false)
+    this.#parting.delete(clientId)
+    if (will === undefined) await this.#write(removal)
+    else await this.#wills.publish(will, removal)
+    this.#isNoted.delete(clientId)
   }
 
-  async #willIsSent(clientId: string): Promise<void> {
-    const absent = this.#absent.delete(clientId)
-    if (absent !== undefined) this.#absent.add({ ...absent, willDueAtMs: Infinity })
-    const value = await this.#store().note(sessionTable, clientId)
-    const record = value && readSessionNote({ value })
-    if (record === undefined) return
-    await this.#write([
-      sessionNote(clientId, { ...record, will: undefined, willDueAtMs: undefined }),
-    ])
+  async #sendPendingWill(due: AbsentSession): Promise<void> {
+    const { clientId } = due
+    this.#absent.add({ ...due, willDueAtMs: Infinity })
+    const record = this.#pendingWills.get(clientId)
+    this.#pendingWills.delete(clientId)
+    if (record?.will === undefined) return
+    const sent = { ...record, will: undefined, willDueAtMs: undefined }
+    await this.#wills.publish(record.will, [sessionNote(clientId, sent)])
   }
 
-  #publishWill({ topic, payload, qos, retain, properties }: Will): void {
-    const { bus, clock, logger } = this.#options
-    const { messageExpiry = -1, willDelay: _delay, ...passedOn } = properties
-    const encoded = encodeProperties(passedOn)
-    const traits = { qos, retain, properties: encoded, messageExpiry }
-    const headers = headersOf(traits, clock.now())
-    const failed = (error: unknown) =>
-      logger.warn('mqtt_will_refused', { topic, reason: toBusError(error).reason })
-    try {
-      const client = (this.#publisher ??= bus.connect(anonymous, {
-        protocol: 'mqtt',
-        transport: 'internal',
-      }))
-      if (qos === 0) {
-        const bytes = Buffer.from(topic)
-        const all = Buffer.concat([bytes, payload])
-        client.live.publish(
-          all,
-          0,
-          bytes.length,
-          bytes.length,
-          all.length,
-          false,
-          undefined,
-          headers,
-        )
-        if (retain) client.retained.set({ topic, payload, headers }).catch(failed)
-        return
-      }
-      client.publish([{ topic, payload, headers, history: true, retain }]).then(([outcome]) => {
-        if (outcome?.kind === 'rejected') failed(outcome.error)
-      }, failed)
-    } catch (error) {
-      failed(error)
+  /** What a session that is away and ends had under way for groups goes to other members. */
+  async #giveBackAll(clientId: string): Promise<void> {
+    const isMember = this.#absent.get(clientId)?.filters.some(isShared) === true
+    if (!isMember) return
+    const session = this.#parting.get(clientId) ?? (await this.#read(clientId))
+    for (const inFlight of session?.window.values() ?? []) {
+      if (inFlight.group !== undefined && inFlight.qos === 1) this.#groups.giveBack(inFlight)
     }
   }
 
@@ -339,77 +356,60 @@ export class Sessions {
     const record = value && readSessionNote({ value })
     if (record === undefined) return undefined
     const session = new MqttSession(clientId, this.#context)
-    for (const subscription of record.subscriptions) session.restore(subscription)
-    const kept = window && readWindowNote(window)
-    if (kept?.epoch !== store.epoch) {
-      // Places of another history mean nothing here: it goes on with what comes from now on.
-      session.position = store.lastSequence
-      return session
+    for await (const { key } of store.notes(receivedTable(clientId))) {
+      session.received.load(Number(key))
     }
+    const kept = window && readWindowNote(window)
+    const isSameHistory = kept?.epoch === store.epoch
+    for (const subscription of record.subscriptions) {
+      // Places of another history mean nothing here: it goes on with what comes from now on.
+      session.restore(isSameHistory ? subscription : { ...subscription, since: session.position })
+    }
+    if (kept === undefined || !isSameHistory) return session
     session.position = kept.position
     for (const inFlight of kept.inFlight) session.window.load(inFlight)
-    for (const id of kept.received) session.received.add(id)
     return session
   }
 
-  /** Once, when the store is open. */
-  #load(): Promise<void> {
-    this.#loading ??= this.#loadAll().catch((error: unknown) => {
-      this.#loading = undefined
-      throw error
-    })
-    return this.#loading
-  }
-
-  async #loadAll(): Promise<void> {
+  async #load(): Promise<void> {
     const store = this.#store()
-    const positions = new Map<string, number>()
+    for await (const { key, value } of store.notes(groupTable)) this.#groups.load(key, value)
+    const windows = new Map<string, { position: number; inFlight: readonly InFlight[] }>()
     for await (const { key, value } of store.notes(windowTable)) {
       const window = readWindowNote(value)
-      if (window?.epoch === store.epoch) positions.set(key, window.position)
+      if (window?.epoch !== store.epoch) continue
+      windows.set(key, window)
+      for (const inFlight of window.inFlight) this.#groups.loadInFlight(inFlight)
     }
-    for await (const { key, value } of store.notes(groupTable)) this.#groups.load(key, value)
     const nowMs = this.#options.clock.now()
     const changes: NoteChange[] = []
     for await (const note of store.notes(sessionTable)) {
       const record = readSessionNote(note)
-      if (record === undefined) continue
       const { key } = note
+      if (record === undefined || this.#isNoted.has(key)) continue
       this.#isNoted.add(key)
       const seen = record.disconnectedAtMs === undefined ? asLost(record, nowMs) : record
       if (seen !== record) changes.push(sessionNote(key, seen))
-      this.#goAway(key, seen, positions.get(key) ?? store.lastSequence)
+      const { position = store.lastSequence, inFlight = [] } = windows.get(key) ?? {}
+      this.#goAway(key, seen, position, inFlight)
     }
-    if (changes.length > 0) await this.#write(changes)
+    this.#groups.loaded()
+    await this.#write(changes)
   }
 
-  /** Whether the store is there, so that sessions can be loaded before anybody comes. */
-  async prepare(): Promise<void> {
-    if (this.#options.bus.store !== undefined) await this.#load()
+  /** What takes all notes about a client away. */
+  async #removal(clientId: string): Promise<NoteChange[]> {
+    const changes = [sessionNote(clientId, undefined), noWindow(clientId)]
+    for await (const { key } of this.#store().notes(receivedTable(clientId))) {
+      changes.push(receivedNote(clientId, Number(key), false))
+    }
+    return changes
   }
 
-  #note(
-    session: MqttSession,
-    owner: SessionOwner,
-    disconnectedAtMs: number | undefined,
-    willDueAtMs: number | undefined,
-  ): NoteChange {
-    const record = this.#record(session, owner, disconnectedAtMs, willDueAtMs)
-    return sessionNote(session.clientId, record)
-  }
-
-  #record(
-    session: MqttSession,
-    { version, will, user }: Pick<SessionOwner, 'version' | 'will' | 'user'>,
-    disconnectedAtMs: number | undefined,
-    willDueAtMs: number | undefined,
-  ): SessionRecord {
-    const { expirySeconds, subscriptions } = session
-    const kept = { expirySeconds, subscriptions: [...subscriptions.values()].map(plain) }
-    return { version, user, will, disconnectedAtMs, willDueAtMs, ...kept }
-  }
-
-  async #readAgain({ topic, sequence }: InFlight): Promise<KeptMessage | undefined> {
+  async #readAgain({
+    topic,
+    sequence,
+  }: Pick<InFlight, 'topic' | 'sequence'>): Promise<KeptMessage | undefined> {
     if (sequence === 0) return undefined
     const page = await this.#store().readFeed(sequence - 1, (log) => log.topic === topic, {
       messages: 1,
@@ -419,20 +419,10 @@ export class Sessions {
     return keptFrom(message)
   }
 
-  #forgetRetained(topic: string): void {
-    const { bus } = this.#options
-    const client = (this.#publisher ??= bus.connect(anonymous, {
-      protocol: 'mqtt',
-      transport: 'internal',
-    }))
-    const nothing = { topic, payload: new Uint8Array(0), headers: noHeaders }
-    client.retained.set(nothing).catch((error: unknown) => this.#failed(error))
-  }
-
   /** Runs one after the other what concerns one client id. */
   #inTurn<Result>(clientId: string, task: () => Promise<Result>): Promise<Result> {
-    const before = this.#turns.get(clientId) ?? Promise.resolve()
-    const turn = before.then(task, task)
+    const before = this.#turns.get(clientId)
+    const turn = before === undefined ? task() : before.then(task)
     const settled = turn.then(
       () => undefined,
       () => undefined,
@@ -454,12 +444,26 @@ export class Sessions {
     if (changes.length > 0) await this.#store().writeNotes(changes)
   }
 
-  #writeSoon(changes: readonly NoteChange[]): void {
-    this.#write(changes).catch((error: unknown) => this.#failed(error))
-  }
-
   #failed(error: unknown): void {
     this.#options.logger.warn('mqtt_session_not_saved', { reason: toBusError(error).reason })
+  }
+}
+
+/** What is written about a session; of one that is connected unless `change` says otherwise. */
+function recordOf(
+  { expirySeconds, subscriptions }: MqttSession,
+  { version, will, user }: SessionOwner,
+  change: Partial<Pick<SessionRecord, 'disconnectedAtMs' | 'willDueAtMs' | 'will'>> = {},
+): SessionRecord {
+  const kept = { expirySeconds, subscriptions: [...subscriptions.values()] }
+  return {
+    version,
+    user,
+    will,
+    disconnectedAtMs: undefined,
+    willDueAtMs: undefined,
+    ...kept,
+    ...change,
   }
 }
 
@@ -471,13 +475,6 @@ function asLost(record: SessionRecord, nowMs: number): SessionRecord {
   return { ...record, disconnectedAtMs: nowMs, willDueAtMs }
 }
 
-function plain({
-  filter,
-  qos,
-  noLocal,
-  retainAsPublished,
-  id,
-  since,
-}: SessionRecord['subscriptions'][number]) {
-  return { filter, qos, noLocal, retainAsPublished, id, since }
+function isShared(filter: string): boolean {
+  return filter.startsWith('$share/')
 }

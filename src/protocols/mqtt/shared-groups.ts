@@ -1,45 +1,40 @@
 /**
  * Groups of shared subscriptions (spec/mqtt 7.10): each message goes to one member that is connected and has room, in
- * turn. A group is a client of the bus with the filter of its members; when nobody has room it lets stored messages
- * wait in the log, as any client does. While nobody is there but sessions that are kept, its place is a note.
+ * turn. While nobody is there but sessions that are kept, a group is a place in the commit order and a list of what
+ * was not done; both are a note.
  */
 
-import type { BusClient } from '../../core/bus-client.ts'
-import type { Bus } from '../../core/bus.ts'
-import type { Inbox, Publication } from '../../core/live.ts'
+import type { Hold } from '../../core/history-trimmer.ts'
 import type { NoteChange } from '../../core/log-store.ts'
-import { anonymous } from '../../model/identity.ts'
+import { levelFilterMatcher } from '../../core/topic-tree.ts'
 import { levelFilter } from '../../model/level-filter.ts'
+import type { StoredMessage } from '../../model/message.ts'
 import { parseFilter } from './filters.ts'
-import type { KeptMessage } from './kept-message.ts'
-import { keep } from './kept-message.ts'
-import { qosOf } from './message-properties.ts'
-import type { Qos } from './packets.ts'
-import type { MqttCounters, SharedGroups } from './session-context.ts'
-import { groupNote, readGroupNote } from './session-notes.ts'
+import type { SharedGroups } from './session-context.ts'
+import { type GroupRecord, groupNote, type Place, readGroupNote } from './session-notes.ts'
 import type { MqttSession } from './session.ts'
+import { bySequence, type GroupsOptions, SharedGroup } from './shared-group.ts'
 import type { Subscription } from './subscriptions.ts'
+import type { InFlight } from './window.ts'
 
-/** Messages that no log has, or that came back from a member, and that may wait for a member with room. */
-const waitingMost = 1_000
-
-export interface GroupsOptions {
-  readonly bus: Bus
-  readonly counters: MqttCounters
-  /** Written soon; nobody waits. */
-  readonly note: (change: NoteChange) => void
-  readonly onError: (error: unknown) => void
+/** A group that no member of is connected. */
+interface Resting {
+  record: GroupRecord
+  readonly matches: (topic: string) => boolean
 }
 
-export class Groups implements SharedGroups {
+export class Groups implements SharedGroups, Hold {
   readonly #options: GroupsOptions
-  readonly #groups = new Map<string, Group>()
+  readonly #groups = new Map<string, SharedGroup>()
+  readonly #resting = new Map<string, Resting>()
   /** Of each session, so that room in one asks no other. */
-  readonly #bySession = new Map<MqttSession, Set<Group>>()
+  readonly #bySession = new Map<MqttSession, Set<SharedGroup>>()
   /** Filters that sessions that are away have, by how many. */
   readonly #absent = new Map<string, number>()
-  /** Places of groups without a member, from notes. */
-  readonly #places = new Map<string, number>()
+  /** What each of them was noted as, to be written again when it differs; by filter. */
+  readonly #noted = new Map<string, GroupRecord>()
+  /** Notes about groups that are not there any more. */
+  readonly #obsolete = new Set<string>()
 
   constructor(options: GroupsOptions) {
     this.#options = options
@@ -47,180 +42,161 @@ export class Groups implements SharedGroups {
 
   /** A note that was found at start. */
   load(filter: string, value: Uint8Array): void {
-    const note = readGroupNote(value)
-    if (note?.epoch === this.#options.bus.status().epoch) this.#places.set(filter, note.position)
+    const record = readGroupNote(value)
+    if (record?.epoch === this.#options.bus.status().epoch) this.#rest(filter, record)
+    else this.#obsolete.add(filter)
   }
 
-  /** A session that is kept and away has this subscription (1), or not any more (-1). */
-  countAbsent(filter: string, change: 1 | -1): void {
-    const count = (this.#absent.get(filter) ?? 0) + change
-    if (count > 0) this.#absent.set(filter, count)
-    else {
-      this.#absent.delete(filter)
-      if (this.#places.delete(filter)) this.#options.note(groupNote(filter, '', undefined))
+  /** A session that was found at start has this under way: the group does not give it out again. */
+  loadInFlight({ group, sequence }: InFlight): void {
+    const resting = group === undefined ? undefined : this.#resting.get(group)
+    if (resting === undefined) return
+    const waiting = resting.record.waiting.filter((place) => place.sequence !== sequence)
+    resting.record = { ...resting.record, waiting }
+  }
+
+  /** All sessions were found: groups that nobody has are forgotten. */
+  loaded(): void {
+    for (const filter of [...this.#resting.keys()]) {
+      if (!this.#absent.has(filter)) this.#forget(filter)
     }
+  }
+
+  /** A session that is kept has gone away and has this subscription. */
+  sessionIsAway(filter: string): void {
+    this.#absent.set(filter, (this.#absent.get(filter) ?? 0) + 1)
+  }
+
+  /**
+   * It is not away any more.
+   * @param resumes it has come back, and joins next; otherwise it is gone
+   */
+  sessionIsBack(filter: string, resumes: boolean): void {
+    const count = (this.#absent.get(filter) ?? 0) - 1
+    if (count > 0) this.#absent.set(filter, count)
+    else this.#absent.delete(filter)
+    if (count <= 0 && !resumes) this.#forget(filter)
   }
 
   join(filter: string, session: MqttSession, subscription: Subscription): void {
     let group = this.#groups.get(filter)
     if (group === undefined) {
-      group = new Group(this.#options, filter, this.#places.get(filter))
+      group = new SharedGroup({
+        ...this.#options,
+        filter,
+        record: this.#resting.get(filter)?.record,
+      })
       this.#groups.set(filter, group)
-      this.#places.delete(filter)
+      this.#resting.delete(filter)
+      this.#obsolete.delete(filter)
     }
-    group.members.set(session, subscription)
+    group.join(session, subscription)
     const own = this.#bySession.get(session)
     if (own === undefined) this.#bySession.set(session, new Set([group]))
     else own.add(group)
-    group.roomChanged()
   }
 
   update(filter: string, session: MqttSession, subscription: Subscription): void {
-    this.#groups.get(filter)?.members.set(session, subscription)
+    this.#groups.get(filter)?.join(session, subscription)
   }
 
-  leave(filter: string, session: MqttSession): void {
+  leave(filter: string, session: MqttSession, isKept: boolean): void {
     const group = this.#groups.get(filter)
-    if (group?.members.delete(session) !== true) return
+    if (group?.leave(session) !== true) return
     const own = this.#bySession.get(session)
     own?.delete(group)
     if (own?.size === 0) this.#bySession.delete(session)
-    if (group.members.size > 0) return
-    const position = group.close()
+    if (!group.isEmpty) return
     this.#groups.delete(filter)
-    if (!session.isDurable && !this.#absent.has(filter)) return
-    this.#places.set(filter, position)
-    this.#options.note(groupNote(filter, this.#options.bus.status().epoch, position))
+    const { epoch } = this.#options.bus.status()
+    const record = { epoch, ...group.close() }
+    if (isKept || this.#absent.has(filter)) this.#rest(filter, record)
+    else this.#forget(filter)
   }
 
   roomIn(session: MqttSession): void {
     for (const group of this.#bySession.get(session) ?? []) group.roomChanged()
   }
 
-  /** Gives what a member had under way, and is not done, to another one. */
-  giveBack(filter: string, message: KeptMessage, sequence: number): void {
-    this.#groups.get(filter)?.giveBack(message, sequence)
+  hasOthers(filter: string, session: MqttSession): boolean {
+    return this.#groups.get(filter)?.hasOthers(session) === true
   }
 
-  /** At the end: where each of them is. */
-  notes(): NoteChange[] {
-    const { epoch } = this.#options.bus.status()
-    return [...this.#groups].map(([filter, group]) => groupNote(filter, epoch, group.position))
-  }
-}
-
-interface Waiting {
-  readonly message: KeptMessage
-  readonly sequence: number
-}
-
-class Group implements Inbox {
-  /** In the order of their turns. */
-  readonly members = new Map<MqttSession, Subscription>()
-  readonly #options: GroupsOptions
-  readonly #filter: string
-  readonly #client: BusClient
-  #waiting: Waiting[] = []
-
-  constructor(options: GroupsOptions, filter: string, position: number | undefined) {
-    this.#options = options
-    this.#filter = filter
-    this.#client = options.bus.connect(anonymous, {
-      inbox: this,
-      protocol: 'mqtt',
-      transport: 'internal',
-      slowReader: 'drop-newest',
-    })
-    const pattern = parseFilter(filter)?.filter ?? filter
-    this.#client.live.subscribe(levelFilter('mqtt', pattern))
-    if (position !== undefined) this.#client.live.continueAfter(position)
+  settled(inFlight: InFlight): void {
+    this.#groupOf(inFlight)?.settled(inFlight.sequence)
   }
 
-  get queuedBytes(): number {
-    return 0
+  stays(inFlight: InFlight): void {
+    this.#groupOf(inFlight)?.settled(inFlight.sequence)
   }
 
-  get position(): number {
-    return this.#client.live.offeredTo
-  }
-
-  publication(publication: Publication): void {
-    if (this.#give(publication)) return
-    if (publication.sequence === 0) this.#wait({ message: keep(publication), sequence: 0 })
-    // Of what is stored only this one: the bus is told to hold the others.
-    else this.#waiting.push({ message: keep(publication), sequence: publication.sequence })
-    this.#client.live.holdStored(true)
-  }
-
-  giveBack(message: KeptMessage, sequence: number): void {
-    this.#wait({ message, sequence })
-    this.roomChanged()
-  }
-
-  roomChanged(): void {
-    while (this.#waiting.length > 0) {
-      const [first] = this.#waiting
-      if (first === undefined || !this.#give(publicationOf(first))) return
-      this.#waiting.shift()
+  giveBack(inFlight: InFlight): void {
+    const { group = '', sequence, topic } = inFlight
+    const resting = this.#resting.get(group)
+    if (resting === undefined) this.#groups.get(group)?.giveBack(inFlight)
+    else if (sequence > 0) {
+      const waiting = [...resting.record.waiting, { sequence, topic }].sort(bySequence)
+      resting.record = { ...resting.record, waiting }
     }
-    this.#client.live.holdStored(false)
   }
 
-  /** Returns its place. */
-  close(): number {
-    const stored = this.#waiting.filter(({ sequence }) => sequence > 0)
-    const firstWaiting = Math.min(...stored.map(({ sequence }) => sequence - 1))
-    const position = Math.min(this.position, firstWaiting)
-    this.#client.close()
-    return position
+  notesOf(session: MqttSession): NoteChange[] {
+    const changes: NoteChange[] = []
+    for (const group of this.#bySession.get(session) ?? []) this.#addNote(changes, group)
+    return changes
   }
 
-  message(): void {}
-  broadcast(): void {}
-  pause(): void {}
-  resume(): void {}
-
-  end(): void {
-    this.members.clear()
+  /** Whatever is not on disk as it is. */
+  notes(): NoteChange[] {
+    const changes = [...this.#obsolete].map((filter) => groupNote(filter, undefined))
+    this.#obsolete.clear()
+    for (const group of this.#groups.values()) this.#addNote(changes, group)
+    for (const [filter, { record }] of this.#resting) this.#addRecord(changes, filter, record)
+    return changes
   }
 
-  /** To the next member with room, whose turn comes last from then on. */
-  #give(publication: Publication): boolean {
-    const qos = qosOf(publication.headers, publication.sequence > 0)
-    for (const [session, subscription] of this.members) {
-      const granted = Math.min(qos, subscription.qos) as Qos
-      if (!session.hasRoomFor(granted)) continue
-      this.members.delete(session)
-      this.members.set(session, subscription)
-      session.give(publication, subscription, this.#filter)
-      return true
+  /** Whether a group that rests still has to get this message. */
+  needs({ topic, sequence }: StoredMessage): boolean {
+    for (const { record, matches } of this.#resting.values()) {
+      const [oldest] = record.waiting
+      const needed = Math.min(record.position, (oldest?.sequence ?? Infinity) - 1)
+      if (sequence > needed && matches(topic)) return true
     }
     return false
   }
 
-  #wait(waiting: Waiting): void {
-    if (this.#waiting.length < waitingMost) this.#waiting.push(waiting)
-    else this.#options.counters.messagesDropped += 1
+  #groupOf({ group }: InFlight): SharedGroup | undefined {
+    return group === undefined ? undefined : this.#groups.get(group)
+  }
+
+  #rest(filter: string, record: GroupRecord): void {
+    const pattern = parseFilter(filter)?.filter ?? filter
+    this.#resting.set(filter, { record, matches: levelFilterMatcher(levelFilter('mqtt', pattern)) })
+  }
+
+  #forget(filter: string): void {
+    this.#resting.delete(filter)
+    this.#noted.delete(filter)
+    if (!this.#groups.has(filter)) this.#obsolete.add(filter)
+  }
+
+  /** Only what a kept session has a part in outlives the daemon. */
+  #addNote(changes: NoteChange[], group: SharedGroup): void {
+    const { filter } = group
+    if (!group.isKept && !this.#absent.has(filter)) return
+    this.#addRecord(changes, filter, { epoch: this.#options.bus.status().epoch, ...group.place() })
+  }
+
+  #addRecord(changes: NoteChange[], filter: string, record: GroupRecord): void {
+    const noted = this.#noted.get(filter)
+    if (noted?.position === record.position && isSame(noted.waiting, record.waiting)) return
+    this.#noted.set(filter, record)
+    changes.push(groupNote(filter, record))
   }
 }
 
-/** A message that waited, in the form in which sessions take it. */
-function publicationOf({ message, sequence }: Waiting): Publication {
-  const { topic, payload, headers } = message
-  return {
-    topic: { name: Buffer.from(topic).toString(), bytes: topic },
-    sender: { name: '', nameBytes: new Uint8Array(0) },
-    bytes: payload,
-    start: 0,
-    end: payload.length,
-    headers,
-    realtime: false,
-    isLocal: true,
-    sequence,
-    fanOut: 1,
-    serial: -1,
-    toMessage() {
-      throw new Error('a message that waited for a member is not kept by it')
-    },
-  }
+function isSame(one: readonly Place[], other: readonly Place[]): boolean {
+  return (
+    one.length === other.length && one.every(({ sequence }, i) => sequence === other[i]?.sequence)
+  )
 }

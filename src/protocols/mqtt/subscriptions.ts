@@ -6,6 +6,7 @@
 import type { TopicText } from '../../core/live.ts'
 import { levelFilterMatcher } from '../../core/topic-tree.ts'
 import { levelFilter } from '../../model/level-filter.ts'
+import { isTopicName } from './filters.ts'
 import { encodeProperties } from './packet-writer.ts'
 import type { Qos } from './packets.ts'
 
@@ -27,8 +28,6 @@ export interface TopicView {
   /** Subscription identifiers as encoded properties. */
   readonly ids: Uint8Array
   readonly retainAsPublished: boolean
-  /** Of the oldest one: what is not newer is for none of them. */
-  readonly since: number
 }
 
 interface Known extends Subscription {
@@ -39,12 +38,14 @@ interface Resolved {
   readonly all: TopicView | undefined
   /** For publications of this very client: without those that are not to see them. */
   readonly foreign: TopicView | undefined
+  /** `since` of the newest of them: what is stored later is for all. */
+  readonly since: number
 }
 
 /** Topics remembered; beyond it all are forgotten. */
 const rememberedMost = 1_000
 const none = new Uint8Array(0)
-const nothing: Resolved = { all: undefined, foreign: undefined }
+const nothing: Resolved = { all: undefined, foreign: undefined, since: 0 }
 
 export class Subscriptions {
   readonly #byFilter = new Map<string, Known>()
@@ -54,8 +55,8 @@ export class Subscriptions {
     return this.#byFilter.size
   }
 
-  values(): Iterable<Subscription> {
-    return this.#byFilter.values()
+  *values(): Iterable<Subscription> {
+    for (const { matches: _matches, ...subscription } of this.#byFilter.values()) yield subscription
   }
 
   get(filter: string): Subscription | undefined {
@@ -79,25 +80,38 @@ export class Subscriptions {
   }
 
   /**
-   * What they say about a topic; undefined: none matches.
-   * @param isOwn the message comes from this client itself
+   * What they say about a message; undefined: it is for none of them.
+   * @param sequence its place in the commit order; 0: it is not stored
+   * @param isOwn it comes from this client itself
    */
-  view(topic: TopicText, isOwn: boolean): TopicView | undefined {
+  view(topic: TopicText, sequence: number, isOwn: boolean): TopicView | undefined {
     let resolved = this.#resolved.get(topic)
     if (resolved === undefined) {
-      resolved = this.#resolve(topic.name)
+      resolved = isTopicName(topic.name) ? resolve(this.#matching(topic.name)) : nothing
       if (this.#resolved.size >= rememberedMost) this.#resolved.clear()
       this.#resolved.set(topic, resolved)
+    }
+    if (sequence > 0 && sequence <= resolved.since) {
+      // Rare: read from the log by a client that has subscribed since.
+      const older = this.#matching(topic.name).filter(({ since }) => since < sequence)
+      resolved = resolve(older)
     }
     return isOwn ? resolved.foreign : resolved.all
   }
 
-  #resolve(topic: string): Resolved {
-    const matching = [...this.#byFilter.values()].filter((each) => each.matches(topic))
-    if (matching.length === 0) return nothing
-    const isAnyLocal = matching.some(({ noLocal }) => noLocal)
-    const all = viewOf(matching)
-    return { all, foreign: isAnyLocal ? viewOf(matching.filter((each) => !each.noLocal)) : all }
+  #matching(topic: string): Known[] {
+    return [...this.#byFilter.values()].filter((each) => each.matches(topic))
+  }
+}
+
+function resolve(matching: readonly Known[]): Resolved {
+  if (matching.length === 0) return nothing
+  const isAnyLocal = matching.some(({ noLocal }) => noLocal)
+  const all = viewOf(matching)
+  return {
+    all,
+    foreign: isAnyLocal ? viewOf(matching.filter((each) => !each.noLocal)) : all,
+    since: Math.max(...matching.map(({ since }) => since)),
   }
 }
 
@@ -113,6 +127,5 @@ function viewOf(subscriptions: readonly Subscription[]): TopicView | undefined {
     qos: Math.max(...subscriptions.map(({ qos }) => qos)) as Qos,
     ids: encodeIds(subscriptions.map(({ id }) => id)),
     retainAsPublished: subscriptions.some(({ retainAsPublished }) => retainAsPublished),
-    since: Math.min(...subscriptions.map(({ since }) => since)),
   }
 }

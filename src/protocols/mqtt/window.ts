@@ -34,6 +34,10 @@ export class Window {
     return this.#inFlight.size
   }
 
+  has(inFlight: InFlight): boolean {
+    return this.#inFlight.get(inFlight.id) === inFlight
+  }
+
   /** In the order in which they were sent. */
   values(): Iterable<InFlight> {
     return this.#inFlight.values()
@@ -53,8 +57,11 @@ export class Window {
     return inFlight
   }
 
-  delete(id: number): void {
+  /** Answers what had this identifier. */
+  delete(id: number): InFlight | undefined {
+    const found = this.#inFlight.get(id)
     this.#inFlight.delete(id)
+    return found
   }
 
   /**

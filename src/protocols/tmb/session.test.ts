@@ -183,6 +183,7 @@ test('messages of other nodes come unless they are not wanted', async () => {
     headers: noHeaders,
     realtime: false,
     sequence: 7,
+    isAcknowledged: true,
     fanOut: 1,
     serial: 1,
     toMessage: () => assert.fail('nothing is kept'),
