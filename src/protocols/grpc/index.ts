@@ -1,6 +1,7 @@
 /**
  * gRPC: the frozen contract `msgbus.v1`, ours beyond it (`msgbus.v2`), and the standard health and
- * reflection services, on grpc-js with our own codec (architecture 11, 12).
+ * reflection services, on grpc-js with our own codec (architecture 11, 12). Pages get the same methods through a
+ * WebSocket on the HTTP port (tunnels.ts).
  */
 
 import { Server } from '@grpc/grpc-js'

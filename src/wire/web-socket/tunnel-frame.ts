@@ -51,8 +51,6 @@ export const creditMost = 2_147_483_647
 export const sharedMessageBytes = 65_536
 /** Body of a frame that begins a call. */
 export const openBodyBytesMost = 16_384
-/** Longest head of a frame. */
-export const frameHeadBytesMost = 1 + 8 + 8
 
 export interface HelloFrame {
   /** Largest request the daemon takes. */
