@@ -5,11 +5,12 @@
 
 import type { Clock, Timer } from '../../core/clock.ts'
 import type { Logger } from '../../core/logger.ts'
-import { toBusError } from '../../model/errors.ts'
+import { BusError } from '../../model/errors.ts'
 import { formatListenAddress, isAddressInUse, type ListenAddress } from '../../net/address.ts'
 import type { ConnectionOwner } from '../../net/byte-connection.ts'
 import { ByteServer } from '../../net/byte-server.ts'
 import type { WebSocketConnection, WebSocketGates } from '../../net/web-socket-gates.ts'
+import { tmbErrors } from '../../wire/tmb/words.ts'
 import { type AdapterContext, AdapterStartError, type BoundListener } from '../adapter.ts'
 import type { ServerTls } from '../adapter.ts'
 import type { TmbConfig } from './index.ts'
@@ -196,9 +197,13 @@ export class TmbListener {
     }
   }
 
+  /** Undefined: there is no place for it; it has been told so and ends. */
   #open(link: Link): TmbSession | undefined {
+    if (this.#sessions.size >= this.#config.maxClients) {
+      this.#refuse(link, 'too-many-clients')
+      return undefined
+    }
     try {
-      if (this.#sessions.size >= this.#config.maxClients) throw new Error('all places are taken')
       const session: TmbSession = new TmbSession({
         share: this.#share,
         link,
@@ -210,14 +215,18 @@ export class TmbListener {
       this.#sessions.add(session)
       return session
     } catch (error) {
-      const isStopping = toBusError(error).reason === 'shutting_down'
-      const code = isStopping ? 'shutting-down' : 'too-many-clients'
-      link.outbox.push(Buffer.from(`error ${code} - ${this.#sessions.size} are connected\n`), true)
-      this.#endSoon(link)
-      // Only now: whoever accepted the connection has not set its owner yet.
-      queueMicrotask(() => link.end())
+      if (!(error instanceof BusError)) throw error
+      const isStopping = error.reason === 'shutting_down'
+      this.#refuse(link, isStopping ? 'shutting-down' : 'too-many-clients')
       return undefined
     }
+  }
+
+  #refuse(link: Link, code: 'shutting-down' | 'too-many-clients'): void {
+    link.outbox.push(Buffer.from(`error ${code} - ${tmbErrors[code]}\n`), true)
+    this.#endSoon(link)
+    // Only now: whoever accepted the connection has not set its owner yet.
+    queueMicrotask(() => link.end())
   }
 
   /** Sees to it that a connection that was told to end does. */

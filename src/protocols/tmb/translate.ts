@@ -16,8 +16,8 @@ import type { TextView } from '../../model/text-filter.ts'
 import { decodeBase64url, encodeBase64url } from '../../wire/tmb/base64url.ts'
 import { tmbLimits } from '../../wire/tmb/limits.ts'
 
-export const rawCategoryPrefix = 'tmb-raw:'
-export const rawTopicPrefix = 'topic-raw:'
+const rawCategoryPrefix = 'tmb-raw:'
+const rawTopicPrefix = 'topic-raw:'
 /** Topics of the daemon itself. They have no category, since TMB clients never see them. */
 const reservedPrefix = '$msgbus.'
 
