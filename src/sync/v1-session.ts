@@ -67,8 +67,10 @@ export class V1Session {
   #offer: OfferedLog[] = []
   #listedAt = -Infinity
   #isListing = false
-  /** Sums over the offer, as of a sequence of the store. */
-  #sums: { readonly sequence: number; readonly heads: Heads } | undefined
+  /** Sums over the offer, as of when so many messages had been pulled by all sessions. */
+  #sums: { readonly pulled: number; readonly heads: Heads } | undefined
+  /** Heads up to which logs are here, so that those without news cost a look-up. */
+  readonly #settled = new Map<string, number>()
   /** Logs of the offer that have to be looked at again although it has not changed. */
   #again = new Set<OfferedLog>()
   /** By key, in the order of turns. */
@@ -101,22 +103,27 @@ export class V1Session {
   ): Promise<V1Session> {
     const { clock, connectMs, callMs, own, pin } = options
     const giveUp = new AbortController()
-    const dialing = dial(AbortSignal.any([signal, giveUp.signal]))
-    const peer = await within(clock, connectMs, 'the connection', dialing).catch((error) => {
+    let peer: V1Peer | undefined
+    const abort = (): void => {
       giveUp.abort()
+      peer?.close()
+    }
+    signal.addEventListener('abort', abort)
+    try {
+      const dialing = dial(giveUp.signal)
       // A connection that stands too late is of no use to anybody.
       dialing.then(
-        (late) => late.close(),
+        (late) => giveUp.signal.aborted && late.close(),
         () => undefined,
       )
-      throw error
-    })
-    try {
+      peer = await within(clock, connectMs, 'the connection', dialing)
       const health = await within(clock, callMs, 'Health', peer.health())
       return new V1Session(options, peer, checkIdentity(health, own, pin), signal)
     } catch (error) {
-      peer.close()
+      abort()
       throw error
+    } finally {
+      signal.removeEventListener('abort', abort)
     }
   }
 
@@ -145,15 +152,16 @@ export class V1Session {
 
   /** Over all logs that are taken from the peer: messages that are here, and there. */
   get heads(): Heads {
-    const { store, rules } = this.#options
-    if (this.#sums?.sequence === store.lastSequence) return this.#sums.heads
+    const { store, rules, counters } = this.#options
+    const pulled = counters.messagesPulled
+    if (this.#sums?.pulled === pulled) return this.#sums.heads
     const heads = { local: 0, remote: 0 }
     for (const log of this.#offer) {
       if (!allowsLog(rules, log)) continue
       heads.local += Math.min(store.head(log) ?? 0, log.head)
       heads.remote += log.head
     }
-    this.#sums = { sequence: store.lastSequence, heads }
+    this.#sums = { pulled, heads }
     return heads
   }
 
@@ -194,6 +202,7 @@ export class V1Session {
 
   /** Deals with what needs no fetch; answers whether the log needs one. */
   #isWanted(log: OfferedLog): boolean {
+    if (this.#settled.get(log.key) === log.head) return false
     if (this.#queue.has(log.key) || this.#active.has(log.key)) return true
     const step = this.#plan(log)
     switch (step.kind) {
@@ -283,11 +292,7 @@ export class V1Session {
     const fetches = this.#underWay.get(nodeKey(log.origin))
     if (fetches !== undefined) {
       const patience = new AbortController()
-      const enough = pause(
-        clock,
-        markerPatienceMs,
-        AbortSignal.any([patience.signal, this.#signal]),
-      )
+      const enough = pause(clock, markerPatienceMs, patience.signal)
       await Promise.race([Promise.all(fetches), enough])
       patience.abort()
     }
@@ -327,6 +332,7 @@ export class V1Session {
     const { rows, endpoint, store } = this.#options
     this.#progress.succeeded(log.key)
     const local = store.head(log) ?? 0
+    if (local >= log.head) this.#settled.set(log.key, log.head)
     rows.succeeded(endpoint, log, { local, remote: Math.max(log.head, local) })
   }
 
