@@ -32,10 +32,6 @@ export class EventStreams {
     this.#clock = clock
   }
 
-  get size(): number {
-    return this.#streams.size
-  }
-
   add(stream: EventStream): void {
     this.#streams.add(stream)
     stream.onClose(() => this.#streams.delete(stream))

@@ -81,10 +81,6 @@ export class StaticFiles {
     }
   }
 
-  get size(): number {
-    return this.#files.size
-  }
-
   /**
    * Answers, if there is such a file.
    * @throws HttpError 405

@@ -63,14 +63,21 @@ export const topic = operation({
   async run({ client, context: { bus } }, { topic: name }) {
     // Refuses what is no topic, and whoever may not read it.
     client.log.head({ topic: name, origin: bus.node })
+    const slice = new TimeSlice()
     let publications = 0
     for (const usage of bus.topicTable()) {
+      const pause = slice.pause()
+      if (pause !== undefined) await pause
       if (usage.name !== name) continue
       publications = usage.publications
       break
     }
     const logs: LogInfo[] = []
-    for (const log of bus.store?.logs() ?? []) if (log.topic === name) logs.push(log)
+    for (const log of bus.store?.logs() ?? []) {
+      const pause = slice.pause()
+      if (pause !== undefined) await pause
+      if (log.topic === name) logs.push(log)
+    }
     return json(toTopicJson(name, publications, logs, bus.lastValue(name)))
   },
 })
