@@ -199,7 +199,8 @@ conformance(
 conformance(20, 'random bytes', async ({ broker, version }) => {
   let seed = 20
   const random = () => (seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31) / 2 ** 31
-  const noise = (count: number) => Buffer.from(Array.from({ length: count }, () => Math.floor(random() * 256)))
+  const noise = (count: number) =>
+    Buffer.from(Array.from({ length: count }, () => Math.floor(random() * 256)))
   for (let round = 0; round < 20; round++) {
     const clients: RawClient[] = []
     for (let i = 0; i < 20; i++) {
