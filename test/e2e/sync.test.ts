@@ -2,6 +2,9 @@
 // client certificates, and that a wrong pin is refused.
 
 import assert from 'node:assert/strict'
+import { createHash, X509Certificate } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { noCertificates, TestAuthority } from './certificates.ts'
 import { type DaemonProcess, startDaemon, temporaryFolder } from './daemon-process.ts'
@@ -194,6 +197,31 @@ test('TLS with client certificates', { skip: noCertificates }, async (t) => {
   await nobody.daemon.printed(/"event":"peer_failed"/)
   const trusting = await start(t, 'd', { peers: [endpoint] })
   await trusting.daemon.printed(/"event":"peer_failed".*certificate/)
+})
+
+test('a peer bound to the key of its certificate', { skip: noCertificates }, async (t) => {
+  const folder = temporaryFolder(t)
+  const authority = new TestAuthority(folder)
+  const server = authority.issue('server')
+  const tls = ['--tls-cert', server.cert, '--tls-key', server.key]
+  const a = await start(t, 'a', { args: tls })
+  const endpoint = `https://${a.daemon.address}`
+  const { publicKey } = new X509Certificate(readFileSync(server.cert))
+  const spki = publicKey.export({ type: 'spki', format: 'der' })
+  const right = createHash('sha256').update(spki).digest('hex')
+  const puller = async (device: string, key: string) => {
+    const config = join(folder, `${device}.yaml`)
+    const rule = { peer: endpoint, tls: { ca: authority.cert, publicKey: key } }
+    writeFileSync(config, JSON.stringify({ sync: { peers: [endpoint], rules: [rule] } }))
+    return start(t, device, { args: ['--config', config] })
+  }
+  const known = await puller('b', right)
+  await known.daemon.printed(/"event":"peer_connected"/)
+  const stranger = await puller(
+    'c',
+    right.replace(/^./, (digit) => (digit === '0' ? '1' : '0')),
+  )
+  await stranger.daemon.printed(/"event":"peer_failed".*identity mismatch: the public key/)
 })
 
 test('SIGTERM while a peer is being pulled from ends at once and cleanly', async (t) => {
