@@ -58,7 +58,7 @@ export interface WebSocketGate {
    * Without it they are ended at once.
    */
   readonly endsItself?: boolean
-  /** Sets the owner before it returns. */
+  /** Sets the owner before it returns, or ends the connection. Must not throw. */
   accept(connection: WebSocketConnection): void
 }
 
