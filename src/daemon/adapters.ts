@@ -14,7 +14,7 @@ import {
   type ServerTls,
 } from '../protocols/adapter.ts'
 import { defaultOrigin, type LoadedConfig } from './config.ts'
-import { adapters, monitoringOnly, type ProtocolName } from './protocols.ts'
+import { adapters, neededByPages, passedOverQuietly, type ProtocolName } from './protocols.ts'
 import { messageOf, StartError } from './start-error.ts'
 
 export interface RunningAdapters {
@@ -36,7 +36,8 @@ export async function startAdapters(
   try {
     for (const name of Object.keys(adapters) as ProtocolName[]) {
       const { listen } = config.protocols[name]
-      if (listen.length === 0) continue
+      const hasPages = config.protocols.http.listen.length > 0
+      if (listen.length === 0 && !(hasPages && neededByPages.has(name))) continue
       const origin = originOf(`protocols.${name}.listen`)
       try {
         running.set(name, await adapters[name](context, config.protocols))
@@ -50,15 +51,21 @@ export async function startAdapters(
           throw new StartError(`${origin}: cannot listen on ${where}: ${why}`, { cause: error })
         }
         skipped.push(`${name} on ${where}`)
-        isMissed ||= isTaken && !monitoringOnly.has(name)
+        isMissed ||= isTaken && !passedOverQuietly.has(name)
         logger.warn('listener_skipped', {
           protocol: name,
           address: where,
           reason: isTaken ? 'address in use' : messageOf(error),
         })
+        if (hasPages && neededByPages.has(name)) {
+          const section = { ...config.protocols[name], listen: [] }
+          const protocols = { ...config.protocols, [name]: section }
+          running.set(name, await adapters[name](context, protocols))
+        }
       }
     }
-    const waysIn = [...running.keys()].filter((name) => !monitoringOnly.has(name))
+    const bound = [...running].filter(([, { listeners }]) => listeners.length > 0)
+    const waysIn = bound.map(([name]) => name)
     const isAsked = waysIn.some((name) => originOf(`protocols.${name}.listen`) !== defaultOrigin)
     // Where a default way in is taken, and none was asked for, what is left is not what anybody expects.
     if (waysIn.length === 0 || (isMissed && !isAsked)) throw noWayIn(skipped)

@@ -35,8 +35,11 @@ export const adapters: Readonly<Record<ProtocolName, StartAdapter>> = {
   http: (context, config) => startHttpAdapter(context, config.http),
 }
 
-/** A daemon that serves nothing else is of no use to anybody. */
-export const monitoringOnly: ReadonlySet<ProtocolName> = new Set(['http'])
+/** Whether somebody else has its default port is no sign that another daemon runs here. */
+export const passedOverQuietly: ReadonlySet<ProtocolName> = new Set(['http'])
+
+/** Started without an address, too, when there is an HTTP port: web pages reach it there, the console first of all. */
+export const neededByPages: ReadonlySet<ProtocolName> = new Set(['grpc'])
 
 /** A protocol whose flag exists and whose adapter does not: only `off` is honest. */
 function planned(name: string) {

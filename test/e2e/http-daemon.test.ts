@@ -112,3 +112,15 @@ test('a stopping daemon tells streams and WebSockets, and does not wait for them
   assert.equal(end?.type, 'end')
   assert.equal(await reader.next(), undefined)
 })
+
+test('the WebSocket of pages is there without a port for gRPC, and HTTP alone is a way in', async (t) => {
+  const off = ['--listen', 'off', '--busrt', 'off']
+  const daemon = await startDaemon(t, { args: [...memory, ...off, '--http', '127.0.0.1:0'] })
+  const socket = new WebSocket(`ws://${httpOf(daemon)}/msgbus`, 'msgbus.v2')
+  await once(socket, 'open')
+  socket.terminate()
+  assert.deepEqual(
+    daemon.info.listeners.map(({ protocol }) => protocol),
+    ['http'],
+  )
+})
