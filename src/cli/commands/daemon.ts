@@ -71,6 +71,10 @@ function formatStatus(status: DaemonStatus, terminal: Terminal): string {
       'stored',
       `${formatCount(status.logs)} logs, ${formatBytes(status.storedBytes)}, sequence ${formatCount(status.lastSequence)}`,
     ],
+    [
+      'history',
+      `${formatBytes(status.historyBytes)} in ${formatCount(status.historyLogs)} logs, kept as long as storage.history says`,
+    ],
     ['subscriptions', formatCount(status.subscriptions)],
     ['queues', formatCount(status.queues)],
     ['memory', formatBytes(status.residentBytes)],

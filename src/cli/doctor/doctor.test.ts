@@ -124,6 +124,8 @@ test('what the daemon tells', () => {
     listeners: [{ protocol: 'grpc', address: '127.0.0.1:50051', tls: false }],
     residentBytes: 1,
     freeDiskBytes: 10 ** 10,
+    historyLogs: 0,
+    historyBytes: 0,
   }
   assert.ok(judgeStatus(status).every(({ level }) => level === 'good'))
   const troubled = judgeStatus({
@@ -131,6 +133,8 @@ test('what the daemon tells', () => {
     durability: 'os',
     damagedRecords: 3,
     freeDiskBytes: 10 ** 6,
+    historyLogs: 0,
+    historyBytes: 0,
     startedAtMs: Date.now() + 60_000,
     listeners: [{ protocol: 'grpc', address: '0.0.0.0:50051', tls: false }],
   })

@@ -38,6 +38,8 @@ const anyStatus: DaemonStatus = {
   listeners: [],
   residentBytes: 1_048_576,
   freeDiskBytes: 1_048_576,
+  historyLogs: 0,
+  historyBytes: 0,
 }
 
 const anyClient: ClientInfo = {

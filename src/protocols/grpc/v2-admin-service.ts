@@ -43,7 +43,8 @@ export function addAdminService(calls: Calls, context: AdapterContext): void {
 }
 
 async function status({ bus, version, describe }: AdapterContext) {
-  const { node, ready, error, store, epoch, lastSequence, subscriptions, queues } = bus.status()
+  const { node, ready, error, store, epoch, lastSequence, history, subscriptions, queues } =
+    bus.status()
   const daemon = describe?.()
   return {
     node,
@@ -62,6 +63,8 @@ async function status({ bus, version, describe }: AdapterContext) {
     damagedRecords: store?.damagedRecords,
     subscriptions,
     queues,
+    historyLogs: history?.logs,
+    historyBytes: history?.bytes,
     listeners: daemon?.listeners,
     residentBytes: process.memoryUsage.rss(),
     freeDiskBytes: await freeBytes(daemon?.dataFolder),

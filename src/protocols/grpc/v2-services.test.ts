@@ -154,6 +154,8 @@ suite('AdminService', () => {
       damagedRecords: 0,
       subscriptions: 0,
       queues: 0,
+      historyLogs: 0,
+      historyBytes: 0,
       listeners,
     })
     assert.deepEqual(await client.call('GetMetrics'), { text: 'msgbus_up 1\n' })

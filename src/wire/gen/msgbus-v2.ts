@@ -529,6 +529,9 @@ export interface GetStatusResponse {
   readonly listeners: readonly Listener[]
   readonly residentBytes: number
   readonly freeDiskBytes: number
+  /** What is kept as history and will be trimmed, as of the last pass of retention. */
+  readonly historyLogs: number
+  readonly historyBytes: number
 }
 
 export interface Listener {
@@ -1921,6 +1924,8 @@ export function writeGetStatusResponse(
     for (const item of message.listeners) writeNestedListener(writer, 138, item)
   if (message.residentBytes) writer.uint64(144, message.residentBytes)
   if (message.freeDiskBytes) writer.uint64(152, message.freeDiskBytes)
+  if (message.historyLogs) writer.uint64(160, message.historyLogs)
+  if (message.historyBytes) writer.uint64(168, message.historyBytes)
 }
 
 /** Appends the fields of a message, without a length before them. */
@@ -4323,6 +4328,8 @@ function readGetStatusResponse(
   const listeners: Listener[] = previous === undefined ? [] : [...previous.listeners]
   let residentBytes = previous?.residentBytes ?? 0
   let freeDiskBytes = previous?.freeDiskBytes ?? 0
+  let historyLogs = previous?.historyLogs ?? 0
+  let historyBytes = previous?.historyBytes ?? 0
   while (reader.position < end) {
     const tag = reader.tag()
     switch (tag) {
@@ -4383,6 +4390,12 @@ function readGetStatusResponse(
       case 152:
         freeDiskBytes = reader.uint64()
         break
+      case 160:
+        historyLogs = reader.uint64()
+        break
+      case 168:
+        historyBytes = reader.uint64()
+        break
       default:
         reader.skip(tag, end)
     }
@@ -4408,6 +4421,8 @@ function readGetStatusResponse(
     listeners,
     residentBytes,
     freeDiskBytes,
+    historyLogs,
+    historyBytes,
   }
 }
 
