@@ -121,7 +121,7 @@ function exitAsDefect(): never {
 function describeListener({ protocol, address, tls }: BoundListener): string {
   if (protocol !== 'http') return `${protocol} listens on ${address}${tls ? ' with TLS' : ''}`
   const url = address.startsWith('unix:') ? address : `http${tls ? 's' : ''}://${address}`
-  return `http listens on ${url} (/healthz, /readyz, /metrics)`
+  return `http listens on ${url} (console, API at /v1, /healthz, /readyz, /metrics)`
 }
 
 function print(line: string): void {

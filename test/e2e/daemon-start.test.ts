@@ -47,7 +47,7 @@ test('it says who it is, where its data is and where it listens, and ready.json 
     `grpc listens on ${unix?.address}`,
     `grpc listens on ${tcp?.address}`,
     `busrt listens on ${busrt?.address}`,
-    `http listens on http://${http?.address} (/healthz, /readyz, /metrics)`,
+    `http listens on http://${http?.address} (console, API at /v1, /healthz, /readyz, /metrics)`,
   ])
   assert.match(lines.at(-1) ?? '', /^ready after \d+ ms$/)
   for (const { address } of [unix, tcp].filter((listener) => listener !== undefined)) {
