@@ -38,8 +38,8 @@ export interface GrpcPeerOptions {
   readonly envelopeBytes: number
 }
 
-/** Of ListHeads, which has no pages: some 250,000 logs with long names. */
-const answerBytesMost = 67_108_864
+/** Of ListHeads, which has no pages: 250,000 logs with names of 100 bytes; also what one hostile answer can take. */
+const answerBytesMost = 33_554_432
 /** Per stream; read ahead by the connection while a group is being stored. */
 const windowBytes = 1_048_576
 
