@@ -114,9 +114,14 @@ export class ClientHandle implements BusClient {
       } catch (error) {
         return [{ kind: 'rejected', error: toBusError(error) } as const]
       }
-      const outcomes = await this.publish([plain], all)
-      if (outcomes[0]?.kind === 'stored') retained.apply(message.topic, slot)
-      return outcomes
+      const order = retained.begin(message.topic)
+      try {
+        const outcomes = await this.publish([plain], all)
+        if (outcomes[0]?.kind === 'stored') retained.apply(message.topic, slot, order)
+        return outcomes
+      } finally {
+        retained.finish(message.topic)
+      }
     })
     return (await Promise.all(calls)).flat()
   }

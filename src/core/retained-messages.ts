@@ -38,6 +38,9 @@ export class RetainedMessages {
   readonly #root: Branch = { levels: undefined, message: undefined }
   #size = 0
   #bytes = 0
+  #lastOrder = 0
+  /** Topics with changes that wait for the store: how many, and the place of the newest that was applied meanwhile. */
+  readonly #awaited = new Map<string, { count: number; applied: number }>()
 
   constructor(limits: Pick<Limits, 'retainedMessages' | 'retainedBytes'>) {
     this.#limits = limits
@@ -72,8 +75,34 @@ export class RetainedMessages {
     return { table: retainedTable, key: topic, value }
   }
 
-  /** Fills the slot of a topic, or empties it. The message is kept as it is. */
-  apply(topic: string, message: RetainedMessage | undefined): void {
+  /**
+   * A change that is applied once the store has it; to be followed by `finish`, whatever becomes of it. Returns its place
+   * among the changes of its topic: one that was asked for later may be applied before.
+   */
+  begin(topic: string): number {
+    const awaited = this.#awaited.get(topic)
+    if (awaited === undefined) this.#awaited.set(topic, { count: 1, applied: 0 })
+    else awaited.count += 1
+    return (this.#lastOrder += 1)
+  }
+
+  finish(topic: string): void {
+    const awaited = this.#awaited.get(topic)
+    if (awaited === undefined) return
+    awaited.count -= 1
+    if (awaited.count === 0) this.#awaited.delete(topic)
+  }
+
+  /**
+   * Fills the slot of a topic, or empties it. The message is kept as it is.
+   * @param order as of `begin`; absent: it is the newest
+   */
+  apply(topic: string, message: RetainedMessage | undefined, order?: number): void {
+    const awaited = this.#awaited.get(topic)
+    if (awaited !== undefined) {
+      if (order !== undefined && order < awaited.applied) return
+      awaited.applied = order ?? (this.#lastOrder += 1)
+    }
     const known = this.get(topic)
     if (known !== undefined) {
       this.#size -= 1

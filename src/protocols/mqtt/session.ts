@@ -189,7 +189,7 @@ export class MqttSession implements Inbox {
     this.#context.counters.messagesDropped += attached.waiting.length
     this.isChanged = true
     const { groups } = this.#context
-    for (const inFlight of [...this.window.values()]) {
+    for (const inFlight of this.window.values()) {
       const { group, qos, id } = inFlight
       if (group === undefined) continue
       const isGivenAway = qos === 1 && (!isKept || groups.hasOthers(group, this))

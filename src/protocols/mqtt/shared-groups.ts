@@ -57,7 +57,7 @@ export class Groups implements SharedGroups, Hold {
 
   /** All sessions were found: groups that nobody has are forgotten. */
   loaded(): void {
-    for (const filter of [...this.#resting.keys()]) {
+    for (const filter of this.#resting.keys()) {
       if (!this.#absent.has(filter)) this.#forget(filter)
     }
   }
