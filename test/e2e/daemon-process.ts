@@ -14,7 +14,7 @@ import { cleanUp, type Scope } from './clean-up.ts'
 import type { ReadyInfo } from '../../src/daemon/ready-file.ts'
 
 export interface DaemonOptions {
-  /** Beyond `--listen 127.0.0.1:0 --http off --tmb off --data <folder>`; a repeated one replaces those. */
+  /** Beyond `--listen 127.0.0.1:0 --http off --data <folder>`; a repeated one replaces those. */
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   /** Default: a new folder, removed after the test. */
@@ -71,12 +71,7 @@ export function spawnDaemon(
   options: DaemonOptions = {},
 ): Omit<DaemonProcess, 'address' | 'info'> {
   const data = options.data ?? temporaryFolder(t)
-  const defaults = {
-    '--listen': '127.0.0.1:0',
-    '--http': 'off',
-    '--tmb': 'off',
-    '--data': data,
-  }
+  const defaults = { '--listen': '127.0.0.1:0', '--http': 'off', '--data': data }
   const { args = [], omit = [] } = options
   const missing = Object.entries(defaults).filter(([flag]) => ![...args, ...omit].includes(flag))
   const child = spawnMsgbusd(t, [...missing.flat(), ...args], options.env)
@@ -99,7 +94,8 @@ function spawnMsgbusd(
 ) {
   const own = Object.entries(process.env).filter(([name]) => !/^(MSGBUS_|RUST_LOG)/.test(name))
   const child = spawn(process.execPath, ['--enable-source-maps', main, ...args], {
-    env: { ...Object.fromEntries(own), ...env },
+    // Tests run side by side, and TMB looks for a port among the same ten.
+    env: { ...Object.fromEntries(own), MSGBUS_TMB: 'off', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   cleanUp(t, async () => {

@@ -101,11 +101,13 @@ async function takePorts(t: TestContext, ports: readonly number[]): Promise<void
   }
 }
 
+/** What the daemon does when nobody says anything; other tests turn TMB off. */
+const byDefault = { MSGBUS_TMB: '' }
 const allPorts = Array.from({ length: 10 }, (_, i) => tmbLimits.firstPort + i)
 
 test('case 76: the next port that is free, and none', limited, async (t) => {
   await takePorts(t, [tmbLimits.firstPort])
-  const daemon = await startDaemon(t, { args: memory, omit: ['--tmb'] })
+  const daemon = await startDaemon(t, { args: memory, env: byDefault })
   const { port } = addressOf(daemon)
   assert.ok(port > tmbLimits.firstPort && port <= tmbLimits.lastPort, `port ${port}`)
   assert.match(daemon.stdout(), new RegExp(`^tmb listens on 127\\.0\\.0\\.1:${port}$`, 'm'))
@@ -113,7 +115,7 @@ test('case 76: the next port that is free, and none', limited, async (t) => {
   for (const { address } of ports) assert.ok(address.endsWith(`:${port}`), address)
   await takePorts(t, allPorts)
   const args = [...memory, '--listen', '127.0.0.1:0', '--http', 'off', '--data', temporaryFolder(t)]
-  const { code, stderr } = await runMsgbusd(t, args)
+  const { code, stderr } = await runMsgbusd(t, args, byDefault)
   assert.equal(code, 1)
   assert.match(
     stderr,
