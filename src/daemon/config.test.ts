@@ -262,8 +262,11 @@ test('113: empty peers are ignored, real ones parsed, bad ones refused', () => {
   assert.match(twice[0] ?? '', /http:\/\/h:1 is named twice/)
 })
 
+function rule(text: string): string {
+  return `sync: { peers: ["http://h:1"], rules: [${text}] }`
+}
+
 test('rules for peers name peers, filters, nodes and keys', () => {
-  const rule = (text: string) => `sync: { peers: ["http://h:1"], rules: [${text}] }`
   const { rules } = load({
     file: rule('{ peer: "http://h:1", topics: [a/#], exceptTopics: [a/b], origins: [t/b/d] }'),
   }).config.sync
