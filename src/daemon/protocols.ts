@@ -9,13 +9,14 @@ import type { AdapterContext, ProtocolAdapter } from '../protocols/adapter.ts'
 import { busrtSettings, startBusrtAdapter } from '../protocols/busrt/index.ts'
 import { grpcSettings, startGrpcAdapter } from '../protocols/grpc/index.ts'
 import { httpSettings, startHttpAdapter } from '../protocols/http/index.ts'
+import { mqttSettings, startMqttAdapter } from '../protocols/mqtt/index.ts'
 import { startTmbAdapter, tmbSettings } from '../protocols/tmb/index.ts'
 
 export const protocolsSchema = z.strictObject({
   grpc: grpcSettings.prefault({}),
   http: httpSettings.prefault({}),
   tmb: tmbSettings.prefault({}),
-  mqtt: planned('MQTT'),
+  mqtt: mqttSettings.prefault({}),
   busrt: busrtSettings.prefault({}),
   wamp: planned('WAMP'),
 })
@@ -23,7 +24,7 @@ export const protocolsSchema = z.strictObject({
 type ProtocolsConfig = z.output<typeof protocolsSchema>
 
 /** Protocols with an adapter. */
-export type ProtocolName = 'grpc' | 'busrt' | 'tmb' | 'http'
+export type ProtocolName = 'grpc' | 'busrt' | 'tmb' | 'mqtt' | 'http'
 
 type StartAdapter = (context: AdapterContext, config: ProtocolsConfig) => Promise<ProtocolAdapter>
 
@@ -32,11 +33,12 @@ export const adapters: Readonly<Record<ProtocolName, StartAdapter>> = {
   grpc: (context, config) => startGrpcAdapter(context, config.grpc),
   busrt: (context, config) => startBusrtAdapter(context, config.busrt),
   tmb: (context, config) => startTmbAdapter(context, config.tmb),
+  mqtt: (context, config) => startMqttAdapter(context, config.mqtt),
   http: (context, config) => startHttpAdapter(context, config.http),
 }
 
 /** Whether somebody else has its default port is no sign that another daemon runs here. */
-export const passedOverQuietly: ReadonlySet<ProtocolName> = new Set(['http'])
+export const passedOverQuietly: ReadonlySet<ProtocolName> = new Set(['http', 'mqtt'])
 
 /** Started without an address, too, when there is an HTTP port: web pages reach it there, the console first of all. */
 export const neededByPages: ReadonlySet<ProtocolName> = new Set(['grpc'])

@@ -94,8 +94,8 @@ function spawnMsgbusd(
 ) {
   const own = Object.entries(process.env).filter(([name]) => !/^(MSGBUS_|RUST_LOG)/.test(name))
   const child = spawn(process.execPath, ['--enable-source-maps', main, ...args], {
-    // Tests run side by side, and TMB looks for a port among the same ten.
-    env: { ...Object.fromEntries(own), MSGBUS_TMB: 'off', ...env },
+    // Tests run side by side, and TMB looks for a port among the same ten. MQTT has one that is well known.
+    env: { ...Object.fromEntries(own), MSGBUS_TMB: 'off', MSGBUS_MQTT: 'off', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   cleanUp(t, async () => {

@@ -29,6 +29,8 @@ async function publishes(broker: Broker, topic: string, ...payloads: readonly st
   await client.end()
 }
 
+const withAlias = (value: number) => ({ properties: [property.topicAlias(value)] })
+const large = (i: number) => `${i} ${'x'.repeat(20_000)}`
 const subscriber = (broker: Broker, ...properties: Part[]) => broker.client(5, { properties })
 
 conformance(
@@ -113,8 +115,8 @@ conformance(
       property.sessionExpiry(100),
     )
     await client.subscribe(['a', { qos: 2 }])
-    const large = 'x'.repeat(40)
-    await publishes(broker, 'a', large, large, 'small', large, 'last')
+    const tooLarge = 'x'.repeat(40)
+    await publishes(broker, 'a', tooLarge, tooLarge, 'small', tooLarge, 'last')
     const [small] = await client.payloads('small')
     await client.quiet()
     client.send(pubrec(small?.id ?? 0))
@@ -155,14 +157,13 @@ conformance(
   async ({ broker }) => {
     const client = await broker.client(5)
     await client.subscribe(['+', { qos: 1 }])
-    const alias = (value: number) => ({ properties: [property.topicAlias(value)] })
     client.send(
-      publish(5, 'a', '1', alias(1)),
-      publish(5, '', '2', alias(1)),
-      publish(5, 'b', '3', alias(32)),
-      publish(5, 'c', '4', alias(1)),
-      publish(5, '', '5', alias(1)),
-      publish(5, '', '6', { ...alias(32), qos: 1, id: 1 }),
+      publish(5, 'a', '1', withAlias(1)),
+      publish(5, '', '2', withAlias(1)),
+      publish(5, 'b', '3', withAlias(32)),
+      publish(5, 'c', '4', withAlias(1)),
+      publish(5, '', '5', withAlias(1)),
+      publish(5, '', '6', { ...withAlias(32), qos: 1, id: 1 }),
     )
     const seen: string[] = []
     while (seen.length < 6) {
@@ -180,7 +181,7 @@ conformance(
       [33, 0x94],
     ] as const) {
       const again = await broker.client(5)
-      again.send(publish(5, value === 1 ? '' : 'a', 'x', alias(value)))
+      again.send(publish(5, value === 1 ? '' : 'a', 'x', withAlias(value)))
       await again.closes(disconnect(code))
     }
   },
@@ -294,10 +295,9 @@ conformance(
     slow.socket.pause()
     const publisher = await broker.client(version)
     const count = 600
-    const payload = (i: number) => `${i} ${'x'.repeat(20_000)}`
     for (let i = 0; i < count; i++) {
-      publisher.send(publish(version, 'z', payload(i)))
-      publisher.send(publish(version, 'a', payload(i), { qos: 1, id: 1 }))
+      publisher.send(publish(version, 'z', large(i)))
+      publisher.send(publish(version, 'a', large(i), { qos: 1, id: 1 }))
       await publisher.gets(puback(1))
       assert.equal((await other.message()).payload.split(' ')[0], String(i))
     }

@@ -24,7 +24,7 @@ const told = (version: Version, reason: number) => (version === 5 ? [disconnect(
 const five: { readonly versions: readonly Version[] } = { versions: [5] }
 
 /** Options of a client whose session is kept. */
-function kept(version: Version, id: string): Omit<ConnectOptions, 'version'> {
+function keptAs(version: Version, id: string): Omit<ConnectOptions, 'version'> {
   const properties = version === 5 ? [property.sessionExpiry(1_000)] : []
   return { id, clean: false, properties }
 }
@@ -143,7 +143,7 @@ conformance(
   77,
   'no local',
   async ({ broker }) => {
-    const client = await broker.client(5, kept(5, 'me'))
+    const client = await broker.client(5, keptAs(5, 'me'))
     await client.subscribe(['a', { noLocal: true }], ['b', { noLocal: true, qos: 1 }])
     const other = await broker.client(5)
     client.send(publish(5, 'a', 'own'), publish(5, 'b', 'own', { qos: 1, id: 1 }))
@@ -151,7 +151,7 @@ conformance(
     other.send(publish(5, 'a', 'other'))
     await client.payloads('other')
     await client.end()
-    const again = await broker.client(5, kept(5, 'me'))
+    const again = await broker.client(5, keptAs(5, 'me'))
     again.send(publish(5, 'a', 'own'))
     await again.quiet()
     // An overlapping one without it gets the message.
@@ -212,7 +212,7 @@ conformance(
     const publisher = await broker.client(5)
     publisher.send(publish(5, 'a', 'retained', { retain: true }))
     await publisher.quiet()
-    const client = await broker.client(5, kept(5, 'ids'))
+    const client = await broker.client(5, keptAs(5, 'ids'))
     client.send(subscribe(5, 1, [['a', { qos: 1 }]], [property.subscriptionId(268_435_455)]))
     await client.suback(1, 1)
     const withId = [[0x0b, 268_435_455]]
@@ -223,10 +223,10 @@ conformance(
     client.send(puback(live?.id ?? 0))
     await client.end()
     await publishes(broker, 'a', 'queued')
-    const back = await broker.client(5, kept(5, 'ids'))
+    const back = await broker.client(5, keptAs(5, 'ids'))
     assert.deepEqual((await back.payloads('queued'))[0]?.properties, withId)
     back.destroy()
-    const again = await broker.client(5, kept(5, 'ids'))
+    const again = await broker.client(5, keptAs(5, 'ids'))
     assert.deepEqual((await again.payloads('queued'))[0]?.properties, withId)
     await again.subscribe(['a', { qos: 1, retainHandling: 2 }])
     await publishes(broker, 'a', 'without')
@@ -243,7 +243,7 @@ conformance(81, 'UNSUBSCRIBE of what was never there', async ({ broker, version 
 })
 
 conformance(82, 'UNSUBSCRIBE with a message in flight', async ({ broker, version }) => {
-  const client = await broker.client(version, kept(version, 'flight'))
+  const client = await broker.client(version, keptAs(version, 'flight'))
   await client.subscribe(['a', { qos: 1 }])
   await publishes(broker, 'a', 'one')
   const [one] = await client.payloads('one')
@@ -251,7 +251,7 @@ conformance(82, 'UNSUBSCRIBE with a message in flight', async ({ broker, version
   await publishes(broker, 'a', 'two')
   await client.quiet()
   client.destroy()
-  const back = await broker.client(version, kept(version, 'flight'))
+  const back = await broker.client(version, keptAs(version, 'flight'))
   const [again] = await back.payloads('one')
   assert.deepEqual([again?.dup, again?.id], [true, one?.id])
   back.send(puback(again?.id ?? 0))
@@ -265,7 +265,7 @@ conformance(
     const publisher = await broker.client(version)
     publisher.send(publish(version, 'a', 'retained', { retain: true, qos: 1, id: 1 }))
     await publisher.gets(puback(1))
-    const client = await broker.client(version, kept(version, 'early'))
+    const client = await broker.client(version, keptAs(version, 'early'))
     client.send(subscribe(version, 1, [['a', { qos: 1 }], ['$share/g/b']]))
     publisher.send(Array.from({ length: 50 }, () => publish(version, 'a', 'live')))
     publisher.send(Array.from({ length: 50 }, () => publish(version, 'b', 'live')))
@@ -347,7 +347,7 @@ for (const engine of ['memory', 'lmdb'] as const) {
     `all members are away (${engine})`,
     async ({ broker, version }) => {
       for (const id of ['one', 'other']) {
-        const member = await broker.client(version, kept(version, id))
+        const member = await broker.client(version, keptAs(version, id))
         await member.subscribe(['$share/g/a', { qos: 1 }])
         if (id === 'one') {
           await publishes(broker, 'a', 'unacknowledged')
@@ -358,10 +358,10 @@ for (const engine of ['memory', 'lmdb'] as const) {
       await publishes(broker, 'a', 'x', 'y')
       if (engine === 'lmdb') await broker.restart()
       await publishes(broker, 'a', 'z')
-      const back = await broker.client(version, kept(version, 'other'))
+      const back = await broker.client(version, keptAs(version, 'other'))
       await back.payloads('x', 'y', 'z')
       await back.quiet()
-      const one = await broker.client(version, kept(version, 'one'))
+      const one = await broker.client(version, keptAs(version, 'one'))
       const [again] = await one.payloads('unacknowledged')
       assert.equal(again?.dup, true)
       await one.quiet()
@@ -371,14 +371,14 @@ for (const engine of ['memory', 'lmdb'] as const) {
 }
 
 conformance(88.1, 'a group whose sessions are over keeps no place', async ({ broker, version }) => {
-  const member = await broker.client(version, kept(version, 'one'))
+  const member = await broker.client(version, keptAs(version, 'one'))
   await member.subscribe(['$share/g/a', { qos: 1 }])
   await member.end()
   await publishes(broker, 'a', 'x')
   const clean = await broker.client(version, { id: 'one' })
   await clean.subscribe(['$share/g/a', { qos: 1 }])
   await clean.quiet()
-  const again = await broker.client(version, kept(version, 'two'))
+  const again = await broker.client(version, keptAs(version, 'two'))
   await again.subscribe(['$share/h/a', { qos: 1 }])
   // Takes its own session over, and begins anew.
   const anew = await broker.client(version, { id: 'two' })
@@ -447,7 +447,7 @@ conformance(
 )
 
 conformance(87.1, 'QoS 2 of a lost member stays with its session', async ({ broker, version }) => {
-  const one = await broker.client(version, kept(version, 'one'))
+  const one = await broker.client(version, keptAs(version, 'one'))
   await one.subscribe(['$share/g/a', { qos: 2 }])
   const publisher = await broker.client(version)
   publisher.send(publish(version, 'a', 'x', { qos: 2, id: 1 }))
@@ -457,7 +457,7 @@ conformance(87.1, 'QoS 2 of a lost member stays with its session', async ({ brok
   await other.subscribe(['$share/g/a', { qos: 2 }])
   one.destroy()
   await other.quiet()
-  const back = await broker.client(version, kept(version, 'one'))
+  const back = await broker.client(version, keptAs(version, 'one'))
   const [again] = await back.payloads('x')
   assert.deepEqual([again?.dup, again?.id], [true, message?.id])
   back.send(pubrec(again?.id ?? 0))
