@@ -298,8 +298,9 @@ describe('memory', () => {
       decoder.push(bytes, 0, 500_000)
       decoder.push(bytes, 500_000, bytes.length)
     }
-    collectGarbage()
     assert.ok(decoders.every(({ keptBytes }) => keptBytes === 0))
+    // What was collected is given back by another thread, when it gets its turn.
+    for (let tries = 0; tries < 100 && held() - before >= 10_000_000; tries++) collectGarbage()
     assert.ok(held() - before < 10_000_000)
   })
 })

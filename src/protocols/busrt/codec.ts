@@ -1,13 +1,13 @@
 /**
  * Bytes to frames, as they come from BUS/RT clients (spec/busrt 2). Pure and synchronous. A handler is called per
  * frame with the place of the frame in a buffer: nothing is built, and frames that arrive whole are handled
- * where they stand. Of a frame that is cut by the end of a chunk only that part is kept, in memory that grows
- * with what arrives, never on the word of a header.
+ * where they stand (net/frame-buffer.ts keeps the others).
  *
  * Everything that breaks the protocol is decided from the header as soon as it is whole: opcode and length.
  */
 
 import { ProtocolError } from '../../model/errors.ts'
+import { FrameBuffer } from '../../net/frame-buffer.ts'
 import { opcodeMask, opcodes, requestHeaderBytes } from '../../wire/busrt/frames.ts'
 
 export interface FrameHandler {
@@ -27,25 +27,14 @@ export interface FrameHandler {
 const isOpcode = new Uint8Array(opcodeMask + 1)
 for (const opcode of Object.values(opcodes)) isOpcode[opcode] = 1
 
-const leastKeptBytes = 256
-
-export class FrameDecoder {
+export class FrameDecoder extends FrameBuffer {
   readonly #handler: FrameHandler
   readonly #maxBodyBytes: number
-  /** What was not handled yet: part of one frame, or more while the handler does not admit. */
-  #kept = new Uint8Array(0)
-  #start = 0
-  #end = 0
-  #isParsing = false
 
   constructor(handler: FrameHandler, maxBodyBytes: number) {
+    super()
     this.#handler = handler
     this.#maxBodyBytes = maxBodyBytes
-  }
-
-  /** Bytes that are kept. */
-  get keptBytes(): number {
-    return this.#end - this.#start
   }
 
   /** A header is there and its body is not. */
@@ -53,36 +42,9 @@ export class FrameDecoder {
     return this.keptBytes >= requestHeaderBytes
   }
 
-  /**
-   * Handles the frames that `bytes[start..end)` completes, and keeps the rest.
-   * @throws ProtocolError; the decoder is dead afterwards
-   */
-  push(bytes: Uint8Array, start: number, end: number): void {
-    let at = start
-    if (this.keptBytes > 0) {
-      at = this.#completeKept(bytes, start, end)
-      if (this.keptBytes > 0) {
-        this.#keep(bytes, at, end)
-        return
-      }
-    }
-    at = this.#parse(bytes, at, end)
-    if (at < end) this.#keep(bytes, at, end)
-  }
-
-  /** Goes on with what is kept, after the handler admits again. @throws ProtocolError */
-  resume(): void {
-    // Asked for by the handler in the middle of a frame, it goes on by itself behind that frame.
-    if (this.#isParsing) return
-    this.#start = this.#parse(this.#kept, this.#start, this.#end)
-    this.#shrink()
-  }
-
-  /** Handles whole frames from `at` on; returns where it stopped. */
-  #parse(bytes: Uint8Array, from: number, end: number): number {
+  protected override handleFrames(bytes: Uint8Array, from: number, end: number): number {
     const handler = this.#handler
     let at = from
-    this.#isParsing = true
     while (end - at >= requestHeaderBytes) {
       const flags = bytes[at + 4] as number
       if (flags === 0) {
@@ -96,8 +58,13 @@ export class FrameDecoder {
       handler.frame(bytes, at, next)
       at = next
     }
-    this.#isParsing = false
     return at
+  }
+
+  protected override frameLength(bytes: Uint8Array, from: number, end: number): number {
+    // A ping is a header alone.
+    const isHeader = end - from < requestHeaderBytes || bytes[from + 4] === 0
+    return isHeader ? requestHeaderBytes : requestHeaderBytes + this.#bodyLength(bytes, from)
   }
 
   /** Length of the body of the frame at `at`, whose header is whole. @throws ProtocolError */
@@ -114,71 +81,5 @@ export class FrameDecoder {
       throw new ProtocolError(`a frame has ${length} bytes, the limit is ${this.#maxBodyBytes}`)
     }
     return length
-  }
-
-  /** Takes what the frame begun in `#kept` still needs, and handles it; returns where it stopped taking. */
-  #completeKept(bytes: Uint8Array, start: number, end: number): number {
-    let at = start
-    // Frames that were held back come first; they are whole.
-    if (this.isMidFrame) this.resume()
-    for (;;) {
-      const kept = this.keptBytes
-      if (kept === 0) return at
-      const isHeaderWhole = kept >= requestHeaderBytes
-      const wanted = isHeaderWhole ? requestHeaderBytes + this.#lengthOfKept() : requestHeaderBytes
-      const missing = wanted - kept
-      // Whole and still here: the handler does not admit it.
-      if (missing <= 0 && isHeaderWhole && !this.#handleKept()) return at
-      if (missing <= 0) continue
-      if (at === end) return at
-      const part = Math.min(missing, end - at)
-      this.#keep(bytes, at, at + part)
-      at += part
-      if (this.keptBytes >= requestHeaderBytes) this.#handleKept()
-    }
-  }
-
-  #lengthOfKept(): number {
-    return this.#kept[this.#start + 4] === 0 ? 0 : this.#bodyLength(this.#kept, this.#start)
-  }
-
-  /** Handles what is whole in `#kept`; false when nothing was. */
-  #handleKept(): boolean {
-    const before = this.#start
-    this.#start = this.#parse(this.#kept, this.#start, this.#end)
-    const isMoved = this.#start !== before
-    this.#shrink()
-    return isMoved
-  }
-
-  #keep(bytes: Uint8Array, from: number, to: number): void {
-    const count = to - from
-    if (this.#end + count > this.#kept.length) this.#makeRoom(count)
-    if (count <= 32) {
-      for (let i = from; i < to; i++) this.#kept[this.#end++] = bytes[i] as number
-    } else {
-      this.#kept.set(bytes.subarray(from, to), this.#end)
-      this.#end += count
-    }
-  }
-
-  #makeRoom(count: number): void {
-    const kept = this.keptBytes
-    const needed = kept + count
-    const size =
-      needed <= this.#kept.length ? this.#kept.length : Math.max(leastKeptBytes, needed * 2)
-    const larger = size === this.#kept.length ? this.#kept : new Uint8Array(size)
-    larger.set(this.#kept.subarray(this.#start, this.#end))
-    this.#kept = larger
-    this.#start = 0
-    this.#end = kept
-  }
-
-  /** An emptied memory is used again, unless a large frame made it large. */
-  #shrink(): void {
-    if (this.#start < this.#end) return
-    this.#start = 0
-    this.#end = 0
-    if (this.#kept.length > 65_536) this.#kept = new Uint8Array(0)
   }
 }
