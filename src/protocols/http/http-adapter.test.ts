@@ -39,6 +39,8 @@ async function start(
       metricsText: () => Promise.resolve('msgbus_up 1\n'),
     },
     httpSettings.parse({ listen, allowedHosts }),
+    // Whether the console has been built is not asked here.
+    { consoleFolder: join(tmpdir(), 'msgbus-without-console') },
   )
   t.after(() => adapter.stop(0))
   return adapter
