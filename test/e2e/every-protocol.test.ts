@@ -39,7 +39,8 @@ interface Sent extends Sample {
 }
 
 test('every sender reaches every receiver, once, with the same bytes, in order', async (t) => {
-  const args = ['--storage', 'memory', '--tmb', '127.0.0.1:0', '--http', '127.0.0.1:0']
+  const ports = ['--tmb', '127.0.0.1:0', '--mqtt', '127.0.0.1:0', '--http', '127.0.0.1:0']
+  const args = ['--storage', 'memory', ...ports]
   const daemon = await startDaemon(t, { args })
   const present: Present[] = []
   for (const { name, skip, join } of participants) {

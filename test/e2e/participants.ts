@@ -12,6 +12,7 @@ import { cleanUp, type Scope } from './clean-up.ts'
 import { openClientPage } from './client-page.ts'
 import type { DaemonProcess } from './daemon-process.ts'
 import { LineSplitter } from './line-splitter.ts'
+import { joinMqtt4, joinMqtt5 } from './mqtt-participants.ts'
 import {
   addressOf,
   Arrivals,
@@ -34,6 +35,8 @@ export const participants: readonly ParticipantKind[] = [
   { name: 'telnet', skip: without('telnet', '/usr/bin/telnet'), join: joinTelnet },
   { name: 'gRPC', skip: false, join: joinGrpc },
   { name: 'BUS/RT', skip: false, join: joinBusrt },
+  { name: 'MQTT 3.1.1', skip: false, join: joinMqtt4 },
+  { name: 'MQTT 5.0', skip: false, join: joinMqtt5 },
   { name: 'curl', skip: without('curl', '--version'), join: joinCurl },
   { name: 'browser', skip: withoutChromium, join: joinBrowser },
 ]
