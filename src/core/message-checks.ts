@@ -7,7 +7,12 @@
 import { envelopeSize } from '../model/envelope-size.ts'
 import { BusError } from '../model/errors.ts'
 import type { Limits } from '../model/limits.ts'
-import { deleteMarkerTopic, type Headers, type OutgoingMessage } from '../model/message.ts'
+import {
+  deleteMarkerTopic,
+  type Headers,
+  type OutgoingMessage,
+  systemTopicPrefix,
+} from '../model/message.ts'
 import { checkName, isBlankName, utf8Length } from '../model/name.ts'
 import type { NodeId } from '../model/node-id.ts'
 import type { OutgoingQueueMessage } from '../model/queue-message.ts'
@@ -19,6 +24,10 @@ export function checkWritableTopic(topic: string, limits: Limits): void {
   checkName('topic', topic, limits.topicBytes)
   if (topic === deleteMarkerTopic) {
     const text = `${deleteMarkerTopic} is reserved for delete markers`
+    throw new BusError('permission_denied', 'reserved_topic', text)
+  }
+  if (topic.startsWith(systemTopicPrefix)) {
+    const text = `what begins with ${systemTopicPrefix} is the daemon's to say`
     throw new BusError('permission_denied', 'reserved_topic', text)
   }
 }

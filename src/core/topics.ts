@@ -7,6 +7,7 @@
 
 import { copyOf } from '../base/copy-of.ts'
 import { ByteTable } from '../base/byte-table.ts'
+import { systemTopicPrefix } from '../model/message.ts'
 import type { TopicSettings } from '../model/topic-rule.ts'
 import type { TopicUsage } from './bus.ts'
 import type { LastValue, LastValues } from './last-values.ts'
@@ -38,7 +39,7 @@ export class Topic implements TopicText, TopicUsage {
     this.name = name
     this.bytes = bytes
     this.settings = settings
-    this.isReserved = name.startsWith('$msgbus.')
+    this.isReserved = name.startsWith('$msgbus.') || name.startsWith(systemTopicPrefix)
     this.levelSlot = levelSlot(name)
   }
 

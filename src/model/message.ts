@@ -61,3 +61,5 @@ export interface OutgoingMessage {
 
 /** Delete markers of a node are the messages of this topic (spec/msgbus-v1 3.3). */
 export const deleteMarkerTopic = '$msgbus.delete'
+/** Names below it tell about the daemon, as those of MQTT brokers do; only it publishes there. */
+export const systemTopicPrefix = '$SYS/'

@@ -72,8 +72,8 @@ export async function startMqttAdapter(
   config: MqttConfig,
   clock: Clock = systemClock,
 ): Promise<ProtocolAdapter> {
-  const { bus, logger, tls, webSockets } = context
-  const listener = new MqttListener({ bus, clock, logger, tls, webSockets, config })
+  const { bus, logger, tls, webSockets, version } = context
+  const listener = new MqttListener({ bus, clock, logger, tls, webSockets, config, version })
   try {
     await listener.bind()
   } catch (error) {

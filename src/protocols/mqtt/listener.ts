@@ -22,12 +22,16 @@ export interface MqttListenerOptions {
   readonly tls: ServerTls | undefined
   readonly webSockets: WebSocketGates | undefined
   readonly config: MqttConfig
+  /** Of the daemon. */
+  readonly version: string
 }
 
 /** Keep alives and other limits are kept to within this. */
 const tickMs = 250
 /** Sessions are looked at this often. */
 const sessionTicks = 4
+/** What the daemon tells about itself is told every ten seconds. */
+const systemTicks = 40
 /** A client that does not take the end of its connection has so long. */
 const lingerMs = 1_000
 
@@ -54,10 +58,10 @@ export class MqttListener {
 
   constructor(options: MqttListenerOptions) {
     this.#options = options
-    const { bus, clock, logger, tls, config, webSockets } = options
+    const { bus, clock, logger, tls, config, webSockets, version } = options
     this.#nowMs = clock.monotonic()
     this.#now = () => this.#nowMs
-    this.sessions = new Sessions({ bus, clock, logger, counters: this.counters })
+    this.sessions = new Sessions({ bus, clock, logger, version, counters: this.counters })
     this.#server = new ByteServer({
       tls,
       outboxBytes: config.outboxBytes,
@@ -155,6 +159,7 @@ export class MqttListener {
       for (const [link, deadline] of this.#ending) if (this.#nowMs >= deadline) link.destroy()
       this.#ticks += 1
       if (this.#ticks % sessionTicks === 0) this.#tickSessions()
+      if (this.#ticks % systemTicks === 0) this.sessions.systemTopics.tell()
       this.#tickLater()
     })
   }

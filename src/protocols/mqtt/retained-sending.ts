@@ -41,8 +41,8 @@ export class RetainedSending {
 
   /** A subscription that is not there any more gets no more of them. */
   cancel(filter: string): void {
-    const at = this.#batches.findIndex(({ subscription }) => subscription.filter === filter)
-    if (at >= 0) this.#batches.splice(at, 1)
+    const others = this.#batches.filter(({ subscription }) => subscription.filter !== filter)
+    this.#batches.splice(0, this.#batches.length, ...others)
   }
 
   /** There may be room. */

@@ -2,6 +2,7 @@
 
 import type { Clock } from '../../core/clock.ts'
 import type { NoteChange } from '../../core/log-store.ts'
+import type { RetainedMessage } from '../../core/retained-messages.ts'
 import type { Limits } from '../../model/limits.ts'
 import type { KeptMessage } from './kept-message.ts'
 import type { OutgoingProperties } from './message-properties.ts'
@@ -21,6 +22,8 @@ export interface SessionContext {
   lastSequence(): number
   /** A stored message that has to be sent again; undefined: it was deleted or trimmed. */
   readAgain(place: Pick<InFlight, 'topic' | 'sequence'>): Promise<KeptMessage | undefined>
+  /** What the daemon tells about itself, as far as the filter matches. */
+  systemTopics(filter: string): Iterable<RetainedMessage>
   /** It has expired. */
   forgetRetained(topic: string): void
 }

@@ -230,6 +230,7 @@ export class MqttSession implements Inbox {
       attached.retained.cancel(filter)
       const messages = attached.client.retained.match(levelFilter('mqtt', parsed.filter))
       attached.retained.add(messages, subscription)
+      attached.retained.add(this.#context.systemTopics(parsed.filter), subscription)
     }
     return { code: qos, subscription, confirm }
   }

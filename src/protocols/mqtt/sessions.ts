@@ -33,6 +33,7 @@ import {
 import { MqttSession } from './session.ts'
 import { Groups } from './shared-groups.ts'
 import type { Subscription } from './subscriptions.ts'
+import { SystemTopics } from './system-topics.ts'
 import { Wills } from './wills.ts'
 import type { InFlight } from './window.ts'
 
@@ -57,6 +58,8 @@ export interface SessionsOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly counters: MqttCounters
+  /** Of the daemon. */
+  readonly version: string
 }
 
 /** How a connection ended: its will is sent, or dropped. */
@@ -79,6 +82,7 @@ export class Sessions {
   readonly #isNoted = new Set<string>()
   readonly #groups: Groups
   readonly #wills: Wills
+  readonly systemTopics: SystemTopics
   readonly #context: SessionContext
   readonly #removeHolds: () => void
   #loading: Promise<void> | undefined
@@ -91,6 +95,7 @@ export class Sessions {
     const readAgain = (place: Pick<InFlight, 'topic' | 'sequence'>) => this.#readAgain(place)
     const onError = (error: unknown) => this.#failed(error)
     this.#wills = new Wills(options)
+    this.systemTopics = new SystemTopics({ ...options, sessions: () => this })
     this.#groups = new Groups({ bus, counters, readAgain, onError })
     this.#context = {
       clock,
@@ -105,6 +110,7 @@ export class Sessions {
       },
       lastSequence: () => bus.store?.lastSequence ?? 0,
       readAgain,
+      systemTopics: (filter) => this.systemTopics.match(filter),
       forgetRetained: (topic) => this.#wills.forgetRetained(topic),
     }
     this.#removeHolds = bus.addHolds(() => [this.#absent, this.#groups])
@@ -201,6 +207,7 @@ export class Sessions {
   async close(): Promise<void> {
     await Promise.all(this.#turns.values())
     await this.#wills.close()
+    this.systemTopics.close()
     this.#removeHolds()
     if (this.#options.bus.store === undefined) return
     await this.#write(this.#groups.notes()).catch((error: unknown) => this.#failed(error))

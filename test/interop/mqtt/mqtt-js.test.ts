@@ -79,10 +79,13 @@ for (const way of ways) {
     const [one, other] = [await scene.client('one'), await scene.client('other')]
     await one.client.subscribeAsync('a/#', { qos: 2 })
     for (const qos of [0, 1, 2] as const) {
-      const sent = Array.from({ length: 500 }, (_, i) =>
-        other.client.publishAsync(`a/${qos}`, String(i), { qos }),
-      )
-      await Promise.all(sent)
+      // No more at once than the daemon says it takes, which this client does not look at by itself.
+      for (let start = 0; start < 500; start += 100) {
+        const sent = Array.from({ length: 100 }, (_, i) =>
+          other.client.publishAsync(`a/${qos}`, String(start + i), { qos }),
+        )
+        await Promise.all(sent)
+      }
       assert.deepEqual(
         await one.payloads(500),
         Array.from({ length: 500 }, (_, i) => String(i)),
