@@ -24,12 +24,14 @@ export interface Program {
   kill(signal: NodeJS.Signals): void
 }
 
+const nobody = () => undefined
+
 export function run(t: Scope, command: string, args: readonly string[], input?: string): Program {
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] })
   child.stdin.end(input ?? '')
   let text = ''
   let errors = ''
-  let wake: () => void = () => undefined
+  let wake: () => void = nobody
   let isEnded = false
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk
