@@ -1,10 +1,8 @@
-// Cases 83 to 90 of spec/busrt 11: parts of BUS/RT that msgbus does not offer, or not yet, with the reason.
+// Cases 83 to 87 of spec/busrt 11: parts of BUS/RT that msgbus does not offer, or not yet, with the reason.
 
 import { test } from 'node:test'
 
 const access = 'there are no access rules yet'
-const webSocket =
-  'BUS/RT is not served over WebSocket yet; sessions themselves take any cut of their bytes'
 
 const cases: readonly { number: number; title: string; skip: string }[] = [
   { number: 83, title: 'a name that is not listed, a network that is not allowed', skip: access },
@@ -12,13 +10,6 @@ const cases: readonly { number: number; title: string; skip: string }[] = [
   { number: 85, title: 'subscriptions outside of the list', skip: access },
   { number: 86, title: 'masks against the list', skip: access },
   { number: 87, title: 'a secondary has the rights of its primary', skip: access },
-  { number: 88, title: 'an upgrade on any path, the handshake in any pieces', skip: webSocket },
-  {
-    number: 89,
-    title: 'frames over several WebSocket messages, and several in one',
-    skip: webSocket,
-  },
-  { number: 90, title: 'a text message, a ping, a close', skip: webSocket },
 ]
 
 for (const { number, title, skip } of cases) test(`case ${number}: ${title}`, { skip })
