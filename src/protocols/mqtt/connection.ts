@@ -18,6 +18,7 @@ import type { Outbox } from '../../net/outbox.ts'
 import { type IncomingPublish, PacketDecoder, type PacketHandler } from './codec.ts'
 import { Incoming } from './incoming.ts'
 import type { MqttConfig } from './index.ts'
+import { cappedExpiry, termsOf } from './connect-terms.ts'
 import { closedTopic, isOpenTopic } from './open-topics.ts'
 import {
   writeAck,
@@ -81,8 +82,6 @@ export interface ConnectionOptions {
 const gates = { connecting: 1, saving: 2, paused: 4, acks: 8, closed: 16 } as const
 
 const optionsOfBridges = { noLocal: true, retainAsPublished: true } as const
-/** Messages of QoS 1 and 2 under way to one client, whatever it takes: a session notes them down. */
-const underWayMost = 1_000
 
 export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner {
   gate = 0
@@ -276,7 +275,7 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
       if (this.#expirySeconds === 0 && sessionExpiry > 0) {
         throw protocolError('a session that was to end is to be kept after all')
       }
-      session.expirySeconds = this.#cappedExpiry(sessionExpiry)
+      session.expirySeconds = cappedExpiry(sessionExpiry, this.#options.config)
     }
     const isClean = reasonCode === reasonCodes.success
     this.#close(isClean ? 'disconnected' : 'lost', undefined)
@@ -313,8 +312,8 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
   async #open(packet: ConnectPacket): Promise<void> {
     const { bus, sessions, config, link } = this.#options
     const { cleanStart, properties, version } = packet
-    const asked = version === 5 ? (properties.sessionExpiry ?? 0) : cleanStart ? 0 : 0xffff_ffff
-    const expirySeconds = this.#cappedExpiry(asked)
+    const terms = termsOf(packet, this.#clientId, config)
+    const { expirySeconds } = terms
     this.#expirySeconds = expirySeconds
     const { session, isPresent } = await sessions.open(
       { clientId: this.#clientId, cleanStart, expirySeconds },
@@ -324,7 +323,7 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
       this.#endSession(session, 'lost')
       return
     }
-    this.receiveMaximum = Math.min(properties.receiveMaximum ?? config.window, underWayMost)
+    this.receiveMaximum = terms.receiveMaximum
     this.sender = this.#newSender(properties)
     this.#session = session
     const client = bus.connect(anonymous, {
@@ -339,21 +338,10 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
     })
     this.#client = client
     this.#incoming = this.#newIncoming(session, client)
-    const keepAlive = this.#keepAliveOf(packet)
-    this.#keepAliveMs = keepAlive * 1_000
+    this.#keepAliveMs = terms.keepAliveSeconds * 1_000
     this.#isConnected = true
-    const said: Properties = {}
-    if (expirySeconds !== asked && !(asked === 0xffff_ffff && expirySeconds === Infinity)) {
-      said.sessionExpiry = expirySeconds
-    }
-    said.receiveMaximum = config.receiveMaximum
-    said.maximumPacketSize = config.maxPacketBytes
-    said.topicAliasMaximum = config.topicAliasMaximum
-    if (packet.clientId === '') said.assignedClientId = this.#clientId
-    if (keepAlive !== packet.keepAlive) said.serverKeepAlive = keepAlive
-    if (properties.requestResponseInformation === 1)
-      said.responseInformation = `reply/${this.#clientId}`
-    const answer = { sessionPresent: isPresent, reasonCode: reasonCodes.success, properties: said }
+    const { success: reasonCode } = reasonCodes
+    const answer = { sessionPresent: isPresent, reasonCode, properties: terms.announced }
     writeConnack(this.#outbox, version, answer)
     // What the session has for it comes behind CONNACK, and what the client sent behind CONNECT after that.
     session.attach(this, client)
@@ -502,19 +490,5 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
       const id = `auto-${crypto.randomUUID()}`
       if (!this.#options.sessions.isKnown(id)) return id
     }
-  }
-
-  /** Seconds; Infinity: for ever. */
-  #cappedExpiry(seconds: number): number {
-    const asked = seconds === 0xffff_ffff ? Infinity : seconds
-    const { sessionExpirySeconds } = this.#options.config
-    return sessionExpirySeconds === 0 ? asked : Math.min(asked, sessionExpirySeconds)
-  }
-
-  /** Seconds, as they hold here: 5.0 lets the server have its way. */
-  #keepAliveOf({ keepAlive, version }: ConnectPacket): number {
-    const { maxKeepAliveSeconds } = this.#options.config
-    if (version < 5 || maxKeepAliveSeconds === 0) return keepAlive
-    return keepAlive === 0 ? maxKeepAliveSeconds : Math.min(keepAlive, maxKeepAliveSeconds)
   }
 }
