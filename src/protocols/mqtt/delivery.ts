@@ -14,7 +14,7 @@ import type { NotedTasks } from './noted-tasks.ts'
 import { type AckType, packetTypes, type Qos } from './packets.ts'
 import { Resending } from './resending.ts'
 import { RetainedSending } from './retained-sending.ts'
-import type { Sender } from './sender.ts'
+import type { Dispatch, Sender } from './sender.ts'
 import type { SessionContext } from './session-context.ts'
 import { encodeIds, type Subscription } from './subscriptions.ts'
 import type { InFlight, Window } from './window.ts'
@@ -184,7 +184,8 @@ export class Delivery {
     group: string | undefined,
   ): boolean {
     const { headers, sequence, isAcknowledged } = publication
-    const left = secondsLeft(headers, this.#context.clock.now())
+    // Most messages have no headers, and need no clock.
+    const left = headers.size === 0 ? -1 : secondsLeft(headers, this.#context.clock.now())
     if (left === 0) return false
     const qos = Math.min(qosOf(headers, isAcknowledged), granted)
     if (qos !== 0) {
@@ -195,7 +196,7 @@ export class Delivery {
       return true
     }
     if (this.peer.isFull && sequence === 0) this.#context.counters.messagesDropped += 1
-    else this.#send(publication, 0, { ids, retain }, left)
+    else this.#send(publication, 0, 0, ids, retain, left)
     return false
   }
 
@@ -207,7 +208,7 @@ export class Delivery {
     const kept = sequence === 0 ? message : undefined
     const inFlight = this.#take({ ...terms, sequence, topic: topic.name, message: kept })
     if (message === undefined || !mustWait) {
-      this.#send(publication, inFlight.id, terms, left)
+      this.#send(publication, terms.qos, inFlight.id, terms.ids, terms.retain, left)
     } else this.#sendWhenNoted(message, inFlight)
   }
 
@@ -237,37 +238,51 @@ export class Delivery {
 
   #send(
     publication: Publication,
+    qos: Qos,
     id: number,
-    { ids, retain, qos = 0 }: Pick<Terms, 'ids' | 'retain'> & { readonly qos?: Qos },
+    ids: Uint8Array,
+    retain: boolean,
     left: number,
   ): void {
     const { topic, headers, bytes, start, end } = publication
-    const passedOn = this.#context.properties.of(headers)
-    const where = { topic: topic.bytes, bytes, start, end }
-    const rest = { duplicate: false, retain, id, passedOn, ids, secondsLeft: left }
-    this.#sent(this.peer.sender.send({ qos, ...rest, ...where }, publication), id, where)
+    const dispatch: Dispatch = {
+      qos,
+      duplicate: false,
+      retain,
+      topic: topic.bytes,
+      id,
+      passedOn: this.#context.properties.of(headers),
+      ids,
+      secondsLeft: left,
+      bytes,
+      start,
+      end,
+    }
+    this.#sent(this.peer.sender.send(dispatch, publication), dispatch)
   }
 
   #sendKept(message: KeptMessage, inFlight: InFlight, duplicate: boolean): void {
     const { payload, topic, headers } = message
     const { qos, id, ids, retain } = inFlight
     const left = secondsLeft(headers, this.#context.clock.now())
-    const passedOn = this.#context.properties.of(headers)
-    const where = { topic, bytes: payload, start: 0, end: payload.length }
-    // A handshake that has begun is completed, whatever became of its message meanwhile.
-    const rest = { qos, duplicate, retain, id, passedOn, ids, secondsLeft: left === 0 ? 1 : left }
-    this.#sent(this.peer.sender.send({ ...rest, ...where }), id, where)
+    const dispatch: Dispatch = {
+      qos,
+      duplicate,
+      retain,
+      topic,
+      id,
+      passedOn: this.#context.properties.of(headers),
+      ids,
+      // A handshake that has begun is completed, whatever became of its message meanwhile.
+      secondsLeft: left === 0 ? 1 : left,
+      bytes: payload,
+      start: 0,
+      end: payload.length,
+    }
+    this.#sent(this.peer.sender.send(dispatch), dispatch)
   }
 
-  #sent(
-    isSent: boolean,
-    id: number,
-    {
-      topic,
-      start,
-      end,
-    }: { readonly topic: Uint8Array; readonly start: number; readonly end: number },
-  ): void {
+  #sent(isSent: boolean, { id, topic, start, end }: Dispatch): void {
     if (isSent) {
       const { live } = this.client
       live.sentFrames += 1
@@ -294,10 +309,20 @@ export class Delivery {
       this.#sendUnstored(message, terms)
       return
     }
-    const where = { topic: message.topic, bytes: payload, start: 0, end: payload.length }
-    const passedOn = this.#context.properties.of(headers)
-    const rest = { duplicate: false, retain: true, id: 0, passedOn, ids, secondsLeft: left }
-    this.#sent(this.peer.sender.send({ qos: 0, ...rest, ...where }), 0, where)
+    const dispatch: Dispatch = {
+      qos: 0,
+      duplicate: false,
+      retain: true,
+      topic: message.topic,
+      id: 0,
+      passedOn: this.#context.properties.of(headers),
+      ids,
+      secondsLeft: left,
+      bytes: payload,
+      start: 0,
+      end: payload.length,
+    }
+    this.#sent(this.peer.sender.send(dispatch), dispatch)
   }
 
   #wait(message: Waiting): void {

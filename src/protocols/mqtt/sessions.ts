@@ -132,7 +132,7 @@ export class Sessions {
   /**
    * Gives a connection the session of its client id, a new one or the one that was kept. Resolves when what has to be
    * on disk is.
-   * @throws BusError `unavailable` while the store is not open; what the store reports
+   * @throws BusError `unavailable` while the store is not open; `resource_exhausted`; what the store reports
    */
   async open(
     request: OpenRequest,
@@ -217,6 +217,7 @@ export class Sessions {
     { clientId, cleanStart, expirySeconds }: OpenRequest,
     owner: SessionOwner,
   ): Promise<{ readonly session: MqttSession; readonly isPresent: boolean }> {
+    if (expirySeconds > 0 && !this.isKnown(clientId)) this.#requireRoom()
     const previous = this.#takeOver(clientId, !cleanStart)
     const known = previous ?? this.#parting.get(clientId)
     const found = cleanStart ? undefined : (known ?? (await this.#read(clientId)))
@@ -242,6 +243,14 @@ export class Sessions {
       throw error
     }
     return { session, isPresent: found !== undefined }
+  }
+
+  /** Sessions that are kept are as many as clients may be connected. @throws BusError */
+  #requireRoom(): void {
+    const { clients } = this.#options.bus.limits
+    if (this.size < clients) return
+    const text = `there are ${this.size} MQTT sessions, the limit is ${clients}`
+    throw new BusError('resource_exhausted', 'quota_exceeded', text)
   }
 
   async #writeOpened(session: MqttSession, owner: SessionOwner, isFound: boolean): Promise<void> {

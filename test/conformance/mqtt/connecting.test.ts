@@ -307,3 +307,22 @@ conformance(
   },
   five,
 )
+
+conformance(
+  'limits',
+  'sessions that are kept are not more than clients may be',
+  async ({ broker, version }) => {
+    const properties = version === 5 ? [property.sessionExpiry(100)] : []
+    for (const id of ['a', 'b', 'c']) {
+      const client = await broker.client(version, { id, clean: false, properties })
+      await client.end()
+    }
+    const client = await broker.open(version)
+    client.send(connect({ version, id: 'd', clean: false, properties }))
+    assert.equal((await client.connack()).code, version === 5 ? 0x97 : 3)
+    await client.closes()
+    await broker.client(version, { id: 'a', clean: false, properties })
+    await broker.client(version, { id: 'e' })
+  },
+  { limits: { clients: 3 } },
+)
