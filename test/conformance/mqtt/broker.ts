@@ -5,6 +5,7 @@
 
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
+import type { HistoryBounds } from '../../../src/core/history-trimmer.ts'
 import { ManualClock } from '../../../src/core/manual-clock.ts'
 import { MsgBus } from '../../../src/core/msg-bus.ts'
 import { silentLogger } from '../../../src/core/logger.ts'
@@ -27,6 +28,7 @@ export interface BrokerOptions {
   readonly config?: Partial<MqttConfig>
   readonly limits?: Partial<Limits>
   readonly topicRules?: readonly TopicRule[]
+  readonly history?: HistoryBounds
 }
 
 const node = { tenantId: 'tenant', blName: 'default', deviceId: 'node-a' }
@@ -106,7 +108,7 @@ export class Broker {
   }
 
   async #start(): Promise<void> {
-    const { engine = 'memory', config = {}, limits, topicRules } = this.#options
+    const { engine = 'memory', config = {}, limits, topicRules, history } = this.#options
     const { clock } = this
     const logger = silentLogger
     const bus = new MsgBus({
@@ -115,6 +117,7 @@ export class Broker {
       clock,
       logger,
       topicRules,
+      history,
     })
     const { publishIdWindowMs, publishIdCount } = defaultLimits
     const open = engine === 'memory' ? openMemoryLogStore : openLmdbLogStore

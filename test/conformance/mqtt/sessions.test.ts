@@ -365,3 +365,32 @@ conformance(
   },
   { versions: [5], ...onDisk },
 )
+
+conformance(
+  57.1,
+  'QoS 2 repeated on a new connection while the first is being stored',
+  async ({ broker, version }) => {
+    const other = await broker.client(version)
+    await other.subscribe(['a', { qos: 0 }])
+    const { client } = await kept(broker, version)
+    const properties = version === 5 ? [property.sessionExpiry(3_600)] : []
+    const again = await broker.open(version)
+    for (let id = 1; id <= 20; id++) {
+      client.send(publish(version, 'a', `${id}`, { qos: 2, id }))
+    }
+    again.send(connect({ version, id: 'kept', clean: false, properties }))
+    assert.equal((await again.connack()).isPresent, true)
+    for (let id = 1; id <= 20; id++) {
+      again.send(publish(version, 'a', `${id}`, { qos: 2, id, dup: true }))
+    }
+    for (let id = 1; id <= 20; id++) await again.gets(pubrec(id))
+    const seen = new Set<string>()
+    while (seen.size < 20) {
+      const { payload } = await other.message()
+      assert(!seen.has(payload), `${payload} came twice`)
+      seen.add(payload)
+    }
+    await other.quiet()
+  },
+  onDisk,
+)
