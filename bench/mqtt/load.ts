@@ -64,6 +64,8 @@ export interface LoadResult {
 const blockBytes = 32_768
 const windowBytes = 1_048_576
 const nothingMs = 30_000
+/** Acknowledged messages that a receiver has not got yet. */
+const aheadMost = 500
 
 const options = childOptions() as LoadOptions
 if (options.core !== undefined) pin(process.pid, options.core)
@@ -136,11 +138,14 @@ async function acknowledged(
   given: Extract<LoadOptions, { kind: 'acknowledged' }>,
 ): Promise<LoadResult> {
   const { port, qos, inFlight, topic, payloadBytes } = given
+  let done = 0
   let delivered = 0
+  let pump: (() => void) | undefined
   for (let i = 0; i < given.receivers; i++) {
     const socket = await openClient({ port, clientId: 'receiver' })
     const counter = acknowledging(socket, () => {
       delivered += 1
+      if (done - delivered === aheadMost - 1) pump?.()
       wake()
     })
     await subscribe(socket, topic, qos, (chunk) => counter.push(chunk))
@@ -151,9 +156,19 @@ async function acknowledged(
   const packets = Array.from({ length: inFlight }, (_, i) =>
     publishPacket(topic, payload, qos, i + 1),
   )
-  let done = 0
   let left = 0
   let out: Buffer[] = []
+  /** Identifiers that nothing is under way with. */
+  const free = packets.map((_, i) => i + 1)
+  pump = () => {
+    // Receivers are not left behind: what is not stored has nowhere to wait for long.
+    const isAhead = given.receivers > 0 && done - delivered >= aheadMost
+    const ids = isAhead ? [] : free.splice(0, left)
+    left -= ids.length
+    for (const id of ids) out.push(packets[id - 1] ?? Buffer.alloc(0))
+    if (out.length > 0) sender.write(Buffer.concat(out))
+    out = []
+  }
   const counter = new PacketCounter((first, bytes, start) => {
     const id = bytes.readUInt16BE(start)
     if (first >>> 4 === 5) {
@@ -161,21 +176,17 @@ async function acknowledged(
       return
     }
     done += 1
-    if (left === 0) return
-    left -= 1
-    out.push(packets[id - 1] ?? Buffer.alloc(0))
+    free.push(id)
   })
   listen(sender, (chunk) => {
     counter.push(chunk)
-    if (out.length > 0) sender.write(Buffer.concat(out))
-    out = []
+    pump?.()
     wake()
   })
   const send = async (messages: number) => {
     const wanted = done + messages
-    const first = Math.min(inFlight, messages)
-    left = messages - first
-    sender.write(Buffer.concat(packets.slice(0, first)))
+    left = messages
+    pump?.()
     await until(() => done >= wanted)
     await until(() => given.receivers === 0 || delivered >= wanted)
     return messages
