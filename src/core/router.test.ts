@@ -212,11 +212,16 @@ function isUnhidden({ rules, text }: LevelFilter, topic: string): boolean {
 /** Whether a filter reaches a topic at all; what is the daemon's own is hidden from most. */
 function reaches(filter: LiveFilter, topic: string): boolean {
   if (!matches(filter, topic)) return false
-  const isName = filter.kind === 'level' || filter.form === 'is'
-  const isOwnName = isName && filter.text === topic
+  const isOwnName = filter.kind === 'level' ? isExact(filter) : filter.form === 'is'
   if (topic.startsWith('$msgbus.') && filter.kind === 'text') return isOwnName
   if (!topic.startsWith('.broker/') || isOwnName) return true
   return filter.kind === 'level' && filter.rules === 'busrt'
+}
+
+/** It names one topic, whatever characters that has. */
+function isExact({ rules, text }: LevelFilter): boolean {
+  const wildcards = rules === 'wamp' ? [''] : ['+', '#']
+  return !text.split('/').some((level) => wildcards.includes(level))
 }
 
 /** Sees topics as they are, but for those that begin with `x`. */
