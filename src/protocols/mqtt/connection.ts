@@ -233,6 +233,7 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
 
   subscribe({ id, requests, properties }: SubscribePacket): void {
     this.#heard()
+    this.#incoming?.flush()
     const session = this.#session
     if (session === undefined) return
     const [subscriptionId = 0] = properties.subscriptionIds ?? []
@@ -254,6 +255,7 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
 
   unsubscribe({ id, filters }: UnsubscribePacket): void {
     this.#heard()
+    this.#incoming?.flush()
     const session = this.#session
     if (session === undefined) return
     const { success, noSubscriptionExisted } = reasonCodes

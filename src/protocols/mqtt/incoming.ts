@@ -9,7 +9,7 @@ import type { BusClient } from '../../core/bus-client.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/logger.ts'
 import { type BusError, toBusError } from '../../model/errors.ts'
-import type { Headers } from '../../model/message.ts'
+import type { Headers, OutgoingMessage } from '../../model/message.ts'
 import { AckQueue } from './acks.ts'
 import type { IncomingPublish } from './codec.ts'
 import { headersOf } from './message-properties.ts'
@@ -36,8 +36,16 @@ export interface IncomingOptions {
   readonly end: (reason: string) => void
 }
 
+/** A message on its way to the bus. */
+interface Pending {
+  readonly message: OutgoingMessage
+  readonly whenStored: (error: Error | undefined) => void
+}
+
 /** Publications of one client that may wait for the disk; beyond it nothing more is taken. */
 const acksMost = 1_000
+/** Messages given to the bus together. */
+const batchMost = 100
 const noBytes = new Uint8Array(0)
 
 export class Incoming {
@@ -47,6 +55,8 @@ export class Incoming {
   readonly #aliases = new Map<number, Uint8Array>()
   /** Identifiers of QoS 1 and 2 that were not answered for good on this connection. */
   readonly #underWay = new Set<number>()
+  /** Messages of QoS 1 that came in this turn: one promise serves all of them. */
+  #batch: Pending[] = []
   #isOver = false
 
   constructor(options: IncomingOptions) {
@@ -55,6 +65,7 @@ export class Incoming {
 
   /** The connection has ended: nothing is answered any more. */
   close(): void {
+    this.flush()
     this.#isOver = true
     this.#acks.clear()
   }
@@ -62,6 +73,7 @@ export class Incoming {
   /** @throws MqttError */
   publish(publish: IncomingPublish): void {
     const { bytes, qos, start, end } = publish
+    if (qos !== 1) this.flush()
     const alias = this.#topicOf(publish)
     const from = alias ?? bytes
     const topicStart = alias === undefined ? publish.topicStart : 0
@@ -153,9 +165,37 @@ export class Incoming {
     }
     const payload = copyOf(bytes, start, end)
     const message = { topic, payload, headers: this.#headersOf(publish), history: true, retain }
-    client.publish([message], isExactlyOnce ? session.receivedNotes(id) : []).then(
+    if (!isExactlyOnce) {
+      this.#batch.push({ message, whenStored })
+      if (this.#batch.length === 1) queueMicrotask(this.#publishBatch)
+      if (this.#batch.length >= batchMost) this.flush()
+      return
+    }
+    client.publish([message], session.receivedNotes(id)).then(
       ([outcome]) => whenStored(outcome?.kind === 'rejected' ? outcome.error : undefined),
       (error: unknown) => whenStored(toBusError(error)),
+    )
+  }
+
+  /** Gives the bus what was collected: before anything else that the client does. */
+  flush(): void {
+    if (this.#batch.length > 0) this.#publishBatch()
+  }
+
+  readonly #publishBatch = (): void => {
+    const batch = this.#batch
+    if (batch.length === 0) return
+    this.#batch = []
+    this.#options.client.publish(batch.map(({ message }) => message)).then(
+      (outcomes) => {
+        for (const [i, { whenStored }] of batch.entries()) {
+          const outcome = outcomes[i]
+          whenStored(outcome?.kind === 'rejected' ? outcome.error : undefined)
+        }
+      },
+      (error: unknown) => {
+        for (const { whenStored } of batch) whenStored(toBusError(error))
+      },
     )
   }
 
