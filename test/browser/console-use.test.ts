@@ -156,7 +156,7 @@ test('on a phone: the menu opens, and nothing is wider than the screen', { skip 
   for (const hash of views) {
     await page.goto(`${daemon.url}/#/${hash}`)
     await page.locator('h1:visible, h2:visible').first().waitFor()
-    await page.waitForFunction("document.querySelector('.loading') === null")
+    await page.locator('.loading').first().waitFor({ state: 'detached' })
     assert.equal(await scrollsSideways(page), false, hash)
   }
 })
