@@ -5,6 +5,7 @@
  */
 
 import type { LevelFilter, LevelRules } from '../model/level-filter.ts'
+import { isReservedTopic } from '../model/message.ts'
 import { SlotSearch } from './receiver-slots.ts'
 import { SlotSet } from './slot-set.ts'
 
@@ -16,14 +17,16 @@ interface TreeRules {
   readonly rest: string | undefined
   /** The rest may be empty: `a/#` matches `a`. */
   readonly restIncludesParent: boolean
-  /** Topics that begin so are not seen by a leading wildcard. */
-  readonly hidden: string
+  /** Topics that are not seen by a leading wildcard. */
+  readonly isHidden: (topic: string) => boolean
 }
 
+const isDollar = (topic: string) => topic.startsWith('$')
+
 const treeRules: Readonly<Record<LevelRules, TreeRules>> = {
-  mqtt: { any: '+', rest: '#', restIncludesParent: true, hidden: '$' },
-  busrt: { any: '+', rest: '#', restIncludesParent: false, hidden: '$msgbus.' },
-  wamp: { any: '', rest: undefined, restIncludesParent: false, hidden: '$msgbus.' },
+  mqtt: { any: '+', rest: '#', restIncludesParent: true, isHidden: isDollar },
+  busrt: { any: '+', rest: '#', restIncludesParent: false, isHidden: isReservedTopic },
+  wamp: { any: '', rest: undefined, restIncludesParent: false, isHidden: isReservedTopic },
 }
 
 /** The part of a filter that decides: what stands behind a rest wildcard is cut off. */
@@ -139,9 +142,9 @@ export class TopicTree {
    */
   match(topic: string, levels: readonly string[], search: SlotSearch): void {
     if (this.#size === 0) return
-    const { restIncludesParent, hidden } = this.#rules
+    const { restIncludesParent, isHidden } = this.#rules
     // Leading wildcards do not see hidden topics.
-    const shallowest = topic.startsWith(hidden) ? 1 : 0
+    const shallowest = isHidden(topic) ? 1 : 0
     let aside = 0
     let depth = 0
     let branch: Branch | undefined = this.#root

@@ -7,7 +7,7 @@
 
 import { copyOf } from '../base/copy-of.ts'
 import { ByteTable } from '../base/byte-table.ts'
-import { systemTopicPrefix } from '../model/message.ts'
+import { isReservedTopic } from '../model/message.ts'
 import type { TopicSettings } from '../model/topic-rule.ts'
 import type { TopicUsage } from './bus.ts'
 import type { LastValue, LastValues } from './last-values.ts'
@@ -20,7 +20,7 @@ export class Topic implements TopicText, TopicUsage {
   readonly name: string
   readonly bytes: Uint8Array
   readonly settings: TopicSettings
-  /** Begins with what is the daemon's own: `$msgbus.`; clients must not publish there. */
+  /** Is the daemon's own; clients must not publish there. */
   readonly isReserved: boolean
   /** Who receives it, as the router found out; valid while the two generations are the router's. */
   clients: readonly LiveClient[] = []
@@ -39,7 +39,7 @@ export class Topic implements TopicText, TopicUsage {
     this.name = name
     this.bytes = bytes
     this.settings = settings
-    this.isReserved = name.startsWith('$msgbus.') || name.startsWith(systemTopicPrefix)
+    this.isReserved = isReservedTopic(name)
     this.levelSlot = levelSlot(name)
   }
 

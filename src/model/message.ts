@@ -62,4 +62,9 @@ export interface OutgoingMessage {
 /** Delete markers of a node are the messages of this topic (spec/msgbus-v1 3.3). */
 export const deleteMarkerTopic = '$msgbus.delete'
 /** Names below it tell about the daemon, as those of MQTT brokers do; only it publishes there. */
-export const systemTopicPrefix = '$SYS/'
+export const systemTopicPrefix = '$SYS/broker/'
+
+/** Whether a topic is the daemon's own: others neither publish there nor see it by a wildcard at the beginning. */
+export function isReservedTopic(topic: string): boolean {
+  return topic.startsWith('$msgbus.') || topic.startsWith(systemTopicPrefix)
+}

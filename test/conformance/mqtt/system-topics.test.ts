@@ -42,13 +42,13 @@ conformance('$SYS', 'all of it, but not by a leading wildcard', async ({ broker,
 
 conformance('$SYS', 'is not for other protocols to say', async ({ broker, version }) => {
   const client = await broker.client(version)
-  await client.subscribe(['$SYS/x'])
+  await client.subscribe(['$SYS/broker/x'])
   const other = broker.bus.connect(anonymous)
-  const message = { topic: '$SYS/x', payload: Buffer.from('x'), headers: noHeaders }
+  const message = { topic: '$SYS/broker/x', payload: Buffer.from('x'), headers: noHeaders }
   const [outcome] = await other.publish([message])
   assert.equal(outcome?.kind === 'rejected' && outcome.error.reason, 'reserved_topic')
   await assert.rejects(other.retained.set(message), { reason: 'reserved_topic' })
-  const bytes = Buffer.from('$SYS/xpayload')
-  assert.equal(other.live.publish(bytes, 0, 6, 6, bytes.length, false), 'refused')
+  const bytes = Buffer.from('$SYS/broker/xpayload')
+  assert.equal(other.live.publish(bytes, 0, 13, 13, bytes.length, false), 'refused')
   await client.quiet()
 })
