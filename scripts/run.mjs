@@ -15,6 +15,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -161,7 +162,8 @@ const compiledTest = (file) =>
 const testArgs = (words) => [
   '--enable-source-maps',
   '--test',
-  '--test-concurrency=2',
+  // One more than there are cores: many tests wait for a disk, a socket or a browser.
+  `--test-concurrency=${availableParallelism() + 1}`,
   // A test that hangs fails instead of holding up the run.
   '--test-timeout=300000',
   ...testFiles(words),
