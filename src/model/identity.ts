@@ -4,8 +4,9 @@ export interface Identity {
   /** User name; `anonymous` when nobody authenticated. */
   readonly user: string
   readonly groups: readonly string[]
-  /** How it was established. */
-  readonly method: 'none' | 'certificate' | 'in-process'
+  /** How it was established; `challenge`: SCRAM, WAMP-CRA or cryptosign. */
+  readonly method:
+    'none' | 'password' | 'token' | 'jwt' | 'certificate' | 'process' | 'challenge' | 'in-process'
 }
 
 export const anonymous: Identity = { user: 'anonymous', groups: [], method: 'none' }

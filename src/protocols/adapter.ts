@@ -3,6 +3,7 @@
  * one is that folder, one line in daemon/protocols.ts and one docs page.
  */
 
+import type { Authentication } from '../core/authentication.ts'
 import type { Bus } from '../core/bus.ts'
 import type { BusCounters } from '../core/counters.ts'
 import type { HistoryBounds } from '../core/history-trimmer.ts'
@@ -19,6 +20,8 @@ export interface AdapterContext {
   readonly version: string
   /** PEM material of the server certificate; undefined without TLS. Reread by `reloadTls`. */
   readonly tls: ServerTls | undefined
+  /** Who clients are; absent (tests of an adapter, a daemon without users): `openAuthentication`. */
+  readonly authentication?: Authentication | undefined
   /** All metrics of the daemon in the text format of Prometheus. */
   metricsText(): Promise<string>
   /** What the daemon knows and the bus does not, for status answers; absent in tests of an adapter. */
