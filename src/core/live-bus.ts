@@ -105,6 +105,10 @@ export class LiveBus {
     this.#publication = new LivePublication(node, clock)
   }
 
+  get isStoreOpen(): boolean {
+    return this.#options.store() !== undefined
+  }
+
   /** @throws BusError `permission_denied` that names the rule */
   requireAccess(identity: Identity, action: Action, resource: string): void {
     if (this.access.isOpen || identity === daemonIdentity) return

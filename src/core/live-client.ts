@@ -20,10 +20,12 @@ import type {
   JoinOptions,
   LiveFilter,
   LiveOperations,
+  PublishOutcome,
   SendOutcome,
   TopicText,
 } from './live.ts'
 import { decisive, FilterSet } from './filter-set.ts'
+import { isStorableTopic } from './message-checks.ts'
 import type { LiveBus } from './live-bus.ts'
 import type { ParkedMessages } from './parked-messages.ts'
 
@@ -184,6 +186,28 @@ export class LiveClient implements LiveOperations {
     const topic = bus.topics.byBytes(bytes, topicStart, topicEnd)
     if (!bus.access.isOpen && !this.#may('publish', topic, topic.name)) return 'denied'
     return bus.publishLive(this, topic, bytes, start, end, realtime, only, headers)
+  }
+
+  publishUnstored(
+    bytes: Uint8Array,
+    topicStart: number,
+    topicEnd: number,
+    start: number,
+    end: number,
+    headers: Headers,
+  ): PublishOutcome | 'stored' {
+    const bus = this.#bus
+    const { limits } = bus
+    if (topicEnd - topicStart > limits.topicBytes || !bus.isStoreOpen) return 'stored'
+    const topic = bus.topics.byBytes(bytes, topicStart, topicEnd)
+    if (topic.settings.store !== 'never' || topic.isReserved) return 'stored'
+    // What might be refused takes the way on which every limit is looked at.
+    const isSmall = end - start < limits.envelopeBytes / 2 && headers.size <= plainHeadersMost
+    const first = bytes[topicStart] ?? 0
+    const isPlain = first > 0x20 && first < 0x80
+    if (!isSmall || !(isPlain || isStorableTopic(topic.name, limits))) return 'stored'
+    if (!bus.access.isOpen && !this.#may('publish', topic, topic.name)) return 'denied'
+    return bus.publishLive(this, topic, bytes, start, end, false, undefined, headers, true)
   }
 
   subscribe(filter: LiveFilter): void {
@@ -397,6 +421,8 @@ export class LiveClient implements LiveOperations {
 }
 
 const rememberedDecisions = 1_000
+/** As many, and of adapters only, are within every limit. */
+const plainHeadersMost = 2
 
 /** What the registry found out about the name of a client that joins. */
 export interface ClientNames {

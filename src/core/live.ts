@@ -176,6 +176,20 @@ export interface LiveOperations extends Sender {
     headers?: Headers,
   ): PublishOutcome
 
+  /**
+   * As `publish`, for a publication whose publisher waits for an acknowledgement: where a topic rule keeps it from being
+   * stored it was routed when this returns, without a promise. `stored`: nothing was done, since `BusClient.publish` has
+   * to do it, or to say what is wrong with it.
+   */
+  publishUnstored(
+    bytes: Uint8Array,
+    topicStart: number,
+    topicEnd: number,
+    start: number,
+    end: number,
+    headers: Headers,
+  ): PublishOutcome | 'stored'
+
   /** @throws BusError `permission_denied`, `resource_exhausted` (subscriptions per client) */
   subscribe(filter: LiveFilter): void
   /**

@@ -4,6 +4,7 @@
  * It ends with the connection.
  */
 
+import { copyOf } from '../../base/copy-of.ts'
 import type { BusClient } from '../../core/bus-client.ts'
 import type { Publication } from '../../core/live.ts'
 import type { RetainedMessage } from '../../core/retained-messages.ts'
@@ -45,10 +46,11 @@ interface Terms {
 }
 
 /** A message of QoS 1 or 2 that no log has and for which there is no room now. */
-interface Waiting {
-  readonly message: KeptMessage
-  readonly terms: Terms
+interface Waiting extends KeptMessage, Terms {
+  readonly topicName: string
 }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 export interface DeliveryOptions {
   readonly context: SessionContext
@@ -71,6 +73,22 @@ const waitingMost = 1_000
 /** Of so small a window every place is used at once. */
 const smallWindow = 20
 
+const nothing = new Uint8Array(0)
+/** What is being sent: one object for all, since a sender is done with it when it returns. */
+const dispatch: Mutable<Dispatch> = {
+  qos: 0,
+  duplicate: false,
+  retain: false,
+  topic: nothing,
+  id: 0,
+  passedOn: nothing,
+  ids: nothing,
+  secondsLeft: -1,
+  bytes: nothing,
+  start: 0,
+  end: 0,
+}
+
 export class Delivery {
   readonly client: BusClient
   readonly peer: SessionPeer
@@ -80,7 +98,9 @@ export class Delivery {
   readonly #retained: RetainedSending
   /** Undefined when everything was sent again. */
   #resending: Resending | undefined
-  readonly #waiting: Waiting[] = []
+  #waiting: Waiting[] = []
+  /** How many of them have left; they go in one piece, since taking the first of a long list moves all others. */
+  #waited = 0
   #isPumping = false
   #isOver = false
 
@@ -120,8 +140,9 @@ export class Delivery {
     this.#isOver = true
     this.#retained.stop()
     this.#resending?.stop()
-    this.#context.counters.messagesDropped += this.#waiting.length
-    this.#waiting.length = 0
+    this.#context.counters.messagesDropped += this.#waiting.length - this.#waited
+    this.#waiting = []
+    this.#waited = 0
   }
 
   /** Whether a message of this QoS can leave now. */
@@ -154,10 +175,7 @@ export class Delivery {
     this.#resending?.resume()
     if (this.#resending !== undefined) return
     this.#isPumping = true
-    while (this.#waiting.length > 0 && this.#hasWindow) {
-      const next = this.#waiting.shift()
-      if (next !== undefined) this.#sendWaiting(next)
-    }
+    while (this.#waited < this.#waiting.length && this.#hasWindow) this.#sendNextWaiting()
     this.#retained.resume()
     this.#isPumping = false
     // Not with every acknowledgement: each time the log is read anew. The rest of a large window is used with the tick.
@@ -189,10 +207,10 @@ export class Delivery {
     if (left === 0) return false
     const qos = Math.min(qosOf(headers, isAcknowledged), granted)
     if (qos !== 0) {
-      const terms: Terms = { qos: qos === 2 ? 2 : 1, ids, retain, group }
+      const acknowledged = qos === 2 ? 2 : 1
       // What is stored does not come while there is no room: the bus was told to hold it.
-      if (this.#hasWindow) this.#sendNew(publication, terms, left)
-      else this.#wait({ message: keep(publication), terms })
+      if (this.#hasWindow) this.#sendNew(publication, acknowledged, ids, retain, group, left)
+      else this.#wait(publication, { qos: acknowledged, ids, retain, group })
       return true
     }
     if (this.peer.isFull && sequence === 0) this.#context.counters.messagesDropped += 1
@@ -201,39 +219,73 @@ export class Delivery {
   }
 
   /** A message of QoS 1 or 2 for which there is room. */
-  #sendNew(publication: Publication, terms: Terms, left: number): void {
+  #sendNew(
+    publication: Publication,
+    qos: 1 | 2,
+    ids: Uint8Array,
+    retain: boolean,
+    group: string | undefined,
+    left: number,
+  ): void {
     const { sequence, topic } = publication
-    const mustWait = terms.qos === 2 && this.#options.isDurable()
-    const message = sequence === 0 || mustWait ? keep(publication) : undefined
-    const kept = sequence === 0 ? message : undefined
-    const inFlight = this.#take({ ...terms, sequence, topic: topic.name, message: kept })
-    if (message === undefined || !mustWait) {
-      this.#send(publication, terms.qos, inFlight.id, terms.ids, terms.retain, left)
-    } else this.#sendWhenNoted(message, inFlight)
+    const isDurable = this.#options.isDurable()
+    const mustWait = qos === 2 && isDurable
+    // What no log has is kept where it can be sent again: not for a session that ends with its connection.
+    const isKept = sequence === 0 && (isDurable || group !== undefined)
+    const kept = isKept || mustWait ? keep(publication) : undefined
+    const message = isKept ? kept : undefined
+    const id = this.#window.nextId()
+    const inFlight: InFlight = {
+      id,
+      qos,
+      sequence,
+      topic: topic.name,
+      message,
+      retain,
+      ids,
+      isReleased: false,
+      group,
+    }
+    this.#take(inFlight)
+    if (mustWait && kept !== undefined) this.#sendWhenNoted(kept, inFlight)
+    else this.#send(publication, qos, id, ids, retain, left)
   }
 
   /** A message of QoS 1 or 2 that is in no log. */
-  #sendUnstored(message: KeptMessage, terms: Terms): void {
-    const topic = Buffer.from(message.topic).toString()
-    const inFlight = this.#take({ ...terms, sequence: 0, topic, message })
+  #sendUnstored(message: KeptMessage, topic: string, terms: Terms): void {
+    const { qos, retain, ids, group } = terms
+    const isKept = this.#options.isDurable() || group !== undefined
+    const inFlight: InFlight = {
+      id: this.#window.nextId(),
+      qos,
+      sequence: 0,
+      topic,
+      message: isKept ? message : undefined,
+      retain,
+      ids,
+      isReleased: false,
+      group,
+    }
+    this.#take(inFlight)
     this.#sendWhenNoted(message, inFlight)
   }
 
   #sendWhenNoted(message: KeptMessage, inFlight: InFlight): void {
-    const send = () => {
-      if (!this.#isOver) this.#sendKept(message, inFlight, false)
+    if (inFlight.qos === 1 || !this.#options.isDurable()) {
+      this.#sendKept(message, inFlight, false)
+      return
     }
-    if (inFlight.qos === 2 && this.#options.isDurable()) this.#options.noted.add(send)
-    else send()
+    this.#options.noted.add(() => {
+      if (!this.#isOver) this.#sendKept(message, inFlight, false)
+    })
   }
 
-  /** Gives a message an identifier and a place in the window. */
-  #take(message: Omit<InFlight, 'id' | 'isReleased'>): InFlight {
-    const inFlight = this.#window.add(message)
+  /** Gives a message its place in the window. */
+  #take(inFlight: InFlight): void {
+    this.#window.add(inFlight)
     this.#options.onChange()
     // At once: what is stored next must not come.
     if (!this.#hasWindow) this.client.live.holdStored(true)
-    return inFlight
   }
 
   #send(
@@ -245,45 +297,40 @@ export class Delivery {
     left: number,
   ): void {
     const { topic, headers, bytes, start, end } = publication
-    const dispatch: Dispatch = {
-      qos,
-      duplicate: false,
-      retain,
-      topic: topic.bytes,
-      id,
-      passedOn: this.#context.properties.of(headers),
-      ids,
-      secondsLeft: left,
-      bytes,
-      start,
-      end,
-    }
-    this.#sent(this.peer.sender.send(dispatch, publication), dispatch)
+    dispatch.qos = qos
+    dispatch.duplicate = false
+    dispatch.retain = retain
+    dispatch.topic = topic.bytes
+    dispatch.id = id
+    dispatch.passedOn = this.#context.properties.of(headers)
+    dispatch.ids = ids
+    dispatch.secondsLeft = left
+    dispatch.bytes = bytes
+    dispatch.start = start
+    dispatch.end = end
+    this.#dispatch(publication)
   }
 
-  #sendKept(message: KeptMessage, inFlight: InFlight, duplicate: boolean): void {
-    const { payload, topic, headers } = message
-    const { qos, id, ids, retain } = inFlight
-    const left = secondsLeft(headers, this.#context.clock.now())
-    const dispatch: Dispatch = {
-      qos,
-      duplicate,
-      retain,
-      topic,
-      id,
-      passedOn: this.#context.properties.of(headers),
-      ids,
-      // A handshake that has begun is completed, whatever became of its message meanwhile.
-      secondsLeft: left === 0 ? 1 : left,
-      bytes: payload,
-      start: 0,
-      end: payload.length,
-    }
-    this.#sent(this.peer.sender.send(dispatch), dispatch)
+  #sendKept({ payload, topic, headers }: KeptMessage, inFlight: InFlight, duplicate: boolean) {
+    const left = headers.size === 0 ? -1 : secondsLeft(headers, this.#context.clock.now())
+    dispatch.qos = inFlight.qos
+    dispatch.duplicate = duplicate
+    dispatch.retain = inFlight.retain
+    dispatch.topic = topic
+    dispatch.id = inFlight.id
+    dispatch.passedOn = this.#context.properties.of(headers)
+    dispatch.ids = inFlight.ids
+    // A handshake that has begun is completed, whatever became of its message meanwhile.
+    dispatch.secondsLeft = left === 0 ? 1 : left
+    dispatch.bytes = payload
+    dispatch.start = 0
+    dispatch.end = payload.length
+    this.#dispatch(undefined)
   }
 
-  #sent(isSent: boolean, { id, topic, start, end }: Dispatch): void {
-    if (isSent) {
+  #dispatch(publication: Publication | undefined): void {
+    const { id, topic, start, end } = dispatch
+    if (this.peer.sender.send(dispatch, publication)) {
       const { live } = this.client
       live.sentFrames += 1
       live.sentBytes += topic.length + end - start
@@ -301,38 +348,59 @@ export class Delivery {
       this.#context.forgetRetained(topic)
       return
     }
-    const message = { topic: Buffer.from(topic), payload, headers }
+    const name = Buffer.from(topic)
     const ids = encodeIds([subscription.id])
     const qos = Math.min(qosOf(headers, true), subscription.qos)
     if (qos !== 0) {
       const terms: Terms = { qos: qos === 2 ? 2 : 1, ids, retain: true, group: undefined }
-      this.#sendUnstored(message, terms)
+      this.#sendUnstored({ topic: name, payload, headers }, topic, terms)
       return
     }
-    const dispatch: Dispatch = {
-      qos: 0,
-      duplicate: false,
-      retain: true,
-      topic: message.topic,
-      id: 0,
-      passedOn: this.#context.properties.of(headers),
-      ids,
-      secondsLeft: left,
-      bytes: payload,
-      start: 0,
-      end: payload.length,
+    dispatch.qos = 0
+    dispatch.duplicate = false
+    dispatch.retain = true
+    dispatch.topic = name
+    dispatch.id = 0
+    dispatch.passedOn = this.#context.properties.of(headers)
+    dispatch.ids = ids
+    dispatch.secondsLeft = left
+    dispatch.bytes = payload
+    dispatch.start = 0
+    dispatch.end = payload.length
+    this.#dispatch(undefined)
+  }
+
+  #wait(publication: Publication, { qos, ids, retain, group }: Terms): void {
+    if (this.#waiting.length - this.#waited >= waitingMost) {
+      this.#context.counters.messagesDropped += 1
+      return
     }
-    this.#sent(this.peer.sender.send(dispatch), dispatch)
+    const { topic, bytes, start, end, headers } = publication
+    this.#waiting.push({
+      topic: topic.bytes,
+      payload: copyOf(bytes, start, end),
+      headers,
+      topicName: topic.name,
+      qos,
+      ids,
+      retain,
+      group,
+    })
   }
 
-  #wait(message: Waiting): void {
-    if (this.#waiting.length < waitingMost) this.#waiting.push(message)
-    else this.#context.counters.messagesDropped += 1
-  }
-
-  #sendWaiting({ message, terms }: Waiting): void {
-    if (secondsLeft(message.headers, this.#context.clock.now()) === 0) return
-    this.#sendUnstored(message, terms)
+  #sendNextWaiting(): void {
+    const next = this.#waiting[this.#waited++]
+    if (this.#waited === this.#waiting.length) {
+      this.#waiting.length = 0
+      this.#waited = 0
+    } else if (this.#waited >= waitingMost) {
+      this.#waiting = this.#waiting.slice(this.#waited)
+      this.#waited = 0
+    }
+    if (next === undefined) return
+    const { headers, topicName } = next
+    if (headers.size > 0 && secondsLeft(headers, this.#context.clock.now()) === 0) return
+    this.#sendUnstored(next, topicName, next)
   }
 
   get #hasWindow(): boolean {

@@ -8,7 +8,7 @@ import { copyOf } from '../../base/copy-of.ts'
 import type { BusClient } from '../../core/bus-client.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/logger.ts'
-import { type BusError, toBusError } from '../../model/errors.ts'
+import { BusError, toBusError } from '../../model/errors.ts'
 import type { Headers, OutgoingMessage } from '../../model/message.ts'
 import { AckQueue } from './acks.ts'
 import type { IncomingPublish } from './codec.ts'
@@ -47,6 +47,8 @@ const acksMost = 1_000
 /** Messages given to the bus together. */
 const batchMost = 100
 const noBytes = new Uint8Array(0)
+/** Of a message of QoS 1 that says nothing but topic and payload. */
+const plainTraits = { qos: 1, retain: false, properties: noBytes, messageExpiry: -1 } as const
 
 export class Incoming {
   readonly #options: IncomingOptions
@@ -132,6 +134,7 @@ export class Incoming {
     const { qos, id, bytes, start, end, retain } = publish
     const isExactlyOnce = qos === 2
     const type = isExactlyOnce ? packetTypes.pubrec : packetTypes.puback
+    if (!isExactlyOnce && this.#publishUnstored(publish, from, topicStart, topicEnd)) return
     this.#underWay.add(id)
     if (isVersion5 && this.#underWay.size > receiveMaximum) {
       const text = `more than ${receiveMaximum} messages under way`
@@ -175,6 +178,32 @@ export class Incoming {
       ([outcome]) => whenStored(outcome?.kind === 'rejected' ? outcome.error : undefined),
       (error: unknown) => whenStored(toBusError(error)),
     )
+  }
+
+  /**
+   * A message of QoS 1 on a topic that a rule keeps from being stored goes out at once, and is acknowledged: nothing is
+   * kept of it. False: it takes the other way.
+   */
+  #publishUnstored(
+    publish: IncomingPublish,
+    from: Uint8Array,
+    topicStart: number,
+    topicEnd: number,
+  ): boolean {
+    const { id, bytes, start, end, retain } = publish
+    const isPlain = !retain && !publish.hasProperties && publish.messageExpiry < 0
+    // Behind others its acknowledgement would have to wait, and an alias is not among these bytes.
+    if (!isPlain || from !== bytes || this.#batch.length > 0 || this.#acks.size > 0) return false
+    if (this.#underWay.size > 0) return false
+    if (!isOpenTopic(bytes, topicStart, topicEnd)) return false
+    const { client, sendAck } = this.#options
+    const headers = headersOf(plainTraits, 0)
+    const { live } = client
+    const outcome = live.publishUnstored(bytes, topicStart, topicEnd, start, end, headers)
+    if (outcome === 'published') sendAck(packetTypes.puback, id)
+    else if (outcome === 'denied') this.#refuse(packetTypes.puback, id, deniedByRule())
+    // A refused one takes the other way, too, to find out why.
+    return outcome === 'published' || outcome === 'denied'
   }
 
   /** Gives the bus what was collected: before anything else that the client does. */
@@ -247,6 +276,10 @@ export class Incoming {
   #end(reason: string): void {
     if (!this.#isOver) this.#options.end(reason)
   }
+}
+
+function deniedByRule(): BusError {
+  return new BusError('permission_denied', 'access_denied', 'a rule forbids it')
 }
 
 function textOf(bytes: Uint8Array, start: number, end: number): string {

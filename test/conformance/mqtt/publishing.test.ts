@@ -242,6 +242,36 @@ conformance(
 )
 
 conformance(
+  6.2,
+  'acknowledgements keep their order, whether stored or not',
+  async ({ broker, version }) => {
+    const [publisher, subscriber] = await two(broker, version)
+    await subscriber.subscribe(['#', { qos: 1 }])
+    const send = (topic: string, payload: string, id: number) =>
+      publish(version, topic, payload, { qos: 1, id })
+    publisher.send(
+      send('a', 'one', 1),
+      send('stored', 'two', 2),
+      send('a', 'three', 3),
+      send('a', 'much too large', 4),
+      send('a', 'four', 5),
+    )
+    const refused = version === 5 ? puback(4, 0x97) : puback(4)
+    await publisher.gets(puback(1), puback(2), puback(3), refused, puback(5))
+    const received = [await subscriber.message(), await subscriber.message()]
+    for (let i = 0; i < 2; i++) received.push(await subscriber.message())
+    // What is not stored does not wait for the disk, nor does it change its order.
+    const texts = received.map(({ payload }) => payload)
+    assert.deepEqual(
+      texts.filter((text) => text !== 'two'),
+      ['one', 'three', 'four'],
+    )
+    assert.ok(texts.includes('two'))
+  },
+  { topicRules: [{ filter: parseTopicFilter('a'), store: 'never', maxPayloadBytes: 8 }] },
+)
+
+conformance(
   11,
   'reason codes that do not belong there',
   async ({ broker, version }) => {
