@@ -36,6 +36,7 @@ export const errorReasons = {
   callee_gone: 'whoever ran the procedure left before it answered',
   cancelled: 'the caller gave up',
   connection_lost: 'the connection to the daemon broke',
+  credentials_missing: 'nobody is served here without showing who it is',
   damaged_record: 'a stored record does not match its checksum',
   damaged_store: 'the store cannot be read',
   disk_full: 'there is no space left for the store',

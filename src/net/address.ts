@@ -7,8 +7,23 @@
 
 import { BlockList, isIP } from 'node:net'
 
+/** What holds for one listener where it is not what holds for all. */
+export interface ListenerSettings {
+  /** Whether clients of a TLS listener show certificates; default: as `tls.clientCertificates` says. */
+  readonly clientCertificates?: 'off' | 'optional' | 'required' | undefined
+  /** What a connection itself proves and counts as who the client is; default: both. */
+  readonly identifyBy?: readonly ConnectionProof[] | undefined
+  /** Connections at a time; default 100,000. */
+  readonly maxConnections?: number | undefined
+  /** Connections at a time from one IP address; default: as many as there may be. */
+  readonly maxConnectionsPerAddress?: number | undefined
+}
+
+/** The client certificate of a TLS connection, or the process at the other end of a Unix socket. */
+export type ConnectionProof = 'certificate' | 'process'
+
 /** Where a listener binds. `tls` means: with the server certificate of the daemon. */
-export type ListenAddress =
+export type ListenAddress = { readonly settings?: ListenerSettings | undefined } & (
   | {
       readonly kind: 'tcp'
       /** IP address without brackets or host name; empty: every interface. */
@@ -18,6 +33,7 @@ export type ListenAddress =
       readonly tls: boolean
     }
   | { readonly kind: 'unix'; readonly path: string; readonly tls: boolean }
+)
 
 /** The text is not an address; the message says what was expected, for people to read. */
 export class AddressError extends Error {

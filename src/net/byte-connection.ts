@@ -5,6 +5,9 @@
  */
 
 import type { Socket } from 'node:net'
+import type { ClientCertificate, ProcessCredentials } from '../core/authentication.ts'
+import type { ListenerSettings } from './address.ts'
+import { SocketProof } from './connection-proof.ts'
 import { type BlockWriter, type FlushSchedule, Outbox } from './outbox.ts'
 
 /** Who looks after a connection. None of these may throw. */
@@ -31,6 +34,8 @@ export interface ByteConnectionOptions {
   readonly listener: string
   readonly schedule: FlushSchedule
   readonly highBytes: number
+  /** Of the listener. */
+  readonly settings?: ListenerSettings | undefined
 }
 
 /** The part of Node's stream handles we look at; absent on some kinds of sockets. */
@@ -54,6 +59,7 @@ export class ByteConnection implements BlockWriter {
   owner: ConnectionOwner = nobody
   readonly #socket: Socket
   readonly #schedule: FlushSchedule
+  readonly #proof: SocketProof
   #error: Error | undefined
   #isPaused = false
 
@@ -64,6 +70,7 @@ export class ByteConnection implements BlockWriter {
     this.listener = listener
     this.#socket = socket
     this.#schedule = schedule
+    this.#proof = new SocketProof(socket, options.settings)
     this.outbox = new Outbox({
       writer: this,
       schedule,
@@ -80,6 +87,16 @@ export class ByteConnection implements BlockWriter {
       this.outbox.close()
       this.owner.onClose(this.#error)
     })
+  }
+
+  /** Shown by the client and verified; undefined where there is none, or none counts. */
+  get certificate(): ClientCertificate | undefined {
+    return this.#proof.certificate
+  }
+
+  /** Of a Unix socket, as long as it is open; undefined where it cannot be known, or does not count. */
+  get process(): ProcessCredentials | undefined {
+    return this.#proof.process
   }
 
   get isPaused(): boolean {

@@ -12,8 +12,9 @@ import { connect as connectTls } from 'node:tls'
 
 import { parseListenAddress } from './address.ts'
 import type { ByteConnection } from './byte-connection.ts'
-import { ByteServer, type TlsMaterial } from './byte-server.ts'
+import { ByteServer } from './byte-server.ts'
 import type { ReadMode } from './read-buffer.ts'
+import type { TlsMaterial } from './server-tls.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'msgbus-net-'))
 after(() => rmSync(folder, { recursive: true, force: true }))

@@ -7,17 +7,11 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls'
 import { formatHostPort, type ListenAddress } from './address.ts'
 import { ByteConnection } from './byte-connection.ts'
+import { ConnectionLimits } from './connection-limits.ts'
 import { listen } from './listen.ts'
 import { FlushSchedule } from './outbox.ts'
 import { type ReadMode, readFrom } from './read-buffer.ts'
-
-/** PEM material of a server. */
-export interface TlsMaterial {
-  readonly cert: Buffer
-  readonly key: Buffer
-  /** Present: every client must show a certificate of this authority. */
-  readonly clientCa: Buffer | undefined
-}
+import { ListenerTls, type TlsMaterial } from './server-tls.ts'
 
 export interface ByteServerOptions {
   readonly tls: TlsMaterial | undefined
@@ -43,7 +37,7 @@ export class ByteServer {
   readonly schedule = new FlushSchedule()
   readonly #options: ByteServerOptions
   readonly #servers: Server[] = []
-  readonly #tlsServers: TlsServer[] = []
+  readonly #tlsServers: { readonly server: TlsServer; readonly tls: ListenerTls }[] = []
   readonly #bound: BoundAddress[] = []
 
   constructor(options: ByteServerOptions) {
@@ -68,7 +62,7 @@ export class ByteServer {
 
   /** New connections use it; established ones go on. */
   reloadTls(tls: TlsMaterial): void {
-    for (const server of this.#tlsServers) server.setSecureContext(secureOptions(tls))
+    for (const { server, tls: own } of this.#tlsServers) own.reload(tls, server)
   }
 
   /** Accepts nothing more. Connections are their owners' to close; unfinished handshakes time out. */
@@ -78,9 +72,11 @@ export class ByteServer {
 
   #plainServer(address: ListenAddress, bound: { readonly address: string }): Server {
     const { onConnection, readMode = 'shared' } = this.#options
+    const limits = new ConnectionLimits(address.settings)
     const noDelay = address.kind === 'tcp'
     const options = { pauseOnConnect: true, allowHalfOpen: true, noDelay, ...this.#keepAlive() }
     return createServer(options, (accepted) => {
+      if (!limits.admit(accepted)) return
       const source = sourceOf(accepted)
       let connection: ByteConnection | undefined
       const socket = readFrom(accepted, readMode, (bytes, length) => {
@@ -94,21 +90,23 @@ export class ByteServer {
   #secureServer(address: ListenAddress, bound: { readonly address: string }): TlsServer {
     const { tls, onConnection, onError, handshakeTimeoutMs } = this.#options
     if (tls === undefined) throw new Error('a TLS listener needs a certificate')
+    const own = new ListenerTls(tls, address.settings, handshakeTimeoutMs)
     const server = createTlsServer({
-      ...secureOptions(tls),
-      minVersion: 'TLSv1.2',
-      handshakeTimeout: handshakeTimeoutMs,
+      ...own.serverOptions,
       allowHalfOpen: true,
       noDelay: true,
       ...this.#keepAlive(),
     })
+    new ConnectionLimits(address.settings).watch(server)
     server.on('tlsClientError', onError)
+    own.guard(server)
     server.on('secureConnection', (socket) => {
+      if (socket.destroyed) return
       const connection = this.#open(socket, address, sourceOf(socket), bound.address)
       readFrom(socket, 'events', (bytes, length) => connection.receive(bytes, length))
       onConnection(connection)
     })
-    this.#tlsServers.push(server)
+    this.#tlsServers.push({ server, tls: own })
     return server
   }
 
@@ -131,15 +129,9 @@ export class ByteServer {
       listener,
       schedule: this.schedule,
       highBytes: this.#options.outboxBytes,
+      settings: address.settings,
     })
   }
-}
-
-function secureOptions(tls: TlsMaterial) {
-  const { cert, key, clientCa } = tls
-  const clients =
-    clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true }
-  return { cert, key, ...clients }
 }
 
 function sourceOf(socket: Socket): string | undefined {

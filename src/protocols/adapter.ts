@@ -10,6 +10,7 @@ import type { HistoryBounds } from '../core/history-trimmer.ts'
 import type { Logger } from '../core/logger.ts'
 import type { TopicRule } from '../model/topic-rule.ts'
 import type { ListenAddress } from '../net/address.ts'
+import type { TlsMaterial } from '../net/server-tls.ts'
 import type { WebSocketGates } from '../net/web-socket-gates.ts'
 
 /** What the daemon hands to every adapter at start. */
@@ -71,12 +72,8 @@ export interface AdapterConfig {
   readonly listen: readonly ListenAddress[]
 }
 
-export interface ServerTls {
-  readonly cert: Buffer
-  readonly key: Buffer
-  /** Present: every client must show a certificate of this authority. */
-  readonly clientCa: Buffer | undefined
-}
+/** Certificates and keys of the daemon, and what clients have to show. */
+export type ServerTls = TlsMaterial
 
 /** A bound address as it is printed, listed and written to ready.json. */
 export interface BoundListener {

@@ -4,6 +4,7 @@
  */
 
 import assert from 'node:assert/strict'
+import { Admission } from '../../src/protocols/admission.ts'
 import { Calls } from '../../src/protocols/grpc/calls.ts'
 import { TunnelCalls } from '../../src/protocols/grpc/tunnel-calls.ts'
 import { Tunnels } from '../../src/protocols/grpc/tunnels.ts'
@@ -52,7 +53,8 @@ export async function openTunnelScene(): Promise<TunnelScene> {
     add(calls, context)
   }
   addAdminService(calls, context)
-  const options = { bus, logger, clock, methods, callsMost: 20, requestBytesMost }
+  const admission = new Admission(undefined, 'grpc')
+  const options = { bus, admission, logger, clock, methods, callsMost: 20, requestBytesMost }
   const tunnels = new Tunnels(options)
   return {
     bus,

@@ -67,8 +67,8 @@ export class Calls {
           this.#report(method, error)
           call.fail(error)
         }
-        try {
-          const caller = this.#callerOf(call)
+        const serve = (connection: Connection) => {
+          const caller = callerOf(call, connection)
           const account = caller.client.live
           account.receivedFrames += 1
           account.receivedBytes += bytes
@@ -81,6 +81,11 @@ export class Calls {
           const answered = answer(request, caller)
           if (answered instanceof Promise) answered.then(finish).catch(fail)
           else finish(answered)
+        }
+        try {
+          const connection = this.#connectionOf(call)
+          if (connection instanceof Promise) connection.then(serve).catch(fail)
+          else serve(connection)
         } catch (error) {
           fail(error)
         }
@@ -100,9 +105,14 @@ export class Calls {
       source.serverStream(method, ({ request, bytes }, call) => {
         const responses = this.#open(call)
         this.#run(method, responses, () => {
-          const caller = this.#begin(call, responses)
-          count(responses, bytes)
-          return run(request, responses, caller)
+          const serve = (connection: Connection) => {
+            const caller = begin(call, connection, responses)
+            count(responses, bytes)
+            return run(request, responses, caller)
+          }
+          const connection = this.#connectionOf(call)
+          if (!(connection instanceof Promise)) return serve(connection)
+          return connection.then((found) => (responses.isEnded ? undefined : serve(found)))
         })
       })
     }
@@ -118,8 +128,23 @@ export class Calls {
         const responses = this.#open(call)
         const guard = (work: () => void) => this.#run(method, responses, work)
         this.#run(method, responses, () => {
-          const caller = this.#begin(call, responses)
-          run(new Requests(call, responses, guard), responses, caller)
+          const serve = (connection: Connection) => {
+            const caller = begin(call, connection, responses)
+            const requests = new Requests(call, responses, guard)
+            run(requests, responses, caller)
+            return requests
+          }
+          const connection = this.#connectionOf(call)
+          if (!(connection instanceof Promise)) {
+            serve(connection)
+            return
+          }
+          // Whoever reads its requests is not there yet.
+          call.pause()
+          return connection.then((found) => {
+            if (responses.isEnded) return
+            if (!serve(found).isPaused) call.resume()
+          })
         })
       })
     }
@@ -155,22 +180,10 @@ export class Calls {
     }
   }
 
-  #begin(call: IncomingCall, responses: ResponseStream): Caller {
-    const caller = this.#callerOf(call)
-    responses.account = caller.client.live
-    caller.connection.addStream(responses)
-    return caller
-  }
-
-  #callerOf(call: IncomingCall): Caller {
+  #connectionOf({ callers, metadata }: IncomingCall): Connection | Promise<Connection> {
     if (this.#isStopping) throw stoppingError()
-    const { connection, metadata } = call
-    if (connection === undefined) {
-      throw new BusError('unavailable', 'connection_lost', 'the connection is closed')
-    }
-    const { client } = connection
-    const onCancelled = (listener: () => void) => call.onCancelled(listener)
-    return { connection, client, metadata, onCancelled }
+    if (callers !== undefined) return callers.of(metadata)
+    throw new BusError('unavailable', 'connection_lost', 'the connection is closed')
   }
 
   /** Our own defects go to the log; the caller learns no more than that there was one. */
@@ -181,10 +194,24 @@ export class Calls {
   }
 }
 
+function callerOf(call: IncomingCall, connection: Connection): Caller {
+  const { client } = connection
+  const onCancelled = (listener: () => void) => call.onCancelled(listener)
+  return { connection, client, metadata: call.metadata, onCancelled }
+}
+
+function begin(call: IncomingCall, connection: Connection, responses: ResponseStream): Caller {
+  const caller = callerOf(call, connection)
+  responses.account = caller.client.live
+  connection.addStream(responses)
+  return caller
+}
+
 class Requests<Request> implements RequestStream<Request> {
   readonly #call: DuplexCall<Request>
   readonly #responses: ResponseStream
   readonly #guard: (work: () => void) => void
+  isPaused = false
 
   constructor(
     call: DuplexCall<Request>,
@@ -197,10 +224,12 @@ class Requests<Request> implements RequestStream<Request> {
   }
 
   pause(): void {
+    this.isPaused = true
     this.#call.pause()
   }
 
   resume(): void {
+    this.isPaused = false
     this.#call.resume()
   }
 

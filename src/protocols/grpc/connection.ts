@@ -75,6 +75,12 @@ export class Connection implements SendingClient {
     stream.onEnd(() => this.#streams.delete(stream))
   }
 
+  /** Ends it and all its calls. */
+  end(error: BusError): void {
+    for (const stream of [...this.#streams]) stream.fail(error)
+    this.close()
+  }
+
   close(): void {
     this.client.close()
     this.gate.close(new BusError('unavailable', 'connection_lost', 'the connection is closed'))

@@ -8,19 +8,25 @@
 import { type ConnectionInjector, type Server, ServerCredentials } from '@grpc/grpc-js'
 import type { ServerHttp2Session } from 'node:http2'
 import { createServer, type Server as NetServer, type Socket } from 'node:net'
-import { createServer as createTlsServer, Server as TlsServer, TLSSocket } from 'node:tls'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls'
 import type { Bus } from '../../core/bus.ts'
-import { systemClock } from '../../core/clock.ts'
+import type { Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/logger.ts'
 import { toBusError } from '../../model/errors.ts'
-import { anonymous, type Identity } from '../../model/identity.ts'
-import { formatHostPort, type ListenAddress } from '../../net/address.ts'
+import { formatHostPort, type ListenAddress, type ListenerSettings } from '../../net/address.ts'
+import { ConnectionLimits } from '../../net/connection-limits.ts'
 import { listen } from '../../net/listen.ts'
+import { SocketProof } from '../../net/connection-proof.ts'
+import { ListenerTls } from '../../net/server-tls.ts'
 import type { BoundListener, ServerTls } from '../adapter.ts'
-import { Connection, type ConnectionOrigin } from './connection.ts'
+import type { Admission, Newcomer } from '../admission.ts'
+import { Callers } from './callers.ts'
+import type { ConnectionOrigin } from './connection.ts'
 
 export interface ConnectionsOptions {
   readonly bus: Bus
+  readonly admission: Admission
+  readonly clock: Clock
   readonly logger: Logger
   readonly server: Server
   readonly tls: ServerTls | undefined
@@ -36,9 +42,10 @@ export class Connections {
   readonly #options: ConnectionsOptions
   readonly #injector: ConnectionInjector
   readonly #servers: NetServer[] = []
+  readonly #tlsServers: { readonly server: TlsServer; readonly tls: ListenerTls }[] = []
   readonly #sockets = new Set<Socket>()
   /** By what grpc-js calls the peer. */
-  readonly #connections = new Map<string, Connection>()
+  readonly #callers = new Map<string, Callers>()
   #tls: ServerTls | undefined
   #accepted = 0
 
@@ -53,9 +60,11 @@ export class Connections {
   /** @throws the system's error */
   async bind(address: ListenAddress): Promise<void> {
     let bound = ''
-    const accept = (socket: Socket) => this.#accept(socket, bound)
-    const server = address.tls ? this.#createTlsServer(accept) : createServer(accept)
-    server.on('connection', (socket: Socket) => this.#track(socket))
+    const { settings } = address
+    const accept = (socket: Socket) => this.#accept(socket, bound, settings)
+    const server = address.tls ? this.#createTlsServer(settings, accept) : createServer(accept)
+    server.prependListener('connection', (socket: Socket) => this.#track(socket))
+    new ConnectionLimits(settings).watch(server)
     this.#servers.push(server)
     bound = await listen(server, address)
     server.on('error', (error) => {
@@ -64,16 +73,14 @@ export class Connections {
     this.listeners.push({ protocol: 'grpc', address: bound, tls: address.tls })
   }
 
-  connectionOf(peer: string): Connection | undefined {
-    return this.#connections.get(peer)
+  callersOf(peer: string): Callers | undefined {
+    return this.#callers.get(peer)
   }
 
   /** New connections get the new certificate; established ones keep theirs. */
   reloadTls(tls: ServerTls): void {
     this.#tls = tls
-    for (const server of this.#servers) {
-      if (server instanceof TlsServer) server.setSecureContext(secureOptions(tls))
-    }
+    for (const { server, tls: own } of this.#tlsServers) own.reload(tls, server)
   }
 
   /** Accepts no more, tells clients to go, and after the grace time goes without them. */
@@ -83,7 +90,7 @@ export class Connections {
     )
     // Each connection closes once its calls are done.
     this.#injector.drain(graceMs)
-    const timer = systemClock.after(graceMs, () => {
+    const timer = this.#options.clock.after(graceMs, () => {
       for (const socket of this.#sockets) socket.destroy()
     })
     await Promise.all(closed)
@@ -91,11 +98,17 @@ export class Connections {
     this.#injector.destroy()
   }
 
-  #createTlsServer(accept: (socket: Socket) => void): NetServer {
-    const tls = this.#tls
-    if (tls === undefined) throw new Error('a TLS address needs a certificate')
-    const server = createTlsServer({ ...secureOptions(tls), ALPNProtocols: ['h2'] })
+  #createTlsServer(
+    settings: ListenerSettings | undefined,
+    accept: (socket: Socket) => void,
+  ): NetServer {
+    const material = this.#tls
+    if (material === undefined) throw new Error('a TLS address needs a certificate')
+    const tls = new ListenerTls(material, settings)
+    const server = createTlsServer({ ...tls.serverOptions, ALPNProtocols: ['h2'] })
+    tls.guard(server)
     server.on('secureConnection', accept)
+    this.#tlsServers.push({ server, tls })
     server.on('tlsClientError', (error, socket) => {
       const { remoteAddress } = socket
       this.#options.logger.debug('grpc_handshake_failed', { remoteAddress, error: error.message })
@@ -111,18 +124,33 @@ export class Connections {
     socket.on('error', () => undefined)
   }
 
-  #accept(socket: Socket, listener: string): void {
+  #accept(socket: Socket, listener: string, settings: ListenerSettings | undefined): void {
+    if (socket.destroyed) return
     this.#accepted += 1
     const { remoteAddress: host, remotePort: port } = socket
     const remoteAddress = host ?? 'unix'
     const remotePort = this.#accepted
     const isLocal = host === undefined || port === undefined
-    const connection = this.#connect(socket, {
+    const origin = {
       transport: isLocal ? 'local_ipc' : 'tcp',
       source: isLocal ? undefined : formatHostPort(host, port),
       listener,
+    }
+    const proof = new SocketProof(socket, settings)
+    const callers = this.#callersOf(origin, {
+      ...origin,
+      get certificate() {
+        return proof.certificate
+      },
+      get process() {
+        return proof.process
+      },
     })
-    if (connection === undefined) return
+    if (callers === undefined) {
+      socket.on('error', () => undefined)
+      socket.destroy()
+      return
+    }
     // grpc-js tells callers apart by address and port only, which Unix sockets do not have and which
     // are not unique over several listeners. The number of the connection is.
     Object.defineProperties(socket, {
@@ -130,41 +158,26 @@ export class Connections {
       remotePort: { value: remotePort },
     })
     const peer = `${remoteAddress}:${remotePort}`
-    this.#connections.set(peer, connection)
+    this.#callers.set(peer, callers)
     socket.on('close', () => {
-      this.#connections.delete(peer)
-      connection.close()
+      this.#callers.delete(peer)
+      callers.close()
     })
     socket.on('error', () => undefined)
     this.#injector.injectConnection(socket)
   }
 
-  /** Undefined when the bus takes no more clients: the socket is closed then. */
-  #connect(socket: Socket, origin: ConnectionOrigin): Connection | undefined {
+  /** Undefined when the bus takes no more clients. */
+  #callersOf(origin: ConnectionOrigin, newcomer: Newcomer): Callers | undefined {
+    const { bus, admission, clock, logger } = this.#options
     try {
-      return new Connection(this.#options.bus, identityOf(socket), origin)
+      return new Callers({ bus, admission, clock, origin, newcomer })
     } catch (error) {
       const { reason } = toBusError(error)
-      this.#options.logger.warn('grpc_connection_refused', { reason, source: origin.source })
-      socket.on('error', () => undefined)
-      socket.destroy()
+      logger.warn('grpc_connection_refused', { reason, source: origin.source })
       return undefined
     }
   }
-}
-
-/** A client that proved a name with its certificate has it; all others are anonymous. */
-function identityOf(socket: Socket): Identity {
-  if (!(socket instanceof TLSSocket) || !socket.authorized) return anonymous
-  const name = socket.getPeerCertificate().subject?.CN
-  if (typeof name !== 'string' || name === '') return anonymous
-  return { user: name, groups: [], method: 'certificate' }
-}
-
-function secureOptions({ cert, key, clientCa }: ServerTls) {
-  const client =
-    clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true }
-  return { cert, key, minVersion: 'TLSv1.2', ...client } as const
 }
 
 /**

@@ -11,7 +11,7 @@ import type {
   ServerUnaryCall,
   ServerWritableStream,
 } from '@grpc/grpc-js'
-import type { Connection } from './connection.ts'
+import type { Callers } from './callers.ts'
 import type {
   CallSource,
   DuplexCall,
@@ -23,24 +23,24 @@ import type {
 } from './incoming-call.ts'
 import { toStatus } from './translate.ts'
 
-/** A connection by what grpc-js calls its peer; undefined when it is gone. */
-export type ConnectionOf = (peer: string) => Connection | undefined
+/** Those of a connection by what grpc-js calls its peer; undefined when it is gone. */
+export type CallersOf = (peer: string) => Callers | undefined
 
 // Node's codec gives Buffers there, which is what grpc-js wants.
 const asBuffer = (bytes: Uint8Array) => bytes as Buffer
 
 export class GrpcCalls implements CallSource {
   readonly #server: Server
-  readonly #connectionOf: ConnectionOf
+  readonly #callersOf: CallersOf
 
-  constructor(server: Server, connectionOf: ConnectionOf) {
+  constructor(server: Server, callersOf: CallersOf) {
     this.#server = server
-    this.#connectionOf = connectionOf
+    this.#callersOf = callersOf
   }
 
   unary<Q, R>(method: Method<Q, R>, serve: (received: Received<Q>, call: UnaryCall) => void): void {
     const handle: handleUnaryCall<Received<Q>, Uint8Array> = (call, callback) => {
-      serve(call.request, new GrpcUnaryCall(call, this.#connectionOf, callback))
+      serve(call.request, new GrpcUnaryCall(call, this.#callersOf, callback))
     }
     this.#server.register(method.path, handle, asBuffer, receive(method), 'unary')
   }
@@ -50,14 +50,14 @@ export class GrpcCalls implements CallSource {
     serve: (received: Received<Q>, call: StreamingCall) => void,
   ): void {
     const handle: handleServerStreamingCall<Received<Q>, Uint8Array> = (call) => {
-      serve(call.request, new GrpcStreamingCall(call, this.#connectionOf))
+      serve(call.request, new GrpcStreamingCall(call, this.#callersOf))
     }
     this.#server.register(method.path, handle, asBuffer, receive(method), 'serverStream')
   }
 
   duplex<Q, R>(method: Method<Q, R>, serve: (call: DuplexCall<Q>) => void): void {
     const handle: handleBidiStreamingCall<Received<Q>, Uint8Array> = (call) => {
-      serve(new GrpcDuplexCall(call, this.#connectionOf))
+      serve(new GrpcDuplexCall(call, this.#callersOf))
     }
     this.#server.register(method.path, handle, asBuffer, receive(method), 'bidi')
   }
@@ -72,15 +72,15 @@ interface AnyCall {
 
 class GrpcCall<Call extends AnyCall> implements IncomingCall {
   protected readonly call: Call
-  readonly #connectionOf: ConnectionOf
+  readonly #callersOf: CallersOf
 
-  constructor(call: Call, connectionOf: ConnectionOf) {
+  constructor(call: Call, callersOf: CallersOf) {
     this.call = call
-    this.#connectionOf = connectionOf
+    this.#callersOf = callersOf
   }
 
-  get connection(): Connection | undefined {
-    return this.#connectionOf(this.call.getPeer())
+  get callers(): Callers | undefined {
+    return this.#callersOf(this.call.getPeer())
   }
 
   get metadata(): Metadata {
@@ -98,10 +98,10 @@ class GrpcUnaryCall extends GrpcCall<ServerUnaryCall<unknown, Uint8Array>> imple
 
   constructor(
     call: ServerUnaryCall<unknown, Uint8Array>,
-    connectionOf: ConnectionOf,
+    callersOf: CallersOf,
     callback: sendUnaryData<Uint8Array>,
   ) {
-    super(call, connectionOf)
+    super(call, callersOf)
     this.#callback = callback
   }
 

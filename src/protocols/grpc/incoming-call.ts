@@ -4,7 +4,7 @@
  */
 
 import type { ProtoInit } from '../../base/proto-writer.ts'
-import type { Connection } from './connection.ts'
+import type { Callers } from './callers.ts'
 
 /** One method as the generated descriptors state it. */
 export interface Method<Request, Response> {
@@ -25,8 +25,8 @@ export interface Received<Request> {
 }
 
 export interface IncomingCall {
-  /** Undefined when it is gone. */
-  readonly connection: Connection | undefined
+  /** Of its connection; undefined when that is gone. */
+  readonly callers: Callers | undefined
   readonly metadata: MetadataReader
   /** Runs `listener` once nobody waits for the answer any more, perhaps because it was given. */
   onCancelled(listener: () => void): void

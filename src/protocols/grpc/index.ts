@@ -9,6 +9,7 @@ import { z } from 'zod'
 import { systemClock } from '../../core/clock.ts'
 import { listenSetting } from '../../net/listen-setting.ts'
 import type { AdapterContext, ProtocolAdapter } from '../adapter.ts'
+import { Admission } from '../admission.ts'
 import { Calls } from './calls.ts'
 import { Connections } from './connections.ts'
 import { GrpcCalls } from './grpc-calls.ts'
@@ -62,11 +63,13 @@ export async function startGrpcAdapter(
     'grpc.max_receive_message_length': requestBytesMost,
     'grpc.max_send_message_length': -1,
   })
-  const connections = new Connections({ bus, logger, server, tls })
-  const grpcCalls = new GrpcCalls(server, (peer) => connections.connectionOf(peer))
+  const admission = new Admission(context.authentication, 'grpc')
+  const connections = new Connections({ bus, admission, logger, server, tls, clock: systemClock })
+  const grpcCalls = new GrpcCalls(server, (peer) => connections.callersOf(peer))
   const tunnelCalls = new TunnelCalls()
   const tunnels = new Tunnels({
     bus,
+    admission,
     logger,
     clock: systemClock,
     methods: tunnelCalls,

@@ -14,7 +14,7 @@ import {
   type OpenFrame,
   windowBytes,
 } from '../../wire/web-socket/tunnel-frame.ts'
-import type { Connection } from './connection.ts'
+import type { Callers } from './callers.ts'
 import type { DuplexCall, MetadataReader, Received, UnaryCall } from './incoming-call.ts'
 import { encodeEnd } from './translate.ts'
 
@@ -32,7 +32,7 @@ export interface OpenedCall {
 
 /** What a call needs of its tunnel. */
 export interface TunnelLink {
-  readonly connection: Connection | undefined
+  readonly callers: Callers | undefined
   /** Its outbox takes no more now; `waitForRoom` tells when it does. */
   readonly isFull: boolean
   send(kind: number, call: number, body: Uint8Array, urgent: boolean): void
@@ -118,8 +118,8 @@ export class TunnelCall<Request> implements OpenedCall, UnaryCall, DuplexCall<Re
     return this.#isOver
   }
 
-  get connection(): Connection | undefined {
-    return this.#link.connection
+  get callers(): Callers | undefined {
+    return this.#link.callers
   }
 
   /** Bytes alone decide. */

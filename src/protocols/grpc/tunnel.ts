@@ -19,14 +19,14 @@ import {
   frameKinds,
   putFrameHead,
 } from '../../wire/web-socket/tunnel-frame.ts'
-import type { Connection } from './connection.ts'
+import type { Callers } from './callers.ts'
 import type { OpenedCall, TunnelLink } from './tunnel-call.ts'
 import type { TunnelCalls } from './tunnel-calls.ts'
 import { encodeEnd } from './translate.ts'
 
 export interface TunnelOptions {
   readonly webSocket: WebSocketConnection
-  readonly connection: Connection
+  readonly callers: Callers
   readonly methods: TunnelCalls
   readonly clock: Clock
   /** Calls at the same time. */
@@ -59,13 +59,13 @@ export class Tunnel implements ConnectionOwner, TunnelLink {
     this.#options = options
     this.#webSocket = options.webSocket
     this.#webSocket.owner = this
-    options.connection.outboxBytes = () => options.webSocket.outbox.queuedBytes
+    options.callers.outboxBytes = () => options.webSocket.outbox.queuedBytes
     const { callsMost, requestBytesMost } = options
     this.send(frameKinds.hello, 0, encodeHello({ callsMost, requestBytesMost }), true)
   }
 
-  get connection(): Connection | undefined {
-    return this.#isClosed ? undefined : this.#options.connection
+  get callers(): Callers | undefined {
+    return this.#isClosed ? undefined : this.#options.callers
   }
 
   get isFull(): boolean {
@@ -104,7 +104,7 @@ export class Tunnel implements ConnectionOwner, TunnelLink {
     if (this.#isClosed) return
     this.#isClosed = true
     for (const call of this.#calls.values()) call.close()
-    this.#options.connection.close()
+    this.#options.callers.close()
     this.#options.onClose()
   }
 

@@ -4,19 +4,20 @@ import type { Bus } from '../../core/bus.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/logger.ts'
 import { toBusError } from '../../model/errors.ts'
-import { anonymous } from '../../model/identity.ts'
 import type { WebSocketConnection, WebSocketGate } from '../../net/web-socket-gates.ts'
 import {
   sharedMessageBytes,
   tunnelPath,
   tunnelProtocol,
 } from '../../wire/web-socket/tunnel-frame.ts'
-import { Connection } from './connection.ts'
+import type { Admission } from '../admission.ts'
+import { Callers } from './callers.ts'
 import { Tunnel } from './tunnel.ts'
 import type { TunnelCalls } from './tunnel-calls.ts'
 
 export interface TunnelsOptions {
   readonly bus: Bus
+  readonly admission: Admission
   readonly logger: Logger
   readonly clock: Clock
   readonly methods: TunnelCalls
@@ -45,12 +46,12 @@ export class Tunnels implements WebSocketGate {
   }
 
   accept(webSocket: WebSocketConnection): void {
-    const connection = this.#connect(webSocket)
-    if (connection === undefined) return
+    const callers = this.#callersOf(webSocket)
+    if (callers === undefined) return
     const { methods, clock, callsMost, requestBytesMost } = this.#options
     const tunnel: Tunnel = new Tunnel({
       webSocket,
-      connection,
+      callers,
       methods,
       clock,
       callsMost,
@@ -78,11 +79,12 @@ export class Tunnels implements WebSocketGate {
   }
 
   /** Undefined when the bus takes no more clients: the WebSocket is closed then. */
-  #connect(webSocket: WebSocketConnection): Connection | undefined {
-    const { bus, logger } = this.#options
+  #callersOf(webSocket: WebSocketConnection): Callers | undefined {
+    const { bus, admission, clock, logger } = this.#options
     const { transport, source, listener } = webSocket
+    const origin = { transport, source, listener }
     try {
-      return new Connection(bus, anonymous, { transport, source, listener })
+      return new Callers({ bus, admission, clock, origin, newcomer: webSocket })
     } catch (error) {
       const { reason, message } = toBusError(error)
       logger.warn('grpc_connection_refused', { reason, source })

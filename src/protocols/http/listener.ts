@@ -9,13 +9,15 @@ import {
   type RequestListener,
   type Server,
 } from 'node:http'
-import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https'
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { type Clock, systemClock } from '../../core/clock.ts'
 import type { ListenAddress } from '../../net/address.ts'
+import { ConnectionLimits } from '../../net/connection-limits.ts'
 import { listen } from '../../net/listen.ts'
+import { ListenerTls } from '../../net/server-tls.ts'
 import { WebSocketServer } from '../../net/web-socket-server.ts'
 import type { AdapterContext, BoundListener, ProtocolAdapter, ServerTls } from '../adapter.ts'
 import { EventStreams } from './event-stream.ts'
@@ -67,6 +69,7 @@ export async function startHttpAdapter(
 class HttpAdapter implements ProtocolAdapter {
   readonly listeners: BoundListener[] = []
   readonly #servers: Server[] = []
+  readonly #tlsServers: { readonly server: HttpsServer; readonly tls: ListenerTls }[] = []
   readonly #context: AdapterContext
   readonly #config: HttpConfig
   readonly #webSockets: WebSocketServer
@@ -100,7 +103,6 @@ class HttpAdapter implements ProtocolAdapter {
 
   async bind(address: ListenAddress): Promise<void> {
     const server = this.#createServer(address)
-    server.maxConnections = this.#config.maxConnections
     const bound = { address: '' }
     const answer: RequestListener = (request, response) => {
       void this.#handler.handle(request, response, bound.address)
@@ -122,9 +124,7 @@ class HttpAdapter implements ProtocolAdapter {
   }
 
   reloadTls(tls: ServerTls): void {
-    for (const server of this.#servers) {
-      if (server instanceof HttpsServer) server.setSecureContext(secureOptions(tls))
-    }
+    for (const { server, tls: own } of this.#tlsServers) own.reload(tls, server)
   }
 
   async stop(graceMs: number): Promise<void> {
@@ -151,21 +151,28 @@ class HttpAdapter implements ProtocolAdapter {
   }
 
   #createServer(address: ListenAddress): Server {
-    if (!address.tls) return createHttpServer(limits)
-    const { tls } = this.#context
-    if (tls === undefined) throw new Error('a TLS address needs a certificate')
-    const options = { ...limits, ...secureOptions(tls), minVersion: 'TLSv1.2' } as const
-    return createHttpsServer(options)
+    if (!address.tls) {
+      const server = createHttpServer(limits)
+      this.#limit(server, address)
+      return server
+    }
+    const { tls: material } = this.#context
+    if (material === undefined) throw new Error('a TLS address needs a certificate')
+    const tls = new ListenerTls(material, address.settings)
+    const server = createHttpsServer({ ...limits, ...tls.serverOptions })
+    this.#limit(server, address)
+    tls.guard(server)
+    this.#tlsServers.push({ server, tls })
+    return server
+  }
+
+  #limit(server: Server, { settings }: ListenAddress): void {
+    const { maxConnections } = this.#config
+    new ConnectionLimits({ maxConnections, ...settings }).watch(server)
   }
 }
 
 /** `dist/console`, seen from `dist/src/protocols/http`. */
 function besideTheCode(): string {
   return fileURLToPath(new URL('../../../console', import.meta.url))
-}
-
-function secureOptions(tls: ServerTls) {
-  const { cert, key, clientCa } = tls
-  const client = clientCa === undefined ? {} : { ca: clientCa, requestCert: true }
-  return { cert, key, rejectUnauthorized: clientCa !== undefined, ...client }
 }

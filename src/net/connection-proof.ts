@@ -1,0 +1,34 @@
+/** What a connection itself proves of its client, as far as that counts on its listener. */
+
+import type { Socket } from 'node:net'
+import type { ClientCertificate, ProcessCredentials } from '../core/authentication.ts'
+import type { ConnectionProof, ListenerSettings } from './address.ts'
+import { certificateOf } from './client-certificate.ts'
+import { processCredentialsOf } from './process-credentials.ts'
+
+/** Found out when it is asked for, which is to be while the connection is open. */
+export class SocketProof {
+  readonly #socket: Socket
+  readonly #isUnix: boolean
+  readonly #counting: readonly ConnectionProof[] | undefined
+
+  constructor(socket: Socket, settings: ListenerSettings = {}) {
+    this.#socket = socket
+    this.#isUnix = socket.remoteAddress === undefined
+    this.#counting = settings.identifyBy
+  }
+
+  /** Undefined where there is none that was verified, or none counts. */
+  get certificate(): ClientCertificate | undefined {
+    return this.#counts('certificate') ? certificateOf(this.#socket) : undefined
+  }
+
+  /** Undefined on other than Unix sockets, where it cannot be known, and where it does not count. */
+  get process(): ProcessCredentials | undefined {
+    return this.#isUnix && this.#counts('process') ? processCredentialsOf(this.#socket) : undefined
+  }
+
+  #counts(proof: ConnectionProof): boolean {
+    return this.#counting?.includes(proof) ?? true
+  }
+}
