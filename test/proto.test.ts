@@ -39,3 +39,8 @@ test('version 2 breaks no client of the frozen one', () => {
 test('the generated codec is up to date', () => {
   assert.deepEqual(runNode('scripts/generate-wire.mjs', '--check'), { status: 0, output: '' })
 })
+
+test('no SDK holds code of older contracts', () => {
+  const check = runNode('scripts/gen-proto.mjs', '--check', '--digest')
+  assert.deepEqual(check, { status: 0, output: '' })
+})
