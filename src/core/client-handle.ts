@@ -41,6 +41,7 @@ const pageBytes = 262_144
 export class ClientHandle implements BusClient {
   readonly identity: Identity
   readonly live: LiveClient
+  readonly calls: CallOperations
   readonly #bus: MsgBus
   readonly #onClose: () => void
   readonly #subscriptions = new Set<LogSubscription>()
@@ -51,6 +52,14 @@ export class ClientHandle implements BusClient {
     this.live = live
     this.identity = live.identity
     this.#onClose = onClose
+    const procedures = bus.live.proceduresOf(live)
+    this.calls = {
+      register: (procedure, handler) => procedures.register(live, procedure, handler),
+      call: (options) => procedures.call(live, options),
+      offer: (options, callee) => procedures.offer(live, options, callee),
+      begin: (request, sink, callerTag) => procedures.begin(live, request, sink, callerTag),
+      directory: procedures,
+    }
   }
 
   /** Log subscriptions that are open. */
@@ -234,19 +243,11 @@ export class ClientHandle implements BusClient {
     match: (filter) => this.#retainedMatching(filter),
   }
 
-  readonly calls: CallOperations = {
-    register: (procedure, handler) => {
-      return this.#bus.live.procedures.register(this.live, procedure, handler)
-    },
-    call: (options) => this.#bus.live.procedures.call(this.live, options),
-  }
-
   close(reason?: BusError): void {
     for (const subscription of this.#subscriptions) subscription.close()
     for (const consumer of this.#consumers) consumer.close()
-    const { registry, procedures } = this.#bus.live
-    registry.leave(this.live, reason)
-    procedures.forget(this.live)
+    this.#bus.live.registry.leave(this.live, reason)
+    this.#bus.live.proceduresOf(this.live).forget(this.live)
     this.#onClose()
   }
 

@@ -79,6 +79,8 @@ export class LiveBus {
   readonly #senders = new Map<string, Sender>()
   /** Log subscriptions that took something and were not flushed yet. */
   readonly #touched: LogSubscription[] = []
+  /** Beside that of everybody, by name; there are as many as the configuration names. */
+  readonly #callSpaces = new Map<string, Procedures>()
   #isFlushDue = false
   /** Sequence of the message that is being routed; undefined between commits. */
   #routed: number | undefined
@@ -107,6 +109,17 @@ export class LiveBus {
 
   get isStoreOpen(): boolean {
     return this.#options.store() !== undefined
+  }
+
+  /** Of the call space that a client is in. */
+  proceduresOf({ join: { callSpace } }: LiveClient): Procedures {
+    if (callSpace === undefined) return this.procedures
+    let procedures = this.#callSpaces.get(callSpace)
+    if (procedures === undefined) {
+      procedures = new Procedures(this, this.procedures)
+      this.#callSpaces.set(callSpace, procedures)
+    }
+    return procedures
   }
 
   /** @throws BusError `permission_denied` that names the rule */

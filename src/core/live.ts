@@ -10,6 +10,15 @@ import type { Headers, StoredMessage } from '../model/message.ts'
 import type { LevelFilter } from '../model/level-filter.ts'
 import type { TextFilter } from '../model/text-filter.ts'
 import type { SlowReaderPolicy } from '../model/topic-rule.ts'
+import type {
+  Callee,
+  CallRequest,
+  CallSink,
+  Offer,
+  OfferOptions,
+  OpenCall,
+  ProcedureDirectory,
+} from './calls.ts'
 
 /**
  * What became of a direct message. `sent`: handed to the client. `unknown`: nobody has that name.
@@ -116,6 +125,11 @@ export interface JoinOptions {
    * protocols that promise their publishers never to wait for a subscriber.
    */
   readonly slowReader?: SlowReaderPolicy | undefined
+  /**
+   * Clients see the procedures of their own space alone; what bridges serve is seen in all. Absent: the space of
+   * everybody, as every protocol has it that knows no realms.
+   */
+  readonly callSpace?: string | undefined
 }
 
 /** The part of a client handle that moves what is not stored. */
@@ -322,6 +336,21 @@ export interface CallOperations {
    * an error of the application itself is `unknown/application_error`, a `CallError`.
    */
   call(options: CallOptions): Promise<CallResult>
+  /**
+   * As `register`, with all that registrations can be; a shared one that this client has is given again.
+   * @throws BusError as `register`
+   */
+  offer(options: OfferOptions, callee: Callee): Offer
+  /**
+   * As `call`, without a promise. The callee may have answered before this returns.
+   * @param callerTag of the new call
+   * @throws BusError for what `call` rejects with before anybody is asked: `no_such_procedure`, `permission_denied`,
+   *   `resource_exhausted`; `unavailable/callee_busy`, `unavailable/no_available_callee`,
+   *   `unimplemented/callee_lacks_feature` when nobody who offers the procedure can serve it
+   */
+  begin(request: CallRequest, sink: CallSink, callerTag: number): OpenCall
+  /** What is registered in the call space of this client. */
+  readonly directory: ProcedureDirectory
 }
 
 /**

@@ -1,177 +1,357 @@
 /**
- * The procedures of all protocols, and the calls under way (architecture 3, spec/wamp 13.7). A procedure
- * has one callee: whoever registered it, or the adapter whose bridge serves its prefix. Deadlines are
+ * The procedures of all protocols, and the calls under way (architecture 3, spec/wamp 8, 9, 13.7). What a call goes to
+ * is found in the order: a registration of that very name, then what an adapter serves by its bridge, unless a pattern
+ * below the bridge's own prefix is registered, then the best pattern (registration-table.ts). Who of several callees
+ * is asked is the registration's to say (registration.ts), how a call ends the call's (pending-call.ts). Deadlines are
  * looked at together, a few times a second; there is no timer per call.
+ *
+ * One of these is a call space: clients of one do not see what those of another offer (`JoinOptions.callSpace`).
  */
 
-import { BusError, toBusError } from '../model/errors.ts'
+import { BusError } from '../model/errors.ts'
 import { checkName } from '../model/name.ts'
+import {
+  type CallRequest,
+  type CallSink,
+  type Callee,
+  type CallParticipant,
+  type CallRegistration,
+  type Offer,
+  type OfferOptions,
+  PlainContent,
+  type ProcedureDirectory,
+  type ProcedureMatch,
+  type RegistrationEvent,
+} from './calls.ts'
 import type { Timer } from './clock.ts'
-import type { CallBridge, CallHandler, CallOptions, CallResult, Invocation } from './live.ts'
+import { HandlerCallee } from './handler-callee.ts'
+import type { CallBridge, CallHandler, CallOptions, CallResult } from './live.ts'
 import type { LiveBus } from './live-bus.ts'
 import type { LiveClient } from './live-client.ts'
-
-interface Registration {
-  readonly client: LiveClient
-  readonly handler: CallHandler
-}
-
-interface PendingCall {
-  readonly caller: LiveClient
-  /** Undefined for a bridge. */
-  readonly callee: LiveClient | undefined
-  readonly deadline: number
-  readonly abort: AbortController
-  fail(error: BusError): void
-}
+import { calleeGone, type CallKeeper, cancelled, PendingCall } from './pending-call.ts'
+import { type Member, Registration } from './registration.ts'
+import { RegistrationTable } from './registration-table.ts'
 
 const sweepMs = 100
 
-export class Procedures {
+/** What a client has here. */
+interface Party {
+  readonly offers: Map<Registration, Member>
+  readonly made: Set<PendingCall>
+  readonly serving: Set<PendingCall>
+}
+
+interface Bridge {
+  readonly prefix: string
+  readonly member: Member
+}
+
+const plainOffer: Omit<OfferOptions, 'procedure'> = {
+  match: 'exact',
+  invoke: 'single',
+  concurrency: Infinity,
+  replaces: false,
+  disclosesCaller: false,
+  forwardTimeout: false,
+}
+
+export class Procedures implements ProcedureDirectory, CallKeeper {
   readonly #bus: LiveBus
-  readonly #registrations = new Map<string, Registration>()
-  readonly #bridges = new Set<CallBridge>()
+  readonly #table = new RegistrationTable<Registration>()
+  readonly #byId = new Map<number, Registration>()
+  readonly #bridges: Set<Bridge>
+  readonly #parties = new Map<CallParticipant, Party>()
   readonly #pending = new Set<PendingCall>()
+  readonly #listeners = new Set<(event: RegistrationEvent) => void>()
+  #lastId = 0
   #sweep: Timer | undefined
 
-  constructor(bus: LiveBus) {
+  /** @param main whose bridges serve this space, too */
+  constructor(bus: LiveBus, main?: Procedures) {
     this.#bus = bus
+    this.#bridges = main === undefined ? new Set() : main.#bridges
   }
 
   get size(): number {
-    return this.#registrations.size
+    return this.#table.size
   }
 
   get callsInFlight(): number {
     return this.#pending.size
   }
 
-  addBridge(bridge: CallBridge): () => void {
+  get callKillMs(): number {
+    return this.#bus.limits.callKillMs
+  }
+
+  nowMs(): number {
+    return this.#bus.clock.monotonic()
+  }
+
+  watch(): void {
+    if (this.#sweep !== undefined) return
+    this.#sweep = this.#bus.clock.after(sweepMs, () => {
+      this.#sweep = undefined
+      const now = this.#bus.clock.monotonic()
+      let isWatching = false
+      for (const call of this.#pending) {
+        if (call.deadlineMs <= now) call.expire()
+        else if (call.deadlineMs !== Infinity) isWatching = true
+      }
+      if (isWatching) this.watch()
+    })
+  }
+
+  addBridge({ prefix, call }: CallBridge): () => void {
+    const options = { ...plainOffer, procedure: prefix }
+    const callee = new HandlerCallee((invocation) => call(invocation))
+    const bridge: Bridge = { prefix, member: { client: undefined, callee, options, open: 0 } }
     this.#bridges.add(bridge)
     return () => this.#bridges.delete(bridge)
   }
 
   /** @throws BusError `already_exists/procedure_taken`, `permission_denied`, `invalid_argument` */
   register(client: LiveClient, procedure: string, handler: CallHandler): { close(): void } {
+    return this.offer(client, { ...plainOffer, procedure }, new HandlerCallee(handler))
+  }
+
+  /** @throws BusError as `CallOperations.offer` */
+  offer(client: LiveClient, options: OfferOptions, callee: Callee): Offer {
+    const { procedure, match } = options
+    const { limits, clock } = this.#bus
     client.requireOpen()
-    checkName('procedure', procedure, this.#bus.limits.procedureBytes)
+    // A pattern may be empty, which matches everything.
+    if (match === 'exact' || procedure !== '')
+      checkName('procedure', procedure, limits.procedureBytes)
     this.#bus.requireAccess(client.identity, 'register', procedure)
     if (procedure.startsWith('$msgbus.')) {
       const text = 'procedures that begin with "$msgbus." belong to the daemon'
       throw new BusError('permission_denied', 'reserved_name', text)
     }
-    if (this.#registrations.has(procedure)) {
-      const text = `procedure ${JSON.stringify(procedure)} is registered already`
-      throw new BusError('already_exists', 'procedure_taken', text)
+    let registration = this.#table.get(procedure, match)
+    if (registration !== undefined && options.replaces) {
+      this.#replace(client, registration)
+      registration = undefined
     }
-    const registration = { client, handler }
-    this.#registrations.set(procedure, registration)
-    return {
-      close: () => {
-        if (this.#registrations.get(procedure) === registration) {
-          this.#registrations.delete(procedure)
-        }
-      },
+    const known = registration?.memberOf(client)
+    if (registration !== undefined) requireShared(registration, options)
+    if (registration !== undefined && known !== undefined) return this.#offered(registration, known)
+    const isNew = registration === undefined
+    registration ??= new Registration(++this.#lastId, options, clock.now(), this.#mayServe)
+    const member: Member = { client, callee, options, open: 0 }
+    registration.members.push(member)
+    this.#party(client).offers.set(registration, member)
+    if (isNew) {
+      this.#table.add(registration)
+      this.#byId.set(registration.id, registration)
+      this.#tell('created', registration, client)
     }
+    this.#tell('joined', registration, client)
+    return this.#offered(registration, member)
   }
 
   async call(caller: LiveClient, options: CallOptions): Promise<CallResult> {
     const { procedure, payload, headers, signal } = options
-    const { limits, clock } = this.#bus
+    const { limits } = this.#bus
+    if (signal?.aborted === true) {
+      checkName('procedure', procedure, limits.procedureBytes)
+      throw cancelled()
+    }
+    const timeoutMs = Math.min(options.timeoutMs ?? limits.callTimeoutMs, limits.callTimeoutMs)
+    const content = new PlainContent(payload, headers)
+    const request = { ...plainRequest, procedure, content, timeoutMs }
+    return new Promise<CallResult>((resolve, reject) => {
+      const call = this.begin(caller, request, {
+        progress: () => undefined,
+        answered: (_, { payload: answer, headers: more }) => {
+          signal?.removeEventListener('abort', onAbort)
+          resolve({ payload: answer, headers: more })
+        },
+        failed: (_, error) => {
+          signal?.removeEventListener('abort', onAbort)
+          reject(error)
+        },
+      })
+      function onAbort() {
+        call.cancel('killnowait')
+      }
+      if (!call.isEnded) signal?.addEventListener('abort', onAbort)
+    })
+  }
+
+  /** @throws BusError as `CallOperations.begin` */
+  begin(caller: LiveClient, request: CallRequest, sink: CallSink, callerTag = 0): PendingCall {
+    const { procedure } = request
+    const { limits, access, counters } = this.#bus
+    caller.requireOpen()
     checkName('procedure', procedure, limits.procedureBytes)
-    this.#bus.requireAccess(caller.identity, 'call', procedure)
-    if (signal?.aborted === true) throw cancelled()
+    if (!access.isOpen) this.#bus.requireAccess(caller.identity, 'call', procedure)
     if (this.#pending.size >= limits.callsInFlight) {
       const text = `${this.#pending.size} calls are under way, which is the limit`
       throw new BusError('resource_exhausted', 'quota_exceeded', text)
     }
-    const { callee, serve } = this.#find(procedure)
-    const timeoutMs = Math.min(options.timeoutMs ?? limits.callTimeoutMs, limits.callTimeoutMs)
-    const abort = new AbortController()
-    this.#bus.counters.callsMade += 1
-    return new Promise<CallResult>((resolve, reject) => {
-      const onAbort = () => pending.fail(cancelled())
-      const finish = () => {
-        this.#pending.delete(pending)
-        signal?.removeEventListener('abort', onAbort)
-      }
-      const pending: PendingCall = {
-        caller,
-        callee,
-        deadline: clock.monotonic() + timeoutMs,
-        abort,
-        fail: (error) => {
-          if (!this.#pending.has(pending)) return
-          finish()
-          this.#bus.counters.callsFailed += 1
-          reject(error)
-          abort.abort(error)
-        },
-      }
-      this.#pending.add(pending)
-      signal?.addEventListener('abort', onAbort)
-      this.#sweepSoon()
-      serve({ procedure, payload, headers, caller: caller.name, signal: abort.signal }).then(
-        (result) => {
-          if (!this.#pending.has(pending)) return
-          finish()
-          resolve(result)
-        },
-        (error: unknown) => pending.fail(toBusError(error)),
-      )
-    })
+    const { registration, member } = this.#find(request)
+    const call = new PendingCall({ keeper: this, caller, request, sink, registration, member })
+    call.callerTag = callerTag
+    counters.callsMade += 1
+    this.#pending.add(call)
+    this.#party(caller).made.add(call)
+    this.#take(call)
+    call.start(request.content)
+    return call
   }
 
   /** Ends what a client offered and what it waited for. */
   forget(client: LiveClient): void {
-    for (const [procedure, registration] of this.#registrations) {
-      if (registration.client === client) this.#registrations.delete(procedure)
-    }
-    for (const pending of this.#pending) {
-      if (pending.callee === client) pending.fail(calleeGone())
-      else if (pending.caller === client) pending.fail(cancelled())
-    }
+    const party = this.#parties.get(client)
+    if (party === undefined) return
+    for (const [registration, member] of party.offers) this.#leave(client, registration, member)
+    for (const call of party.serving) call.giveUp('skip', calleeGone())
+    for (const call of party.made) call.giveUp('killnowait', cancelled())
+    this.#parties.delete(client)
   }
 
-  #find(procedure: string): {
-    callee: LiveClient | undefined
-    serve: (invocation: Invocation) => Promise<CallResult>
-  } {
-    const registration = this.#registrations.get(procedure)
-    if (registration !== undefined) {
-      const { client, handler } = registration
-      // What a handler throws at once is a rejection like any other.
-      return { callee: client, serve: async (invocation) => handler(invocation) }
+  // Of calls under way.
+
+  ended(call: PendingCall, isAnswered: boolean): void {
+    this.#pending.delete(call)
+    this.#parties.get(call.caller)?.made.delete(call)
+    this.#release(call, call.member)
+    if (!isAnswered) this.#bus.counters.callsFailed += 1
+  }
+
+  moved(call: PendingCall, from: Member): void {
+    this.#release(call, from)
+    this.#take(call)
+  }
+
+  // What is registered.
+
+  list(): Iterable<CallRegistration> {
+    return this.#byId.values()
+  }
+
+  byId(id: number): Registration | undefined {
+    return this.#byId.get(id)
+  }
+
+  byProcedure(procedure: string, match: ProcedureMatch): Registration | undefined {
+    return this.#table.get(procedure, match)
+  }
+
+  matching(procedure: string): Registration | undefined {
+    return this.#table.exact(procedure) ?? this.#table.pattern(procedure)
+  }
+
+  revoke(registration: CallRegistration, client: CallParticipant, reason: string): boolean {
+    const own = this.#byId.get(registration.id)
+    const held = own?.members.find((member) => member.client === client)
+    if (own === undefined || held?.client === undefined) return false
+    this.#leave(held.client, own, held)
+    held.callee.revoked(own, reason)
+    return true
+  }
+
+  onChange(listener: (event: RegistrationEvent) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** @throws BusError `unimplemented/no_such_procedure`, or as `Registration.choose` */
+  #find(request: CallRequest): { registration: Registration | undefined; member: Member } {
+    const { procedure } = request
+    const exact = this.#table.exact(procedure)
+    if (exact !== undefined) return { registration: exact, member: exact.choose(request) }
+    const pattern = this.#table.pattern(procedure)
+    for (const { prefix, member } of this.#bridges) {
+      if (!procedure.startsWith(prefix) || pattern?.procedure.startsWith(prefix) === true) continue
+      return { registration: undefined, member }
     }
-    for (const bridge of this.#bridges) {
-      if (!procedure.startsWith(bridge.prefix)) continue
-      return { callee: undefined, serve: async (invocation) => bridge.call(invocation) }
-    }
+    if (pattern !== undefined) return { registration: pattern, member: pattern.choose(request) }
     const text = `nobody offers the procedure ${JSON.stringify(procedure)}`
     throw new BusError('unimplemented', 'no_such_procedure', text)
   }
 
-  #sweepSoon(): void {
-    if (this.#sweep !== undefined) return
-    this.#sweep = this.#bus.clock.after(sweepMs, () => {
-      this.#sweep = undefined
-      const now = this.#bus.clock.monotonic()
-      for (const pending of this.#pending) {
-        if (pending.deadline <= now) pending.fail(timedOut())
-      }
-      if (this.#pending.size > 0) this.#sweepSoon()
-    })
+  /** Whoever registered a pattern serves only what it might have registered by itself. */
+  readonly #mayServe = (member: Member, procedure: string): boolean => {
+    const { access } = this.#bus
+    if (access.isOpen || member.client === undefined) return true
+    return access.refusal(member.client.identity, 'register', procedure) === undefined
+  }
+
+  #offered(registration: Registration, member: Member): Offer {
+    const { client } = member
+    return {
+      registration,
+      close: () => {
+        if (client !== undefined) this.#leave(client, registration, member)
+      },
+    }
+  }
+
+  /** @throws BusError `already_exists/procedure_taken` */
+  #replace(client: LiveClient, registration: Registration): void {
+    const { access } = this.#bus
+    const { user, method } = client.identity
+    const isAdmin = access.isOpen || access.refusal(client.identity, 'admin', '') === undefined
+    const isOwn = ({ client: other }: Member) =>
+      other === client || (method !== 'none' && other?.identity.user === user)
+    if (!isAdmin && !registration.members.every(isOwn)) throw taken(registration.procedure)
+    for (const member of [...registration.members]) {
+      if (member.client !== undefined) this.#leave(member.client, registration, member)
+      if (member.client !== client) member.callee.revoked(registration, 'replaced')
+    }
+  }
+
+  #leave(client: LiveClient, registration: Registration, member: Member): void {
+    if (!registration.remove(member)) return
+    this.#parties.get(client)?.offers.delete(registration)
+    const isLast = registration.members.length === 0
+    if (isLast) {
+      this.#table.delete(registration)
+      this.#byId.delete(registration.id)
+    }
+    this.#tell('left', registration, client)
+    if (isLast) this.#tell('deleted', registration, client)
+  }
+
+  #party(client: LiveClient): Party {
+    const known = this.#parties.get(client)
+    if (known !== undefined) return known
+    const party: Party = { offers: new Map(), made: new Set(), serving: new Set() }
+    this.#parties.set(client, party)
+    return party
+  }
+
+  #take(call: PendingCall): void {
+    const { member } = call
+    member.open += 1
+    if (member.client !== undefined) this.#party(member.client).serving.add(call)
+  }
+
+  #release(call: PendingCall, member: Member): void {
+    member.open -= 1
+    if (member.client !== undefined) this.#parties.get(member.client)?.serving.delete(call)
+  }
+
+  #tell(kind: RegistrationEvent['kind'], registration: Registration, client: LiveClient): void {
+    for (const listener of this.#listeners) listener({ kind, registration, client })
   }
 }
 
-function timedOut(): BusError {
-  return new BusError('deadline_exceeded', 'timed_out', 'the callee did not answer in time')
+const plainRequest = {
+  receivesProgress: false,
+  isProgressive: false,
+  isPassthru: false,
+  disclosesCaller: false,
 }
 
-function cancelled(): BusError {
-  return new BusError('cancelled', 'cancelled', 'the caller gave up')
+/** @throws BusError `already_exists/procedure_taken` */
+function requireShared({ procedure, invoke }: Registration, options: OfferOptions): void {
+  if (invoke === 'single' || invoke !== options.invoke) throw taken(procedure)
 }
 
-function calleeGone(): BusError {
-  return new BusError('unavailable', 'callee_gone', 'the callee went before it answered')
+function taken(procedure: string): BusError {
+  const text = `procedure ${JSON.stringify(procedure)} is registered already`
+  return new BusError('already_exists', 'procedure_taken', text)
 }

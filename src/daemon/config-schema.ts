@@ -322,6 +322,11 @@ const limitRows: Record<keyof Limits, { max: number; text: string; min?: number 
   procedureBytes: { max: 65_535, text: 'Longest procedure name, bytes of UTF-8.' },
   callTimeoutMs: { max: day, text: 'How long a call may take, and the default of a caller.' },
   callsInFlight: { max: 10_000_000, text: 'Most calls under way.' },
+  callKillMs: {
+    min: 0,
+    max: day,
+    text: 'How long a callee may take to answer after its caller cancelled and waits for that (WAMP `kill`). 0: for ever.',
+  },
   outboxBytes: {
     min: 65_536,
     max: 1_073_741_824,

@@ -29,6 +29,7 @@ export interface Limits {
   readonly procedureBytes: number
   readonly callTimeoutMs: number
   readonly callsInFlight: number
+  readonly callKillMs: number
   readonly outboxBytes: number
   readonly slowClientMs: number
   readonly rememberedTopics: number
@@ -72,6 +73,8 @@ export const defaultLimits: Limits = {
   // Also the longest that a caller may ask for: a call holds memory on both sides.
   callTimeoutMs: 600_000,
   callsInFlight: 100_000,
+  // For what a callee answers to being cancelled, where its caller waits for that (spec/wamp 9.5); 0: for ever.
+  callKillMs: 30_000,
   // What may wait for one client before those who feed it wait: some turns of the loop at full rate.
   outboxBytes: 1_048_576,
   // As the BUS/RT server's time limit for a write (spec/busrt 7.2).
