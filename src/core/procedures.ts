@@ -102,9 +102,10 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
     })
   }
 
-  addBridge({ prefix, call }: CallBridge): () => void {
+  addBridge(served: CallBridge): () => void {
+    const { prefix } = served
     const options = { ...plainOffer, procedure: prefix }
-    const callee = new HandlerCallee((invocation) => call(invocation))
+    const callee = new HandlerCallee((invocation) => served.call(invocation))
     const bridge: Bridge = { prefix, member: { client: undefined, callee, options, open: 0 } }
     this.#bridges.add(bridge)
     return () => this.#bridges.delete(bridge)
@@ -297,7 +298,7 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
     const isOwn = ({ client: other }: Member) =>
       other === client || (method !== 'none' && other?.identity.user === user)
     if (!isAdmin && !registration.members.every(isOwn)) throw taken(registration.procedure)
-    for (const member of [...registration.members]) {
+    for (const member of registration.members.slice()) {
       if (member.client !== undefined) this.#leave(member.client, registration, member)
       if (member.client !== client) member.callee.revoked(registration, 'replaced')
     }

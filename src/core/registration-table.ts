@@ -1,7 +1,8 @@
 /**
  * Which registration a call goes to (spec/wamp 2.3, 8.2): the exact one; else the longest prefix; else the wildcard
- * whose literal components come first. Prefixes are compared as text; an empty component of a wildcard stands for
- * exactly one component. A call of an exact procedure costs one look-up of a map; what patterns answer is remembered
+ * whose literal components come first. Prefixes are compared as text; one that ends in the middle of a component of the
+ * procedure stands behind wildcards, as the protocol's own example has it (`a1.b2.c3` and a call of
+ * `a1.b2.c33.d4.e5`). An empty component of a wildcard stands for exactly one component. A call of an exact procedure costs one look-up of a map; what patterns answer is remembered
  * until a pattern comes or goes.
  */
 
@@ -40,7 +41,9 @@ export class RegistrationTable<Entry extends Matched> {
     if (this.#prefixes.size + this.#wildcards.size === 0) return undefined
     const known = this.#remembered.get(procedure)
     if (known !== undefined) return known
-    const found = this.#byPrefix(procedure) ?? this.#byWildcard(procedure)
+    const prefix = this.#byPrefix(procedure)
+    const isWhole = prefix !== undefined && endsComponent(prefix.procedure, procedure)
+    const found = isWhole ? prefix : (this.#byWildcard(procedure) ?? prefix)
     if (found === undefined) return undefined
     if (this.#remembered.size >= rememberedMost) this.#remembered.clear()
     this.#remembered.set(procedure, found)
@@ -100,6 +103,10 @@ export class RegistrationTable<Entry extends Matched> {
     found.count += by
     if (found.count === 0) lengths.splice(at, 1)
   }
+}
+
+function endsComponent(prefix: string, procedure: string): boolean {
+  return prefix === '' || prefix.endsWith('.') || (procedure[prefix.length] ?? '.') === '.'
 }
 
 /** One component of wildcards; the empty one stands for any. */
