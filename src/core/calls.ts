@@ -108,6 +108,8 @@ export interface ServedCall {
   /** The callee is to keep to it; Infinity: none, or the bus does. */
   readonly forwardedTimeoutMs: number
   readonly registration: CallRegistration | undefined
+  /** Where its caller gets the answer: by it an adapter knows callers of its own. */
+  readonly sink: CallSink
   progress(content: CallContent): void
   answer(content: CallContent): void
   fail(error: BusError): void
@@ -186,6 +188,15 @@ export interface RegistrationEvent {
   readonly kind: 'created' | 'joined' | 'left' | 'deleted'
   readonly registration: CallRegistration
   readonly client: CallParticipant
+  readonly callee: Callee
+}
+
+/** A part of the daemon that serves all procedures that begin with a prefix, but for those that somebody offers. */
+export interface ServedPrefix {
+  readonly prefix: string
+  readonly callee: Callee
+  /** Nobody may offer procedures or patterns that begin with it. */
+  readonly isReserved: boolean
 }
 
 /** What is registered, for those who list it. */
@@ -197,6 +208,8 @@ export interface ProcedureDirectory {
   matching(procedure: string): CallRegistration | undefined
   /** Takes the procedure from a callee, which is told. False: it does not serve it. */
   revoke(registration: CallRegistration, client: CallParticipant, reason: string): boolean
+  /** Serves a prefix in this call space alone; ends with the returned function. */
+  serve(served: ServedPrefix): () => void
   /** Told after the fact, in order. Listeners must not throw. Returns how not to be told. */
   onChange(listener: (event: RegistrationEvent) => void): () => void
 }

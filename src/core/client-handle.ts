@@ -58,6 +58,7 @@ export class ClientHandle implements BusClient {
       call: (options) => procedures.call(live, options),
       offer: (options, callee) => procedures.offer(live, options, callee),
       begin: (request, sink, callerTag) => procedures.begin(live, request, sink, callerTag),
+      end: () => procedures.forget(live),
       directory: procedures,
     }
   }

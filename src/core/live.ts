@@ -349,6 +349,8 @@ export interface CallOperations {
    *   `unimplemented/callee_lacks_feature` when nobody who offers the procedure can serve it
    */
   begin(request: CallRequest, sink: CallSink, callerTag: number): OpenCall
+  /** Ends what this client offers, serves and has called, in this order, as `BusClient.close` does. */
+  end(): void
   /** What is registered in the call space of this client. */
   readonly directory: ProcedureDirectory
 }

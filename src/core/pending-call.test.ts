@@ -342,6 +342,34 @@ describe('a registration', () => {
     )
   })
 
+  test('is taken away when rules change, and its callee hears of it', async () => {
+    let rule: string | undefined
+    const access = { isOpen: false, version: 1, refusal: () => rule }
+    const { join, bus } = await openLiveBus({ access })
+    const callee = new TestCallee()
+    offer(join('b'), callee)
+    begin(join('a'))
+    rule = 'rule 1'
+    bus.live.procedures.accessChanged()
+    assert.deepEqual(callee.told, ['invoke q', 'revoked p not_authorized'])
+    assert.deepEqual([bus.live.procedures.size, bus.live.procedures.callsInFlight], [0, 1])
+  })
+
+  test('is not to be had below a prefix that a part of the daemon keeps', async () => {
+    const { join } = await openLiveBus()
+    const [here, there] = [join('a'), join('b', { callSpace: 'other' })]
+    const callee = new TestCallee()
+    const stop = here.handle.calls.directory.serve({ prefix: 'x.', callee, isReserved: true })
+    assert.throws(() => offer(here, callee, { procedure: 'x.y' }), hasReason('reserved_name'))
+    offer(here, new TestCallee(), { procedure: '', match: 'prefix' })
+    begin(here, { procedure: 'x.y' })
+    assert.equal(callee.calls.length, 1)
+    assert.throws(() => begin(there, { procedure: 'x.y' }), hasReason('no_such_procedure'))
+    stop()
+    begin(here, { procedure: 'x.y' })
+    assert.equal(callee.calls.length, 1)
+  })
+
   test('of another call space is not seen, a bridge is', async () => {
     const { join, bus } = await openLiveBus()
     const [here, there] = [join('a'), join('b', { callSpace: 'other' })]

@@ -36,13 +36,13 @@ export class PendingCall implements OpenCall, ServedCall {
   readonly receivesProgress: boolean
   readonly isPassthru: boolean
   readonly registration: Registration | undefined
+  readonly sink: CallSink
   isProgressive: boolean
   isEnded = false
   member: Member
   /** By the monotonic clock; Infinity: none. */
   deadlineMs = Infinity
   readonly #keeper: CallKeeper
-  readonly #sink: CallSink
   readonly #timeoutMs: number
   readonly #disclosesCaller: boolean
   #isKilling = false
@@ -61,7 +61,7 @@ export class PendingCall implements OpenCall, ServedCall {
   }) {
     const { keeper, caller, request, sink, registration, member } = options
     this.#keeper = keeper
-    this.#sink = sink
+    this.sink = sink
     this.#timeoutMs = request.timeoutMs
     this.#disclosesCaller = request.disclosesCaller
     this.caller = caller
@@ -126,15 +126,15 @@ export class PendingCall implements OpenCall, ServedCall {
     if (this.isEnded || !this.receivesProgress) return
     this.#hasProgressed = true
     if (!this.#isKilling) this.#restart()
-    this.#sink.progress(this, content)
+    this.sink.progress(this, content)
   }
 
   answer(content: CallContent): void {
-    if (this.#end(true)) this.#sink.answered(this, content)
+    if (this.#end(true)) this.sink.answered(this, content)
   }
 
   fail(error: BusError): void {
-    if (this.#end(false)) this.#sink.failed(this, error)
+    if (this.#end(false)) this.sink.failed(this, error)
   }
 
   passOn(error: BusError): void {
@@ -172,7 +172,7 @@ export class PendingCall implements OpenCall, ServedCall {
     const { callee } = this.member
     if (!this.#end(false)) return
     callee.interrupt(this, callee.features.canBeInterrupted ? mode : 'skip', error)
-    this.#sink.failed(this, error)
+    this.sink.failed(this, error)
   }
 
   /** Its time is over. */

@@ -22,6 +22,7 @@ import {
   type ProcedureDirectory,
   type ProcedureMatch,
   type RegistrationEvent,
+  type ServedPrefix,
 } from './calls.ts'
 import type { Timer } from './clock.ts'
 import { HandlerCallee } from './handler-callee.ts'
@@ -44,6 +45,7 @@ interface Party {
 interface Bridge {
   readonly prefix: string
   readonly member: Member
+  readonly isReserved: boolean
 }
 
 const plainOffer: Omit<OfferOptions, 'procedure'> = {
@@ -59,7 +61,8 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
   readonly #bus: LiveBus
   readonly #table = new RegistrationTable<Registration>()
   readonly #byId = new Map<number, Registration>()
-  readonly #bridges: Set<Bridge>
+  readonly #bridges = new Set<Bridge>()
+  readonly #main: Procedures | undefined
   readonly #parties = new Map<CallParticipant, Party>()
   readonly #pending = new Set<PendingCall>()
   readonly #listeners = new Set<(event: RegistrationEvent) => void>()
@@ -69,7 +72,7 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
   /** @param main whose bridges serve this space, too */
   constructor(bus: LiveBus, main?: Procedures) {
     this.#bus = bus
-    this.#bridges = main === undefined ? new Set() : main.#bridges
+    this.#main = main
   }
 
   get size(): number {
@@ -102,11 +105,15 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
     })
   }
 
-  addBridge(served: CallBridge): () => void {
-    const { prefix } = served
+  addBridge(bridge: CallBridge): () => void {
+    const callee = new HandlerCallee((invocation) => bridge.call(invocation))
+    return this.serve({ prefix: bridge.prefix, callee, isReserved: false })
+  }
+
+  serve({ prefix, callee, isReserved }: ServedPrefix): () => void {
     const options = { ...plainOffer, procedure: prefix }
-    const callee = new HandlerCallee((invocation) => served.call(invocation))
-    const bridge: Bridge = { prefix, member: { client: undefined, callee, options, open: 0 } }
+    const member: Member = { client: undefined, callee, options, open: 0 }
+    const bridge = { prefix, member, isReserved }
     this.#bridges.add(bridge)
     return () => this.#bridges.delete(bridge)
   }
@@ -125,8 +132,9 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
     if (match === 'exact' || procedure !== '')
       checkName('procedure', procedure, limits.procedureBytes)
     this.#bus.requireAccess(client.identity, 'register', procedure)
-    if (procedure.startsWith('$msgbus.')) {
-      const text = 'procedures that begin with "$msgbus." belong to the daemon'
+    const reserved = this.#reserved(procedure)
+    if (reserved !== undefined) {
+      const text = `procedures that begin with "${reserved}" belong to the daemon`
       throw new BusError('permission_denied', 'reserved_name', text)
     }
     let registration = this.#table.get(procedure, match)
@@ -145,9 +153,9 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
     if (isNew) {
       this.#table.add(registration)
       this.#byId.set(registration.id, registration)
-      this.#tell('created', registration, client)
+      this.#tell({ kind: 'created', registration, client, callee })
     }
-    this.#tell('joined', registration, client)
+    this.#tell({ kind: 'joined', registration, client, callee })
     return this.#offered(registration, member)
   }
 
@@ -202,6 +210,18 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
     return call
   }
 
+  /** Takes away what somebody may not offer any more, and says so; calls that are under way go on. */
+  accessChanged(): void {
+    const { access } = this.#bus
+    for (const registration of this.#byId.values()) {
+      for (const { client } of registration.members.slice()) {
+        if (client === undefined) continue
+        const rule = access.refusal(client.identity, 'register', registration.procedure)
+        if (rule !== undefined) this.revoke(registration, client, 'not_authorized')
+      }
+    }
+  }
+
   /** Ends what a client offered and what it waited for. */
   forget(client: LiveClient): void {
     const party = this.#parties.get(client)
@@ -210,6 +230,15 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
     for (const call of party.serving) call.giveUp('skip', calleeGone())
     for (const call of party.made) call.giveUp('killnowait', cancelled())
     this.#parties.delete(client)
+  }
+
+  /** The bridge that serves a procedure, unless a pattern below its own prefix does. */
+  bridgeFor(procedure: string, pattern: Registration | undefined): Bridge | undefined {
+    for (const bridge of this.#bridges) {
+      if (!procedure.startsWith(bridge.prefix)) continue
+      if (pattern?.procedure.startsWith(bridge.prefix) !== true) return bridge
+    }
+    return undefined
   }
 
   // Of calls under way.
@@ -264,13 +293,19 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
     const exact = this.#table.exact(procedure)
     if (exact !== undefined) return { registration: exact, member: exact.choose(request) }
     const pattern = this.#table.pattern(procedure)
-    for (const { prefix, member } of this.#bridges) {
-      if (!procedure.startsWith(prefix) || pattern?.procedure.startsWith(prefix) === true) continue
-      return { registration: undefined, member }
-    }
+    const bridge = this.bridgeFor(procedure, pattern) ?? this.#main?.bridgeFor(procedure, pattern)
+    if (bridge !== undefined) return { registration: undefined, member: bridge.member }
     if (pattern !== undefined) return { registration: pattern, member: pattern.choose(request) }
     const text = `nobody offers the procedure ${JSON.stringify(procedure)}`
     throw new BusError('unimplemented', 'no_such_procedure', text)
+  }
+
+  #reserved(procedure: string): string | undefined {
+    if (procedure.startsWith('$msgbus.')) return '$msgbus.'
+    for (const { prefix, isReserved } of this.#bridges) {
+      if (isReserved && procedure.startsWith(prefix)) return prefix
+    }
+    return undefined
   }
 
   /** Whoever registered a pattern serves only what it might have registered by itself. */
@@ -312,8 +347,9 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
       this.#table.delete(registration)
       this.#byId.delete(registration.id)
     }
-    this.#tell('left', registration, client)
-    if (isLast) this.#tell('deleted', registration, client)
+    const { callee } = member
+    this.#tell({ kind: 'left', registration, client, callee })
+    if (isLast) this.#tell({ kind: 'deleted', registration, client, callee })
   }
 
   #party(client: LiveClient): Party {
@@ -335,8 +371,8 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
     if (member.client !== undefined) this.#parties.get(member.client)?.serving.delete(call)
   }
 
-  #tell(kind: RegistrationEvent['kind'], registration: Registration, client: LiveClient): void {
-    for (const listener of this.#listeners) listener({ kind, registration, client })
+  #tell(event: RegistrationEvent): void {
+    for (const listener of this.#listeners) listener(event)
   }
 }
 
