@@ -46,6 +46,8 @@ interface Bridge {
   readonly prefix: string
   readonly member: Member
   readonly isReserved: boolean
+  /** It serves all call spaces. */
+  readonly isShared: boolean
 }
 
 const plainOffer: Omit<OfferOptions, 'procedure'> = {
@@ -107,13 +109,17 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
 
   addBridge(bridge: CallBridge): () => void {
     const callee = new HandlerCallee((invocation) => bridge.call(invocation))
-    return this.serve({ prefix: bridge.prefix, callee, isReserved: false })
+    return this.#serve({ prefix: bridge.prefix, callee, isReserved: false }, true)
   }
 
-  serve({ prefix, callee, isReserved }: ServedPrefix): () => void {
+  serve(served: ServedPrefix): () => void {
+    return this.#serve(served, false)
+  }
+
+  #serve({ prefix, callee, isReserved }: ServedPrefix, isShared: boolean): () => void {
     const options = { ...plainOffer, procedure: prefix }
     const member: Member = { client: undefined, callee, options, open: 0 }
-    const bridge = { prefix, member, isReserved }
+    const bridge = { prefix, member, isReserved, isShared }
     this.#bridges.add(bridge)
     return () => this.#bridges.delete(bridge)
   }
@@ -232,10 +238,14 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
     this.#parties.delete(client)
   }
 
-  /** The bridge that serves a procedure, unless a pattern below its own prefix does. */
-  bridgeFor(procedure: string, pattern: Registration | undefined): Bridge | undefined {
+  /** The bridge that serves a procedure, unless a pattern below its own prefix does. Asked by other spaces, too. */
+  bridgeFor(
+    procedure: string,
+    pattern: Registration | undefined,
+    mustBeShared = false,
+  ): Bridge | undefined {
     for (const bridge of this.#bridges) {
-      if (!procedure.startsWith(bridge.prefix)) continue
+      if (!procedure.startsWith(bridge.prefix) || (mustBeShared && !bridge.isShared)) continue
       if (pattern?.procedure.startsWith(bridge.prefix) !== true) return bridge
     }
     return undefined
@@ -293,7 +303,8 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
     const exact = this.#table.exact(procedure)
     if (exact !== undefined) return { registration: exact, member: exact.choose(request) }
     const pattern = this.#table.pattern(procedure)
-    const bridge = this.bridgeFor(procedure, pattern) ?? this.#main?.bridgeFor(procedure, pattern)
+    const bridge =
+      this.bridgeFor(procedure, pattern) ?? this.#main?.bridgeFor(procedure, pattern, true)
     if (bridge !== undefined) return { registration: undefined, member: bridge.member }
     if (pattern !== undefined) return { registration: pattern, member: pattern.choose(request) }
     const text = `nobody offers the procedure ${JSON.stringify(procedure)}`
