@@ -49,6 +49,16 @@ export class ClientRegistry {
     return this.#byBytes.get(bytes, start, end)
   }
 
+  /** As `byBytes`; when nobody here has the name, the one at another node for whom it stands. */
+  find(bytes: Uint8Array, start: number, end: number): LiveClient | undefined {
+    return this.byBytes(bytes, start, end) ?? this.#bus.remote?.find(bytes, start, end)
+  }
+
+  /** Names of other nodes came or went: whoever remembers a look-up looks again. */
+  remoteChanged(): void {
+    this.version += 1
+  }
+
   byName(name: string): LiveClient | undefined {
     return this.#named.get(name)
   }

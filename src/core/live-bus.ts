@@ -34,6 +34,7 @@ import { ParkedMessages } from './parked-messages.ts'
 import { Procedures } from './procedures.ts'
 import { Router } from './router.ts'
 import { isClientName, publisherHeader, withPublisher } from './publisher-header.ts'
+import type { RemoteSide } from './remote-side.ts'
 import type { TopicRules } from './topic-rules.ts'
 import { levelFilterMatcher } from './topic-tree.ts'
 import { type Topic, Topics } from './topics.ts'
@@ -72,6 +73,8 @@ export class LiveBus {
   readonly registry: ClientRegistry
   readonly procedures: Procedures
   readonly lastValues: LastValues
+  /** Who is at other nodes; undefined while no link carries live traffic. */
+  remote: RemoteSide | undefined
   readonly #options: LiveBusOptions
   readonly #publication: LivePublication
   #isPublicationLent = false
@@ -173,6 +176,38 @@ export class LiveBus {
     // First, since receivers may publish: what they say is newer.
     if (only === undefined) this.lastValues.remember(topic, publication, this.clock.now())
     this.#deliverLive(sender, topic, publication, only)
+    this.#takeBack(publication)
+    return 'published'
+  }
+
+  /**
+   * A publication of another node that came by a link: it is delivered here and never stored, since what is stored
+   * travels in logs. Access has been checked.
+   * @param feeder a client without inbox on whose behalf it is delivered: whoever has no room loses it
+   */
+  publishRemote(
+    feeder: LiveClient,
+    sender: Sender,
+    origin: NodeId,
+    topic: Topic,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    realtime: boolean,
+    headers: Headers,
+    isAcknowledged: boolean,
+  ): PublishOutcome {
+    const { maxPayloadBytes } = topic.settings
+    if (topic.isReserved || (maxPayloadBytes !== undefined && end - start > maxPayloadBytes)) {
+      this.counters.messagesRefused += 1
+      return 'refused'
+    }
+    const publication = this.#lend()
+    publication.setLive(topic, sender, bytes, start, end, headers, realtime, isAcknowledged)
+    publication.setRemote(origin)
+    topic.publications += 1
+    this.lastValues.remember(topic, publication, this.clock.now())
+    this.#deliverLive(feeder, topic, publication, undefined)
     this.#takeBack(publication)
     return 'published'
   }

@@ -32,6 +32,8 @@ import type { ParkedMessages } from './parked-messages.ts'
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 /** What the daemon tells all clients of BUS/RT (spec/busrt 4.5): no right is needed to hear it. */
 const forEverybody = '.broker/warn'
+/** `JoinOptions.protocol` of what stands for other nodes. */
+export const linkProtocol = 'link'
 
 export class LiveClient implements LiveOperations {
   /** Tells it from a log subscription among receivers. */
@@ -98,6 +100,16 @@ export class LiveClient implements LiveOperations {
     return this.identity === daemonIdentity
   }
 
+  /** It stands for a client of another node: nobody waits for it, and what finds no room is refused. */
+  get isElsewhere(): boolean {
+    return this.join.protocol === linkProtocol
+  }
+
+  whyUnknown(name: string): BusError {
+    const text = `no client has the name ${JSON.stringify(name)}`
+    return this.#bus.remote?.whyUnknown(name) ?? new BusError('not_found', 'unknown_client', text)
+  }
+
   get subscriptionCount(): number {
     return this.#filters?.size ?? 0
   }
@@ -111,14 +123,14 @@ export class LiveClient implements LiveOperations {
     realtime: boolean,
   ): SendOutcome {
     const bus = this.#bus
-    const target = bus.registry.byBytes(bytes, nameStart, nameEnd)
+    const target = bus.registry.find(bytes, nameStart, nameEnd)
     if (!bus.access.isOpen && !this.#maySend(target, bytes, nameStart, nameEnd)) return 'denied'
     if (target === undefined) return 'unknown'
     return this.#hand(target, bytes, start, end, realtime)
   }
 
   find(bytes: Uint8Array, nameStart: number, nameEnd: number): LiveClient | undefined {
-    return this.#bus.registry.byBytes(bytes, nameStart, nameEnd)
+    return this.#bus.registry.find(bytes, nameStart, nameEnd)
   }
 
   get namesVersion(): number {
@@ -165,6 +177,8 @@ export class LiveClient implements LiveOperations {
       taken += 1
       if (receiver.isCongested) this.waitFor(receiver)
     }
+    if (bus.remote !== undefined)
+      taken += bus.remote.broadcast(this, mask, bytes, start, end, realtime)
     return taken
   }
 
@@ -364,11 +378,12 @@ export class LiveClient implements LiveOperations {
   ): SendOutcome {
     const { inbox } = target
     if (inbox === undefined) return 'unknown'
-    if (target.isCongested && this.inbox === undefined) {
+    if (target.isCongested && (this.inbox === undefined || target.isElsewhere)) {
       this.#bus.counters.messagesDropped += 1
       return 'full'
     }
     inbox.message(this, bytes, start, end, realtime)
+    if (target.isElsewhere) return 'sent'
     // The daemon answers what it was asked: whoever does not read the answers is not read from.
     if (target.isCongested) (this.isDaemon ? target : this).waitFor(target)
     return 'sent'

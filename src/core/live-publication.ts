@@ -36,6 +36,8 @@ export class LivePublication implements Publication {
   readonly #node: NodeId
   readonly #clock: Clock
   #message: StoredMessage | undefined
+  /** Where it was published, when that was not here. */
+  #origin: NodeId | undefined
 
   constructor(node: NodeId, clock: Clock) {
     this.#node = node
@@ -66,6 +68,13 @@ export class LivePublication implements Publication {
     this.fanOut = 1
     this.serial = nextSerial()
     this.#message = undefined
+    this.#origin = undefined
+  }
+
+  /** What was set last came by a link from another node. */
+  setRemote(origin: NodeId): void {
+    this.isLocal = false
+    this.#origin = origin
   }
 
   /** Stands for a stored message from now on. */
@@ -88,7 +97,7 @@ export class LivePublication implements Publication {
   toMessage(): StoredMessage {
     return (this.#message ??= {
       topic: this.topic.name,
-      origin: this.#node,
+      origin: this.#origin ?? this.#node,
       id: crypto.randomUUID(),
       headId: 0,
       sequence: 0,

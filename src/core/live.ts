@@ -165,8 +165,12 @@ export interface LiveOperations extends Sender {
   /** What `send` answers for a name that nobody has, as `find` said: `unknown`, or `denied`. */
   sendToNobody(bytes: Uint8Array, nameStart: number, nameEnd: number): SendOutcome
 
+  /** Why nobody was found by a name: `not_found/unknown_client`, or `failed_precondition/ambiguous_name`. */
+  whyUnknown(name: string): BusError
+
   /**
-   * To every client whose full name matches, the sender included. Returns how many took it.
+   * To every client whose full name matches, the sender included; those at other nodes too, where they are looked up
+   * by their name there. Returns how many took it.
    * @param mask chunks separated by `.`; `?` is one chunk, a `*` the rest, at least one
    * @throws BusError `permission_denied`
    */

@@ -1,6 +1,7 @@
 /**
  * The procedures of all protocols, and the calls under way (architecture 3, spec/wamp 8, 9, 13.7). What a call goes to
- * is found in the order: a registration of that very name, then what an adapter serves by its bridge, unless a pattern
+ * is found in the order: a registration of that very name, here or else at another node, then what an adapter serves by
+ * its bridge, unless a pattern
  * below the bridge's own prefix is registered, then the best pattern (registration-table.ts). Who of several callees
  * is asked is the registration's to say (registration.ts), how a call ends the call's (pending-call.ts). Deadlines are
  * looked at together, a few times a second; there is no timer per call.
@@ -302,6 +303,16 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
     const { procedure } = request
     const exact = this.#table.exact(procedure)
     if (exact !== undefined) return { registration: exact, member: exact.choose(request) }
+    // Other nodes know the main space only.
+    const isMain = this === this.#bus.procedures
+    const elsewhere = isMain ? this.#bus.remote?.callee(procedure) : undefined
+    if (elsewhere !== undefined) {
+      const options = { ...plainOffer, procedure }
+      return {
+        registration: undefined,
+        member: { client: undefined, callee: elsewhere, options, open: 0 },
+      }
+    }
     const pattern = this.#table.pattern(procedure)
     const bridge =
       this.bridgeFor(procedure, pattern) ?? this.#main?.bridgeFor(procedure, pattern, true)

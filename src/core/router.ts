@@ -12,7 +12,7 @@
  * A log subscription stands there once.
  */
 
-import type { LevelFilter, LevelRules } from '../model/level-filter.ts'
+import { levelFilter, type LevelFilter, type LevelRules } from '../model/level-filter.ts'
 import type { TextFilter, TextView } from '../model/text-filter.ts'
 import type { LiveFilter } from './live.ts'
 import type { LiveClient } from './live-client.ts'
@@ -38,6 +38,8 @@ export class Router {
   readonly #excluded = new FilterTable()
   readonly #texts = new Map<TextView, TextIndex>()
   readonly #search = new SlotSearch()
+  /** Told after every change of what is subscribed to; undefined while nobody wants to know. */
+  onChange: (() => void) | undefined
   readonly #findTopic: (name: string) => Topic | undefined
   readonly #levelGenerations = new Int32Array(levelSlots)
   #rootGeneration = 0
@@ -178,13 +180,36 @@ export class Router {
     return slot
   }
 
+  /**
+   * What clients here want that may be published elsewhere, as level filters, each once; undefined: so much, or by
+   * filters on text that only their protocol can read, that it is best to take everything.
+   * @param most more than so many filters count as everything
+   */
+  wanted(most: number): LevelFilter[] | undefined {
+    for (const index of this.#texts.values()) if (index.size > 0) return undefined
+    const filters: LevelFilter[] = []
+    const isWanted = (slot: number) => {
+      const receiver = this.#receivers.at(slot)
+      if (receiver === undefined) return false
+      return receiver.isClient ? !receiver.isElsewhere : receiver.takesLive
+    }
+    for (const [filter, slots] of this.#wanted.filters()) {
+      if (!slots.list.some(isWanted)) continue
+      if (filters.length >= most) return undefined
+      filters.push(filter)
+    }
+    return filters
+  }
+
   #added(receiver: Receiver): void {
     this.#size += 1
+    this.onChange?.()
     this.#receivers.use(this.#receivers.slotOf(receiver))
   }
 
   #removed(receiver: Receiver): void {
     this.#size -= 1
+    this.onChange?.()
     this.#receivers.release(this.#receivers.slotOf(receiver))
   }
 
@@ -251,6 +276,15 @@ class FilterTable {
     if (slots?.delete(slot) !== true) return false
     if (slots.size === 0) this.#topics.delete(name)
     return true
+  }
+
+  *filters(): Iterable<readonly [LevelFilter, SlotSet]> {
+    for (const [text, slots] of this.#topics) yield [levelFilter('mqtt', text), slots]
+    for (const rules of ['mqtt', 'busrt', 'wamp'] as const) {
+      for (const [text, slots] of this.#trees[rules].filters()) {
+        yield [levelFilter(rules, text), slots]
+      }
+    }
   }
 
   /** @param all by wildcards of every kind of rules; false: of BUS/RT alone */

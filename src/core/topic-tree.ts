@@ -136,6 +136,23 @@ export class TopicTree {
     return true
   }
 
+  /** Every filter with those that have it, in no particular order. */
+  *filters(): Iterable<readonly [string, SlotSet]> {
+    const { any, rest } = this.#rules
+    const open: { readonly text: string | undefined; readonly branch: Branch }[] = []
+    open.push({ text: undefined, branch: this.#root })
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      const { text, branch } = next
+      const below = (level: string) => (text === undefined ? level : `${text}/${level}`)
+      if (branch.ends !== undefined && text !== undefined) yield [text, branch.ends]
+      if (branch.rest !== undefined && rest !== undefined) yield [below(rest), branch.rest]
+      if (branch.any !== undefined) open.push({ text: below(any), branch: branch.any })
+      for (const [level, deeper] of branch.levels ?? []) {
+        open.push({ text: below(level), branch: deeper })
+      }
+    }
+  }
+
   /**
    * Adds to the search whose filters match. No recursion: filters may have as many levels as a topic has bytes.
    * @param levels of the topic, split at `/`

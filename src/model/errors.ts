@@ -27,6 +27,7 @@ export type BusErrorCode =
 export const errorReasons = {
   access_denied: 'a rule does not allow this action',
   already_running: 'another daemon has this data folder open',
+  ambiguous_name: 'several nodes have a client of this name; say which one',
   application_error: 'the procedure failed with an error of its own',
   bad_argument: 'an argument is not of the kind or range that is allowed',
   bad_config: 'the configuration has faults',

@@ -6,7 +6,15 @@ export interface Identity {
   readonly groups: readonly string[]
   /** How it was established; `challenge`: SCRAM, WAMP-CRA or cryptosign. */
   readonly method:
-    'none' | 'password' | 'token' | 'jwt' | 'certificate' | 'process' | 'challenge' | 'in-process'
+    | 'none'
+    | 'link'
+    | 'password'
+    | 'token'
+    | 'jwt'
+    | 'certificate'
+    | 'process'
+    | 'challenge'
+    | 'in-process'
 }
 
 export const anonymous: Identity = { user: 'anonymous', groups: [], method: 'none' }

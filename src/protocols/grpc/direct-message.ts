@@ -4,7 +4,7 @@ import type { BusClient } from '../../core/bus-client.ts'
 import { BusError } from '../../model/errors.ts'
 import { namedBytes } from './named-bytes.ts'
 
-/** @throws BusError `not_found/unknown_client`, `permission_denied`, `resource_exhausted/slow_client` */
+/** @throws BusError as `whyUnknown`, `permission_denied`, `resource_exhausted/slow_client` */
 export function sendTo(
   { live }: BusClient,
   target: string,
@@ -17,10 +17,8 @@ export function sendTo(
   switch (outcome) {
     case 'sent':
       return
-    case 'unknown': {
-      const text = `no client has the name ${JSON.stringify(target)}`
-      throw new BusError('not_found', 'unknown_client', text)
-    }
+    case 'unknown':
+      throw live.whyUnknown(target)
     case 'denied': {
       const text = `a rule forbids to send to ${JSON.stringify(target)}`
       throw new BusError('permission_denied', 'access_denied', text)

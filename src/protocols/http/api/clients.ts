@@ -74,7 +74,7 @@ export const send = operation({
       case 'sent':
         return json({ sent: true })
       case 'unknown':
-        throw new BusError('not_found', 'unknown_client', `no client has the name ${shown}`)
+        throw live.whyUnknown(target)
       case 'denied':
         throw new BusError(
           'permission_denied',
