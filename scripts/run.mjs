@@ -240,6 +240,10 @@ const commands = {
     prepare()
     await become('dist/bench/main.js', args)
   },
+  package(args) {
+    prepare()
+    must(process.execPath, [join(root, 'packaging/package.mjs'), ...args])
+  },
   async torture(args) {
     prepare()
     await become('dist/test/torture/kill-9.js', args)
