@@ -8,6 +8,7 @@
 
 import { parseArgs } from 'node:util'
 
+import { allowEverything } from '../src/core/access.ts'
 import { LastValues } from '../src/core/last-values.ts'
 import { silentLogger } from '../src/core/logger.ts'
 import type { LiveClient } from '../src/core/live-client.ts'
@@ -108,7 +109,7 @@ function newWorld(
   const random = newRandom(1)
   const lastValues = new LastValues({ node, maxBytes: 1 })
   const topics = new Topics({ rules: new TopicRules([]), lastValues, capacity: 100_000 })
-  const router = new Router((name) => topics.peek(name))
+  const router = new Router({ findTopic: (name) => topics.peek(name), access: allowEverything })
   const subscriptions: Subscription[] = []
   const subscribe = (number: number, text: () => string) => {
     for (let i = 0; i < number; i++) {

@@ -12,7 +12,7 @@
  */
 
 import type { BusError } from '../model/errors.ts'
-import type { Identity } from '../model/identity.ts'
+import type { Action, Identity } from '../model/identity.ts'
 import type { LevelFilter } from '../model/level-filter.ts'
 import type { LogKey, OutgoingMessage, StoredMessage } from '../model/message.ts'
 import type { NodeId } from '../model/node-id.ts'
@@ -32,6 +32,14 @@ import type { RetainedMessage } from './retained-messages.ts'
 
 export interface BusClient {
   readonly identity: Identity
+
+  /**
+   * For what an adapter offers beside these operations, as statistics and listings: the same rules.
+   * @throws BusError `permission_denied/access_denied`
+   */
+  requireAccess(action: Action, resource: string): void
+  /** Whether something is to be shown in a listing; nothing is recorded when not. */
+  maySee(action: Action, resource: string): boolean
 
   /**
    * Publishes with acknowledgement: resolves once everything is stored as durably as configured (or,

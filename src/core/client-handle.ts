@@ -45,7 +45,8 @@ export class ClientHandle implements BusClient {
   readonly #bus: MsgBus
   readonly #onClose: () => void
   readonly #subscriptions = new Set<LogSubscription>()
-  readonly #consumers = new Set<Consumer>()
+  /** With what looks whether the rules still allow it. */
+  readonly #consumers = new Map<Consumer, () => void>()
 
   constructor(bus: MsgBus, live: LiveClient, onClose: () => void) {
     this.#bus = bus
@@ -140,14 +141,20 @@ export class ClientHandle implements BusClient {
     const { limits, counters } = this.#bus
     const { router } = this.#bus.live
     const topic = options.kind === 'log' ? options.log.topic : options.filter
+    const require = (): void => {
+      if (options.kind === 'log') this.#require('subscribe', topic)
+      else this.#requireFilter('subscribe', options.filter)
+    }
     this.live.requireOpen()
-    this.#require('subscribe', topic)
+    require()
     if (options.kind === 'log') checkName('topic', topic, limits.topicBytes)
     if (this.#subscriptions.size >= limits.subscriptionsPerClient) {
       const text = `this client has ${limits.subscriptionsPerClient} subscriptions, which is the limit`
       throw new BusError('resource_exhausted', 'quota_exceeded', text)
     }
     const subscription = new LogSubscription({
+      subject: this.live,
+      refusal: () => failureOf(require),
       cursor: this.#cursor(options),
       sink,
       page: {
@@ -180,8 +187,9 @@ export class ClientHandle implements BusClient {
       return this.#bus.requireStore().head(log)
     },
     list: (filter) => {
-      this.#require('fetch', filter ?? '#')
-      return listLogs(this.#bus.requireStore().logs(), filter)
+      this.#requireFilter('fetch', filter)
+      const logs = listLogs(this.#bus.requireStore().logs(), filter)
+      return logs.filter(({ topic }) => this.maySee('fetch', topic))
     },
     deleteRange: async ({ topic, fromHead, toHead }) => {
       checkWritableTopic(topic, this.#bus.limits)
@@ -219,8 +227,10 @@ export class ClientHandle implements BusClient {
     consume: (options, sink) => this.#consume(options, sink),
     settle: async (settlements) => this.#settle(settlements),
     list: async () => {
-      this.#require('consume', '')
-      return this.#bus.requireQueues().list()
+      const queues = await this.#bus.requireQueues().list()
+      return queues.filter(({ queue }) => {
+        return this.maySee('consume', queue) || this.maySee('enqueue', queue)
+      })
     },
     purge: async (queue) => this.#queues('consume', queue).purge(queue),
   }
@@ -244,9 +254,23 @@ export class ClientHandle implements BusClient {
     match: (filter) => this.#retainedMatching(filter),
   }
 
+  requireAccess(action: Action, resource: string): void {
+    this.#require(action, resource)
+  }
+
+  maySee(action: Action, resource: string): boolean {
+    return this.#bus.live.maySee(this.live, action, resource)
+  }
+
+  /** The rules have changed: what this client may not have any more ends. */
+  accessChanged(): void {
+    for (const subscription of this.#subscriptions) subscription.accessChanged()
+    for (const look of this.#consumers.values()) look()
+  }
+
   close(reason?: BusError): void {
     for (const subscription of this.#subscriptions) subscription.close()
-    for (const consumer of this.#consumers) consumer.close()
+    for (const consumer of this.#consumers.keys()) consumer.close()
     this.#bus.live.registry.leave(this.live, reason)
     this.#bus.live.proceduresOf(this.live).forget(this.live)
     this.#onClose()
@@ -333,15 +357,17 @@ export class ClientHandle implements BusClient {
     const store = this.#bus.requireStore()
     if (options.kind === 'filter') {
       const { filter, origin, start } = options
+      const allows = (topic: string) => this.maySee('subscribe', topic)
+      const feed = (after: number) => new FeedCursor(store, filter, origin, after, allows)
       switch (start.at) {
         case 'earliest':
-          return new FeedCursor(store, filter, origin, 0)
+          return feed(0)
         case 'now':
-          return new FeedCursor(store, filter, origin, store.lastSequence)
+          return feed(store.lastSequence)
         case 'after':
-          return new FeedCursor(store, filter, origin, start.sequence)
+          return feed(start.sequence)
         case 'last':
-          return new LastCursor(store, new FeedCursor(store, filter, origin, store.lastSequence))
+          return new LastCursor(store, feed(store.lastSequence))
       }
     }
     const { log, start } = options
@@ -375,7 +401,12 @@ export class ClientHandle implements BusClient {
         inner.close()
       },
     }
-    this.#consumers.add(consumer)
+    this.#consumers.set(consumer, () => {
+      const refusal = failureOf(() => this.#require('consume', options.queue))
+      if (refusal === undefined) return
+      consumer.close()
+      sink.end(refusal)
+    })
     return consumer
   }
 
@@ -393,14 +424,27 @@ export class ClientHandle implements BusClient {
   *#retainedMatching(filter: LevelFilter): Iterable<RetainedMessage> {
     const { live, retained } = this.#bus
     for (const message of retained.match(filter)) {
-      if (live.access.isOpen || live.isAllowed(this.identity, 'subscribe', message.topic)) {
-        yield message
-      }
+      if (live.maySee(this.live, 'subscribe', message.topic)) yield message
     }
   }
 
   #require(action: Action, resource: string): void {
-    this.#bus.live.requireAccess(this.identity, action, resource)
+    this.#bus.live.requireAccess(this.live, action, resource)
+  }
+
+  #requireFilter(action: Action, filter: TopicFilter | undefined): void {
+    const pattern = levelFilter('mqtt', filter ?? '#')
+    this.#bus.live.requireFilterAccess(this.live, action, pattern)
+  }
+}
+
+/** What a check throws; undefined: nothing. */
+function failureOf(check: () => void): BusError | undefined {
+  try {
+    check()
+    return undefined
+  } catch (error) {
+    return toBusError(error)
   }
 }
 

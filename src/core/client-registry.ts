@@ -142,7 +142,7 @@ export class ClientRegistry {
       const text = 'client names that begin with "." belong to the daemon'
       throw new BusError('invalid_argument', 'reserved_name', text)
     }
-    this.#bus.requireAccess(identity, 'connect', name)
+    this.#bus.requireAccess({ identity, name }, 'connect', name)
     const mark = name.indexOf(secondaryMark)
     if (mark === -1) return { name, bytes, primary: undefined }
     const primary = this.byName(name.slice(0, mark))

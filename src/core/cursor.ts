@@ -81,11 +81,21 @@ export class FeedCursor implements Cursor {
   readonly #origin: NodeId | undefined
   #after: number
 
-  /** @param after deliver what has a greater sequence */
-  constructor(store: LogStore, filter: TopicFilter, origin: NodeId | undefined, after: number) {
+  /**
+   * @param after deliver what has a greater sequence
+   * @param allows whether the reader may have a topic; asked each time, since rules change
+   */
+  constructor(
+    store: LogStore,
+    filter: TopicFilter,
+    origin: NodeId | undefined,
+    after: number,
+    allows: (topic: string) => boolean = () => true,
+  ) {
     this.#store = store
     this.#origin = origin
-    this.#wants = (log) => this.#isFrom(log.origin) && topicMatches(filter, log.topic)
+    this.#wants = ({ topic, origin: from }) =>
+      this.#isFrom(from) && topicMatches(filter, topic) && allows(topic)
     this.#after = after
   }
 

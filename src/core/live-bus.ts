@@ -9,13 +9,13 @@
 
 import { copyOf } from '../base/copy-of.ts'
 import { BusError, toBusError } from '../model/errors.ts'
-import { type Action, daemonIdentity, type Identity } from '../model/identity.ts'
+import { type Action, daemonIdentity } from '../model/identity.ts'
 import type { LevelFilter } from '../model/level-filter.ts'
 import type { Limits } from '../model/limits.ts'
 import { deleteMarkerTopic, type Headers, noHeaders, type StoredMessage } from '../model/message.ts'
 import { type NodeId, nodeIdEquals } from '../model/node-id.ts'
 import type { SlowReaderPolicy } from '../model/topic-rule.ts'
-import { type AccessCheck, requireAccess } from './access.ts'
+import { type AccessCheck, accessDenied, type Subject } from './access.ts'
 import { CatchUp } from './catch-up.ts'
 import { ClientRegistry } from './client-registry.ts'
 import type { Clock } from './clock.ts'
@@ -104,7 +104,10 @@ export class LiveBus {
       lastValues: this.lastValues,
       capacity: limits.rememberedTopics,
     })
-    this.router = new Router((name) => this.topics.peek(name))
+    this.router = new Router({
+      findTopic: (name) => this.topics.peek(name),
+      access,
+    })
     this.registry = new ClientRegistry(this)
     this.procedures = new Procedures(this)
     this.#publication = new LivePublication(node, clock)
@@ -126,21 +129,60 @@ export class LiveBus {
   }
 
   /** @throws BusError `permission_denied` that names the rule */
-  requireAccess(identity: Identity, action: Action, resource: string): void {
-    if (this.access.isOpen || identity === daemonIdentity) return
-    try {
-      requireAccess(this.access, identity, action, resource)
-    } catch (error) {
-      this.counters.accessDenied += 1
-      throw error
-    }
+  requireAccess(subject: Subject, action: Action, resource: string): void {
+    if (this.access.isOpen || subject.identity === daemonIdentity) return
+    const rule = this.access.refusal(subject, action, resource)
+    if (rule !== undefined) throw this.#refused(subject, action, resource, rule)
   }
 
-  isAllowed(identity: Identity, action: Action, resource: string): boolean {
-    if (identity === daemonIdentity) return true
-    if (this.access.refusal(identity, action, resource) === undefined) return true
-    this.counters.accessDenied += 1
+  /** As `requireAccess`, for a pattern: something that it matches has to be allowed. */
+  requireFilterAccess(subject: Subject, action: Action, filter: LiveFilter): void {
+    if (this.access.isOpen || subject.identity === daemonIdentity) return
+    const rule = filterRefusal(this.access, subject, action, filter)
+    if (rule === undefined) return
+    throw this.#refused(subject, action, textOf(filter), rule)
+  }
+
+  /** As `requireAccess`, for callers that have another way to say no. */
+  isAllowed(subject: Subject, action: Action, resource: string): boolean {
+    if (this.access.isOpen || subject.identity === daemonIdentity) return true
+    const rule = this.access.refusal(subject, action, resource)
+    if (rule === undefined) return true
+    this.#refused(subject, action, resource, rule)
     return false
+  }
+
+  /** Whether something is to be shown to somebody: nothing was asked for, so nothing is refused. */
+  maySee(subject: Subject, action: Action, resource: string): boolean {
+    const { access } = this
+    if (access.isOpen || subject.identity === daemonIdentity) return true
+    return access.refusal(subject, action, resource) === undefined
+  }
+
+  #refused(subject: Subject, action: Action, resource: string, rule: string): BusError {
+    this.counters.accessDenied += 1
+    this.access.refused?.(subject, action, resource, rule)
+    return accessDenied(subject, action, resource, rule)
+  }
+
+  /**
+   * The rules have changed: topics find their receivers anew with the next publication, and what a client has that it
+   * may not have any more ends now.
+   */
+  accessChanged(): void {
+    const { access, registry, router } = this
+    router.forgetAll()
+    for (const client of [...registry.clients]) {
+      const { identity, name } = client
+      if (client.isClosed || client.isDaemon) continue
+      if (access.isValid?.(identity) === false) registry.end(client, revoked(identity.user))
+      else if (name !== '' && !this.maySee(client, 'connect', name)) {
+        const rule = access.refusal(client, 'connect', name) ?? ''
+        registry.end(client, accessDenied(client, 'connect', name, rule))
+      }
+    }
+    this.procedures.accessChanged()
+    for (const procedures of this.#callSpaces.values()) procedures.accessChanged()
   }
 
   /**
@@ -257,9 +299,9 @@ export class LiveBus {
   /** Topics that have a last value, that the filter reaches and the client may do this with; oldest first. */
   topicsWithLast(client: LiveClient, action: 'fetch' | 'delete', filter: LiveFilter): Topic[] {
     const found: Topic[] = []
-    const allows = ({ name }: Topic) =>
-      this.access.isOpen || this.isAllowed(client.identity, action, name)
-    for (const topic of this.#candidates(filter)) if (allows(topic)) found.push(topic)
+    for (const topic of this.#candidates(filter)) {
+      if (this.maySee(client, action, topic.name)) found.push(topic)
+    }
     return found.sort((one, other) => (one.last?.order ?? 0) - (other.last?.order ?? 0))
   }
 
@@ -511,6 +553,25 @@ export class LiveBus {
     for (const subscription of this.#touched) subscription.flush()
     this.#touched.length = 0
   }
+}
+
+function revoked(user: string): BusError {
+  const text = `what ${user} showed to log in does not hold any longer`
+  return new BusError('unauthenticated', 'bad_credentials', text)
+}
+
+function filterRefusal(
+  access: AccessCheck,
+  subject: Subject,
+  action: Action,
+  filter: LiveFilter,
+): string | undefined {
+  if (access.filterRefusal !== undefined) return access.filterRefusal(subject, action, filter)
+  return access.refusal(subject, action, textOf(filter))
+}
+
+function textOf(filter: LiveFilter): string {
+  return filter.kind === 'level' ? filter.text : filter.key
 }
 
 /** What a client asked to have again. */

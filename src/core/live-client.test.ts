@@ -5,11 +5,11 @@ import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
 
 import { BusError, type ErrorReason } from '../model/errors.ts'
-import { daemonIdentity, type Identity } from '../model/identity.ts'
+import { daemonIdentity } from '../model/identity.ts'
 import { levelFilter } from '../model/level-filter.ts'
 import { noHeaders } from '../model/message.ts'
 import { parseTopicFilter } from '../model/topic-filter.ts'
-import type { AccessCheck } from './access.ts'
+import type { AccessCheck, Subject } from './access.ts'
 import { openLiveBus, type TestClient } from './live-suite.ts'
 
 const hasReason = (reason: ErrorReason) => (error: unknown) =>
@@ -458,7 +458,8 @@ describe('access', () => {
     /** `action resource` */
     readonly forbidden = new Set<string>()
 
-    refusal({ user }: Identity, action: string, resource: string): string | undefined {
+    refusal(subject: Subject, action: string, resource: string): string | undefined {
+      const { user } = subject.identity
       this.asked.push(`${action} ${resource}`)
       return this.forbidden.has(`${action} ${resource}`) ? `rule for ${user}` : undefined
     }
@@ -534,7 +535,7 @@ describe('access', () => {
       a.live.sendTo(peer, Buffer.from('x'), 0, 1, false)
       a.publish('t', 'x')
     }
-    assert.deepEqual(access.asked, ['send b', 'publish t'])
+    assert.deepEqual(access.asked, ['send b', 'publish t', 'subscribe t'])
     access.forbidden.add('send b').add('publish t')
     assert.equal(a.send('b', 'still'), 'sent')
     access.version += 1
@@ -549,8 +550,8 @@ describe('access', () => {
 
   test('what one client may is nothing that another may', async () => {
     const access = new Rules()
-    access.refusal = ({ user }, action) =>
-      user === 'mallory' && action === 'send' ? 'no' : undefined
+    access.refusal = ({ identity }, action) =>
+      identity.user === 'mallory' && action === 'send' ? 'no' : undefined
     const { join } = await openLiveBus({ access })
     const mallory = join('m', { identity: { user: 'mallory', groups: [], method: 'none' } })
     const alice = join('a')
@@ -561,7 +562,7 @@ describe('access', () => {
 
   test('no rule concerns the daemon itself', async () => {
     const access = new Rules()
-    access.refusal = ({ user }) => (user === daemonIdentity.user ? 'no' : undefined)
+    access.refusal = ({ identity }) => (identity.user === daemonIdentity.user ? 'no' : undefined)
     const { bus, join } = await openLiveBus({ access })
     const client = join('a').subscribe('t', '$msgbus.clients')
     const daemon = join('.d', { identity: daemonIdentity }).subscribe('t')

@@ -24,14 +24,13 @@ import type {
   SendOutcome,
   TopicText,
 } from './live.ts'
+import { forEverybody } from './everybody.ts'
 import { decisive, FilterSet } from './filter-set.ts'
 import { isStorableTopic } from './message-checks.ts'
 import type { LiveBus } from './live-bus.ts'
 import type { ParkedMessages } from './parked-messages.ts'
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
-/** What the daemon tells all clients of BUS/RT (spec/busrt 4.5): no right is needed to hear it. */
-const forEverybody = '.broker/warn'
 /** `JoinOptions.protocol` of what stands for other nodes. */
 export const linkProtocol = 'link'
 
@@ -164,7 +163,7 @@ export class LiveClient implements LiveOperations {
     realtime: boolean,
   ): number {
     const bus = this.#bus
-    bus.requireAccess(this.identity, 'broadcast', mask)
+    bus.requireAccess(this, 'broadcast', mask)
     const receivers = bus.registry.matching(mask)
     let taken = 0
     for (const receiver of receivers) {
@@ -230,7 +229,7 @@ export class LiveClient implements LiveOperations {
     this.requireOpen()
     // The length of a text filter is its protocol's to limit: its key counts the form of the view.
     if (filter.kind === 'level') this.#checkLength(text)
-    if (text !== forEverybody) bus.requireAccess(this.identity, 'subscribe', text)
+    if (text !== forEverybody) bus.requireFilterAccess(this, 'subscribe', filter)
     const filters = (this.#filters ??= new FilterSet<LiveFilter>())
     if (filters.has(filter)) return
     requireRoom(filters.size, bus.limits.filtersPerClient, 'live subscriptions')
@@ -404,7 +403,7 @@ export class LiveClient implements LiveOperations {
   ): boolean {
     if (target !== undefined) return this.#may('send', target, target.name)
     const name = decoder.decode(bytes.subarray(nameStart, nameEnd))
-    return this.#bus.isAllowed(this.identity, 'send', name)
+    return this.#bus.isAllowed(this, 'send', name)
   }
 
   /** Asks the rules once for each thing, as long as they do not change. */
@@ -416,7 +415,7 @@ export class LiveClient implements LiveOperations {
     }
     const allowed = (this.#allowed ??= new Set())
     if (allowed.has(thing)) return true
-    if (!this.#bus.isAllowed(this.identity, action, name)) return false
+    if (!this.#bus.isAllowed(this, action, name)) return false
     if (allowed.size >= rememberedDecisions) allowed.clear()
     allowed.add(thing)
     return true

@@ -12,12 +12,17 @@
 
 import { BusError, toBusError } from '../model/errors.ts'
 import type { StoredMessage } from '../model/message.ts'
+import type { Subject } from './access.ts'
 import type { Delivery, Subscription, SubscriptionSink } from './bus-client.ts'
 import type { BusCounters } from './counters.ts'
 import type { Cursor, CursorPage } from './cursor.ts'
 import type { ReadLimit } from './log-store.ts'
 
 export interface LogSubscriptionOptions {
+  /** Whose it is: asked about each topic. */
+  readonly subject: Subject
+  /** What it is for, when the rules change: whether it may go on. */
+  readonly refusal: () => BusError | undefined
   readonly cursor: Cursor
   readonly sink: SubscriptionSink
   readonly page: ReadLimit
@@ -37,6 +42,8 @@ export class LogSubscription implements Subscription {
   readonly isClient = false
   /** Wants publications that are not stored, too. */
   readonly takesLive: boolean
+  readonly subject: Subject
+  readonly #refusal: () => BusError | undefined
   readonly #cursor: Cursor
   readonly #sink: SubscriptionSink
   readonly #page: ReadLimit
@@ -47,6 +54,8 @@ export class LogSubscription implements Subscription {
 
   constructor(options: LogSubscriptionOptions) {
     this.#cursor = options.cursor
+    this.subject = options.subject
+    this.#refusal = options.refusal
     this.#sink = options.sink
     this.#page = options.page
     this.takesLive = options.live
@@ -108,6 +117,12 @@ export class LogSubscription implements Subscription {
     this.#state = 'closed'
     this.#batch.length = 0
     this.#onClose()
+  }
+
+  /** The rules have changed: it ends when its filter is refused as a whole now. */
+  accessChanged(): void {
+    const refusal = this.#refusal()
+    if (refusal !== undefined) this.end(refusal)
   }
 
   /** Ends it from the side of the bus. */

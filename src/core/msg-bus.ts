@@ -96,6 +96,15 @@ export class MsgBus implements Bus {
     this.live.registry.onPresence((event) => this.#announce(event))
   }
 
+  /**
+   * To be called when the answers of `access` may have changed: what somebody has and may not have any more ends within
+   * the turn, and nothing that is forbidden now is delivered afterwards.
+   */
+  accessChanged(): void {
+    this.live.accessChanged()
+    for (const client of [...this.#clients.values()]) client.accessChanged()
+  }
+
   /** Opens for business. The store stays the caller's to close, after `shutdown`. */
   attach(store: LogStore): void {
     const { clock, logger, limits, queueRules = [] } = this.#options

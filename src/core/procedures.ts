@@ -138,7 +138,7 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
     // A pattern may be empty, which matches everything.
     if (match === 'exact' || procedure !== '')
       checkName('procedure', procedure, limits.procedureBytes)
-    this.#bus.requireAccess(client.identity, 'register', procedure)
+    this.#bus.requireAccess(client, 'register', procedure)
     const reserved = this.#reserved(procedure)
     if (reserved !== undefined) {
       const text = `procedures that begin with "${reserved}" belong to the daemon`
@@ -201,7 +201,7 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
     const { limits, access, counters } = this.#bus
     caller.requireOpen()
     checkName('procedure', procedure, limits.procedureBytes)
-    if (!access.isOpen) this.#bus.requireAccess(caller.identity, 'call', procedure)
+    if (!access.isOpen) this.#bus.requireAccess(caller, 'call', procedure)
     if (this.#pending.size >= limits.callsInFlight) {
       const text = `${this.#pending.size} calls are under way, which is the limit`
       throw new BusError('resource_exhausted', 'quota_exceeded', text)
@@ -219,12 +219,11 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
 
   /** Takes away what somebody may not offer any more, and says so; calls that are under way go on. */
   accessChanged(): void {
-    const { access } = this.#bus
     for (const registration of this.#byId.values()) {
       for (const { client } of registration.members.slice()) {
         if (client === undefined) continue
-        const rule = access.refusal(client.identity, 'register', registration.procedure)
-        if (rule !== undefined) this.revoke(registration, client, 'not_authorized')
+        if (this.#bus.maySee(client, 'register', registration.procedure)) continue
+        this.revoke(registration, client, 'not_authorized')
       }
     }
   }
@@ -332,9 +331,7 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
 
   /** Whoever registered a pattern serves only what it might have registered by itself. */
   readonly #mayServe = (member: Member, procedure: string): boolean => {
-    const { access } = this.#bus
-    if (access.isOpen || member.client === undefined) return true
-    return access.refusal(member.client.identity, 'register', procedure) === undefined
+    return member.client === undefined || this.#bus.maySee(member.client, 'register', procedure)
   }
 
   #offered(registration: Registration, member: Member): Offer {
@@ -349,9 +346,8 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
 
   /** @throws BusError `already_exists/procedure_taken` */
   #replace(client: LiveClient, registration: Registration): void {
-    const { access } = this.#bus
     const { user, method } = client.identity
-    const isAdmin = access.isOpen || access.refusal(client.identity, 'admin', '') === undefined
+    const isAdmin = this.#bus.maySee(client, 'admin', '')
     const isOwn = ({ client: other }: Member) =>
       other === client || (method !== 'none' && other?.identity.user === user)
     if (!isAdmin && !registration.members.every(isOwn)) throw taken(registration.procedure)

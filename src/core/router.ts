@@ -9,11 +9,15 @@
  *
  * A filter without wildcards makes its one topic resolve anew and no other. A client stands in the
  * result once, however many of its filters match, and not at all when one of its exclusions matches.
- * A log subscription stands there once.
+ * A log subscription stands there once. Who may not receive the topic is left out, so that rules cost nothing per
+ * message.
  */
 
+import { daemonIdentity } from '../model/identity.ts'
 import { levelFilter, type LevelFilter, type LevelRules } from '../model/level-filter.ts'
 import type { TextFilter, TextView } from '../model/text-filter.ts'
+import type { AccessCheck } from './access.ts'
+import { forEverybody } from './everybody.ts'
 import type { LiveFilter } from './live.ts'
 import type { LiveClient } from './live-client.ts'
 import type { LogSubscription } from './log-subscription.ts'
@@ -30,6 +34,12 @@ const busrtOwnPrefix = '.broker/'
 
 const nobody: readonly never[] = []
 
+export interface RouterOptions {
+  /** The entry of a topic, if there is one. */
+  readonly findTopic: (name: string) => Topic | undefined
+  readonly access: AccessCheck
+}
+
 export class Router {
   readonly #receivers = new ReceiverSlots<Receiver>()
   /** By slot: 1 for a log subscription. */
@@ -40,14 +50,13 @@ export class Router {
   readonly #search = new SlotSearch()
   /** Told after every change of what is subscribed to; undefined while nobody wants to know. */
   onChange: (() => void) | undefined
-  readonly #findTopic: (name: string) => Topic | undefined
+  readonly #options: RouterOptions
   readonly #levelGenerations = new Int32Array(levelSlots)
   #rootGeneration = 0
   #size = 0
 
-  /** @param findTopic the entry of a topic, if there is one */
-  constructor(findTopic: (name: string) => Topic | undefined) {
-    this.#findTopic = findTopic
+  constructor(options: RouterOptions) {
+    this.#options = options
   }
 
   /** Number of subscriptions held: one per filter and client, one per log subscription. */
@@ -133,9 +142,33 @@ export class Router {
     if (!isBusrtOwn && !topic.isReserved) {
       for (const index of this.#texts.values()) index.match(name, search)
     }
+    if (!this.#options.access.isOpen && name !== forEverybody) this.#keepAllowed(name)
     this.#noteFound(topic)
     topic.rootGeneration = this.#rootGeneration
     topic.levelGeneration = this.#levelGenerations[topic.levelSlot] as number
+  }
+
+  /** Who may receive the topic has changed for all of them, as it does when access rules change. */
+  forgetAll(): void {
+    this.#rootGeneration += 1
+  }
+
+  /** Drops those who may not receive the topic: a filter may be allowed though not all it matches is. */
+  #keepAllowed(name: string): void {
+    const { access } = this.#options
+    const search = this.#search
+    const { found, count } = search
+    let kept = 0
+    for (let i = 0; i < count; i++) {
+      const slot = found[i] as number
+      const receiver = this.#receivers.at(slot)
+      if (receiver === undefined) continue
+      const subject = receiver.isClient ? receiver : receiver.subject
+      const isDaemon = subject.identity === daemonIdentity
+      if (!isDaemon && access.refusal(subject, 'subscribe', name) !== undefined) continue
+      found[kept++] = slot
+    }
+    search.count = kept
   }
 
   /** Puts what was found into the topic. */
@@ -214,7 +247,7 @@ export class Router {
   }
 
   #forgetTopic(name: string): void {
-    const topic = this.#findTopic(name)
+    const topic = this.#options.findTopic(name)
     if (topic !== undefined) topic.rootGeneration = -1
   }
 

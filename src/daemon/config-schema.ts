@@ -6,6 +6,12 @@
 
 import { hostname } from 'node:os'
 import { z } from 'zod'
+import {
+  identityLimitsSchema,
+  jwtSchema,
+  rulesSchema,
+  usersSchema,
+} from '../access/access-schema.ts'
 import { defaultHistoryBounds } from '../core/history-trimmer.ts'
 import { BusError } from '../model/errors.ts'
 import { defaultLimits, type Limits } from '../model/limits.ts'
@@ -401,6 +407,12 @@ const access = z
       .boolean()
       .default(false)
       .describe('Serve addresses that others can reach without asking clients who they are.'),
+    certificateUsers: z
+      .enum(['commonName', 'listed'])
+      .default('commonName')
+      .describe(
+        'Who a verified client certificate is that no user lists: the user its common name says, or nobody.',
+      ),
   })
   .prefault({})
 
@@ -409,6 +421,10 @@ export const configSchema = z.strictObject({
   storage,
   protocols: protocolsSchema.prefault({}),
   access,
+  users: usersSchema,
+  jwt: jwtSchema,
+  rules: rulesSchema,
+  identityLimits: identityLimitsSchema,
   tls,
   sync,
   topics,

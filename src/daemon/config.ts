@@ -108,10 +108,13 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
 }
 
 /** Addresses that others can reach although nobody has to show who they are. */
-export function exposedAddresses(config: Pick<Config, 'protocols' | 'tls'>): ListenAddress[] {
+export function exposedAddresses(
+  config: Pick<Config, 'protocols' | 'tls'>,
+  asksWho: boolean,
+): ListenAddress[] {
   return Object.values(config.protocols)
     .flatMap((protocol) => protocol.listen)
-    .filter((a) => !isLocalOnly(a) && !(a.tls && config.tls.clientCa !== undefined))
+    .filter((a) => !isLocalOnly(a) && !(a.tls && (asksWho || config.tls.clientCa !== undefined)))
 }
 
 /** The file with the other layers laid over it. A section that is no section stays for the checks. */
@@ -200,6 +203,14 @@ function withDataFolder(config: Config): Config {
   return { ...config, protocols: { ...protocols, busrt } }
 }
 
+/** Whether the configuration says who there is, so that nobody comes in unasked. */
+export function hasAccessSections(tree: Readonly<Record<string, unknown>>): boolean {
+  return ['users', 'jwt', 'rules'].some((name) => {
+    const section = tree[name]
+    return Array.isArray(section) && section.length > 0
+  })
+}
+
 /** Default is closed (architecture 8): who can be reached must know who asks, or be told not to care. */
 function exposureFaults(
   tree: Record<string, unknown>,
@@ -211,7 +222,8 @@ function exposureFaults(
   const access = shape.access.safeParse(tree['access'])
   if (!protocols.success || !tls.success || !access.success) return []
   const config = withServerTls({ protocols: protocols.data, tls: tls.data } as Config)
-  const exposed = access.data.allowInsecure ? [] : exposedAddresses(config)
+  const asksWho = hasAccessSections(tree)
+  const exposed = access.data.allowInsecure ? [] : exposedAddresses(config, asksWho)
   const faults: ConfigFault[] = []
   for (const [name, { listen }] of Object.entries(config.protocols)) {
     const path = ['protocols', name, 'listen']
@@ -221,9 +233,13 @@ function exposureFaults(
       if (address.tls && tls.data.cert === undefined) {
         const text = `${shown} needs --tls-cert and --tls-key`
         faults.push({ where, path: path.join('.'), text })
+      } else if (exposed.includes(address) && asksWho) {
+        const prefix = name === 'grpc' ? '' : 'put tls+ before the address and '
+        const text = `${shown} can be reached from other machines, and passwords and tokens would go there in clear; ${prefix}give --tls-cert and --tls-key, or --allow-insecure if the network is trusted`
+        faults.push({ where, path: path.join('.'), text })
       } else if (exposed.includes(address)) {
         const prefix = address.tls || name === 'grpc' ? '' : 'put tls+ before the address and '
-        const text = `${shown} can be reached from other machines, and clients need not show who they are; ${prefix}give --tls-cert, --tls-key and --tls-client-ca, or --allow-insecure if everybody there may do everything`
+        const text = `${shown} can be reached from other machines, and clients need not show who they are; ${prefix}give --tls-cert and --tls-key, and either users (or jwt, rules) in the configuration or --tls-client-ca; or --allow-insecure if everybody there may do everything`
         faults.push({ where, path: path.join('.'), text })
       }
     }

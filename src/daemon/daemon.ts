@@ -17,6 +17,7 @@ import type { SyncService } from '../sync/sync-service.ts'
 import { startAdapters } from './adapters.ts'
 import type { LoadedConfig } from './config.ts'
 import { createMetrics } from './metrics.ts'
+import { openAccess } from './open-access.ts'
 import { openLastValues } from './open-last-values.ts'
 import { nodeOf, openStore } from './open-store.ts'
 import { openSync } from './open-sync.ts'
@@ -53,8 +54,10 @@ export async function startDaemon(
   const node = nodeOf(config)
   const data = resolve(storage.data)
   const tls = readServerTls(config.tls, logger)
+  const access = await openAccess(config, data, logger)
   const bus = new MsgBus({
     node,
+    access,
     limits: config.limits,
     clock: systemClock,
     logger,
@@ -63,6 +66,7 @@ export async function startDaemon(
     deleteBeyondHead: storage.deleteBeyondHead,
     history: storage.history,
   })
+  access.onChange(() => bus.accessChanged())
   const opening = open(config, data, logger)
   // It may fail before anybody waits for it; whoever does hears of it all the same.
   opening.catch(() => undefined)
@@ -74,6 +78,7 @@ export async function startDaemon(
     logger,
     version,
     tls,
+    authentication: access.authentication,
     metricsText: metrics.text,
     webSockets: new WebSocketGates(),
     // Asked for by clients, who come when the adapters listen.
@@ -95,6 +100,7 @@ export async function startDaemon(
   await mkdir(data, { recursive: true, mode: 0o700 }).catch(() => undefined)
   const adapters = await startAdapters(context, loaded).catch(async (error: unknown) => {
     metrics.close()
+    await access.close()
     // A store that is taken explains a port that is taken, so its error goes first.
     await (await opening).close()
     throw error
@@ -132,6 +138,7 @@ export async function startDaemon(
     await removeReadyFile(data)
     metrics.close()
     await keeper?.close()
+    await access.close()
     const [store] = await Promise.allSettled([opening])
     if (store.status === 'fulfilled') await store.value.close()
   }

@@ -11,7 +11,7 @@ import process from 'node:process'
 import type { Logger } from '../core/logger.ts'
 import { formatNodeId } from '../model/node-id.ts'
 import type { BoundListener } from '../protocols/adapter.ts'
-import { exposedAddresses, type LoadedConfig } from './config.ts'
+import { exposedAddresses, hasAccessSections, type LoadedConfig } from './config.ts'
 import { type Daemon, startDaemon } from './daemon.ts'
 import { exitCodes } from './exit-codes.ts'
 import { nodeOf } from './open-store.ts'
@@ -34,7 +34,7 @@ export async function runDaemon(loaded: LoadedConfig): Promise<number> {
   const plainFormat = process.stderr.isTTY ? 'pretty' : 'json'
   const logger = createLogger({ level, format: format === 'auto' ? plainFormat : format, node })
   for (const text of loaded.warnings) logger.warn('configuration_warning', { text })
-  const exposed = exposedAddresses(config).length
+  const exposed = exposedAddresses(config, hasAccessSections(config)).length
   if (exposed > 0)
     logger.warn('serving_everybody', { addresses: exposed, allowed: 'allowInsecure' })
   // Whoever read our first lines may have gone since, as `head` does.

@@ -270,7 +270,7 @@ describe('stored topics', () => {
     const access = {
       isOpen: false,
       version: 0,
-      refusal: ({ user }: { user: string }, action: string) =>
+      refusal: ({ identity: { user } }: { identity: { user: string } }, action: string) =>
         user === 'mallory' && ['fetch', 'subscribe'].includes(action) ? 'no' : undefined,
     }
     const { join, askerOf } = await open({ access })
