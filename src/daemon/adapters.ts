@@ -14,7 +14,7 @@ import {
   type ServerTls,
 } from '../protocols/adapter.ts'
 import { defaultOrigin, type LoadedConfig } from './config.ts'
-import { adapters, neededByPages, passedOverQuietly, type ProtocolName } from './protocols.ts'
+import { adapters, isNeededAnyway, passedOverQuietly, type ProtocolName } from './protocols.ts'
 import { messageOf, StartError } from './start-error.ts'
 
 export interface RunningAdapters {
@@ -36,8 +36,8 @@ export async function startAdapters(
   try {
     for (const name of Object.keys(adapters) as ProtocolName[]) {
       const { listen } = config.protocols[name]
-      const hasPages = config.protocols.http.listen.length > 0
-      if (listen.length === 0 && !(hasPages && neededByPages.has(name))) continue
+      const isNeeded = isNeededAnyway(name, config.protocols)
+      if (listen.length === 0 && !isNeeded) continue
       const origin = originOf(`protocols.${name}.listen`)
       try {
         running.set(name, await adapters[name](context, config.protocols))
@@ -57,7 +57,7 @@ export async function startAdapters(
           address: where,
           reason: isTaken ? 'address in use' : messageOf(error),
         })
-        if (hasPages && neededByPages.has(name)) {
+        if (isNeeded) {
           const section = { ...config.protocols[name], listen: [] }
           const protocols = { ...config.protocols, [name]: section }
           running.set(name, await adapters[name](context, protocols))

@@ -53,7 +53,10 @@ function* walk(path: string, schema: JsonSchema): Iterable<ConfigLeaf> {
   for (const [name, child] of Object.entries(schema.properties ?? {})) {
     yield* walk(path === '' ? name : `${path}.${name}`, child)
   }
-  if (schema.items?.properties !== undefined) yield* walk(`${path}[]`, schema.items)
+  // An item may also be a text that stands for all of it.
+  const item =
+    schema.items?.anyOf?.find(({ properties }) => properties !== undefined) ?? schema.items
+  if (item?.properties !== undefined) yield* walk(`${path}[]`, item)
 }
 
 function describeType(schema: JsonSchema): string {
@@ -61,7 +64,10 @@ function describeType(schema: JsonSchema): string {
   if (schema.enum !== undefined) return schema.enum.map((word) => `\`${word}\``).join(', ')
   if (schema.anyOf !== undefined) return schema.anyOf.map(describeType).join(' or ')
   if (type === 'boolean') return '`true` or `false`'
-  if (type === 'array') return items?.properties === undefined ? 'list of texts' : 'list'
+  if (type === 'array') {
+    if (items?.anyOf !== undefined) return 'list of texts or settings'
+    return items?.properties === undefined ? 'list of texts' : 'list'
+  }
   if (type !== 'integer') return 'text'
   const { minimum = 0, maximum = Number.MAX_SAFE_INTEGER } = schema
   return `number from ${minimum}${maximum === Number.MAX_SAFE_INTEGER ? '' : ` to ${maximum}`}`

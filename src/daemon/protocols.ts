@@ -40,8 +40,14 @@ export const adapters: Readonly<Record<ProtocolName, StartAdapter>> = {
 /** Whether somebody else has its default port is no sign that another daemon runs here. */
 export const passedOverQuietly: ReadonlySet<ProtocolName> = new Set(['http', 'mqtt'])
 
-/** Started without an address, too, when there is an HTTP port: web pages reach it there, the console first of all. */
-export const neededByPages: ReadonlySet<ProtocolName> = new Set(['grpc'])
+/**
+ * Started without an address, too: gRPC when there is an HTTP port, where web pages reach it, the console first of all;
+ * MQTT when it has bridges to dial.
+ */
+export function isNeededAnyway(name: ProtocolName, { http, mqtt }: ProtocolsConfig): boolean {
+  if (name === 'grpc') return http.listen.length > 0
+  return name === 'mqtt' && mqtt.bridges.length > 0
+}
 
 /** A protocol whose flag exists and whose adapter does not: only `off` is honest. */
 function planned(name: string) {

@@ -30,6 +30,7 @@ export const settings: readonly Setting[] = [
   list('protocols.http.listen', '--http', 'MSGBUS_HTTP', 'address'),
   list('protocols.tmb.listen', '--tmb', 'MSGBUS_TMB', 'address'),
   list('protocols.mqtt.listen', '--mqtt', 'MSGBUS_MQTT', 'address'),
+  list('protocols.mqtt.bridges', '--bridge', 'MSGBUS_BRIDGES', 'mqtt://host'),
   list('protocols.busrt.listen', '--busrt', 'MSGBUS_BUSRT', 'address'),
   list('protocols.wamp.listen', '--wamp', 'MSGBUS_WAMP', 'address'),
   text('storage.data', '--data', 'MSGBUS_DATA', 'folder'),

@@ -137,6 +137,11 @@ export class ByteConnection implements BlockWriter {
     this.#socket.destroy()
   }
 
+  /** As `destroy`, once what was written has been taken. */
+  destroySoon(): void {
+    this.#socket.destroySoon()
+  }
+
   write(block: Uint8Array): boolean {
     const socket = this.#socket
     if (socket.destroyed || socket.writableEnded) return true

@@ -1,7 +1,8 @@
 /** What tests of the codec share: a handler that notes what it is handed, in words that can be compared. */
 
 import { FlushSchedule, Outbox } from '../../net/outbox.ts'
-import { type IncomingPublish, PacketDecoder, type PacketHandler } from './codec.ts'
+import { PacketDecoder, type PacketHandler } from './codec.ts'
+import type { IncomingPublish } from './publish-in-place.ts'
 import { PacketReader } from './packet-reader.ts'
 import { MqttError } from './packets.ts'
 import { parsePublishProperties } from './properties.ts'

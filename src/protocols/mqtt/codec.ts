@@ -8,7 +8,6 @@
  */
 
 import { FrameBuffer } from '../../net/frame-buffer.ts'
-import { copyOf } from '../../base/copy-of.ts'
 import { PacketReader } from './packet-reader.ts'
 import {
   type AckType,
@@ -28,39 +27,10 @@ import {
   type Version,
   type Will,
 } from './packets.ts'
-import {
-  passedOn,
-  type Properties,
-  type PublishProperties,
-  readProperties,
-  scanPublishProperties,
-} from './properties.ts'
-import { hasWildcard, isName } from './text.ts'
+import { type Properties, readProperties } from './properties.ts'
+import { type IncomingPublish, PublishInPlace, readPacketId } from './publish-in-place.ts'
+import { hasWildcard } from './text.ts'
 import { isTopicFilter } from './filters.ts'
-
-/** A PUBLISH where it stands: valid during the call only. */
-export interface IncomingPublish {
-  readonly bytes: Uint8Array
-  readonly qos: Qos
-  readonly duplicate: boolean
-  readonly retain: boolean
-  /** The topic name is `bytes[topicStart..topicEnd)`, checked; empty: `topicAlias` stands for it. */
-  readonly topicStart: number
-  readonly topicEnd: number
-  /** 0 for QoS 0. */
-  readonly id: number
-  /** 0: none. */
-  readonly topicAlias: number
-  /** Seconds; -1: none. */
-  readonly messageExpiry: number
-  /** There are properties to be passed on with the message. */
-  readonly hasProperties: boolean
-  /** These properties, encoded, without their length; copied. */
-  properties(): Uint8Array
-  /** The payload is `bytes[start..end)`. */
-  readonly start: number
-  readonly end: number
-}
 
 export interface PacketHandler {
   connect(packet: ConnectPacket): void
@@ -230,35 +200,8 @@ export class PacketDecoder extends FrameBuffer {
   }
 
   #readPublish(first: number): void {
-    const reader = this.#reader
-    const publish = this.#publish
-    publish.reader = reader
-    publish.bytes = reader.bytes
-    publish.qos = ((first >>> 1) & 3) as Qos
-    publish.duplicate = (first & 8) !== 0
-    publish.retain = (first & 1) !== 0
-    const start = reader.skipBinary()
-    publish.topicStart = start
-    publish.topicEnd = reader.at
-    if (!isName(reader.bytes, start, reader.at)) throw malformed('a topic name is not well formed')
-    if (hasWildcard(reader.bytes, start, reader.at)) {
-      throw new MqttError(reasonCodes.topicNameInvalid, 'a topic name has a wildcard')
-    }
-    publish.id = publish.qos === 0 ? 0 : this.#readId()
-    if (this.#version === 5) {
-      scanPublishProperties(reader, publish.scanned)
-      if (start === publish.topicEnd && publish.scanned.topicAlias === 0) {
-        throw protocolError('PUBLISH with neither a topic name nor an alias')
-      }
-    } else {
-      publish.scanned.end = publish.scanned.start
-      publish.scanned.topicAlias = 0
-      publish.scanned.messageExpiry = -1
-      if (start === publish.topicEnd) throw malformed('PUBLISH without a topic name')
-    }
-    publish.start = reader.at = this.#version === 5 ? publish.scanned.end : reader.at
-    publish.end = reader.end
-    this.#handler.publish(publish)
+    this.#publish.read(this.#reader, this.#version ?? 4, first)
+    this.#handler.publish(this.#publish)
   }
 
   #readAck(type: AckType): void {
@@ -406,51 +349,12 @@ export class PacketDecoder extends FrameBuffer {
   }
 
   #readId(): number {
-    const id = this.#reader.short()
-    if (id === 0) throw protocolError('the packet identifier is 0')
-    return id
+    return readPacketId(this.#reader)
   }
 
   #tooLarge(bytes: number): MqttError {
     const text = `a packet has ${bytes} bytes, the limit is ${this.#options.maxPacketBytes}`
     return new MqttError(reasonCodes.packetTooLarge, text)
-  }
-}
-
-class PublishInPlace implements IncomingPublish {
-  reader = new PacketReader()
-  bytes: Uint8Array = new Uint8Array(0)
-  qos: Qos = 0
-  duplicate = false
-  retain = false
-  topicStart = 0
-  topicEnd = 0
-  id = 0
-  start = 0
-  end = 0
-  readonly scanned: PublishProperties = {
-    messageExpiry: -1,
-    topicAlias: 0,
-    start: 0,
-    end: 0,
-    isPassedWhole: true,
-  }
-
-  get topicAlias(): number {
-    return this.scanned.topicAlias
-  }
-
-  get messageExpiry(): number {
-    return this.scanned.messageExpiry
-  }
-
-  get hasProperties(): boolean {
-    return this.scanned.end > this.scanned.start
-  }
-
-  properties(): Uint8Array {
-    const { isPassedWhole, start, end } = this.scanned
-    return isPassedWhole ? copyOf(this.bytes, start, end) : passedOn(this.reader, this.scanned)
   }
 }
 

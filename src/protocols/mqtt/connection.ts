@@ -15,7 +15,8 @@ import type { Logger } from '../../core/logger.ts'
 import { type BusError, toBusError } from '../../model/errors.ts'
 import { anonymous } from '../../model/identity.ts'
 import type { Outbox } from '../../net/outbox.ts'
-import { type IncomingPublish, PacketDecoder, type PacketHandler } from './codec.ts'
+import { PacketDecoder, type PacketHandler } from './codec.ts'
+import type { IncomingPublish } from './publish-in-place.ts'
 import { Incoming } from './incoming.ts'
 import type { MqttConfig } from './index.ts'
 import { cappedExpiry, termsOf } from './connect-terms.ts'
@@ -80,6 +81,9 @@ export interface ConnectionOptions {
 
 /** Reasons for holding packets back, as bits of the gate. */
 const gates = { connecting: 1, saving: 2, paused: 4, acks: 8, closed: 16 } as const
+
+/** Client ids of the daemon's own sessions. */
+const ownIds = '$msgbus.'
 
 const optionsOfBridges = { noLocal: true, retainAsPublished: true } as const
 
@@ -199,6 +203,13 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
     }
     if (clientId === '' && version < 5 && !cleanStart) {
       this.#refuse(reasonCodes.clientIdNotValid, 'no client id and a session to be kept')
+      return
+    }
+    if (clientId.startsWith(ownIds)) {
+      this.#refuse(
+        reasonCodes.clientIdNotValid,
+        `client ids that begin with ${ownIds} are reserved`,
+      )
       return
     }
     if (

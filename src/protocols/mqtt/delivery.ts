@@ -22,7 +22,7 @@ import type { InFlight, Window } from './window.ts'
 
 /** The connection of a session, as the session sees it. */
 export interface SessionPeer {
-  readonly sender: Sender
+  readonly sender: Pick<Sender, 'send'>
   /** Messages of QoS 1 and 2 that may be under way to it. */
   readonly receiveMaximum: number
   /** It does not read: nothing of QoS 0 goes to it. */

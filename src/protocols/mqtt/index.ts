@@ -7,6 +7,8 @@ import { z } from 'zod'
 import { type Clock, systemClock } from '../../core/clock.ts'
 import { listenSetting } from '../../net/listen-setting.ts'
 import type { AdapterContext, ProtocolAdapter } from '../adapter.ts'
+import { bridgesSetting } from './bridge/bridge-settings.ts'
+import { Bridges } from './bridge/bridge.ts'
 import { MqttListener } from './listener.ts'
 
 const seconds = () => z.int().min(0).max(0xffff_fffe)
@@ -62,6 +64,7 @@ export const mqttSettings = z.strictObject({
     .describe(
       'What may wait for a client to read. Above it, messages that are not stored are dropped for it, and stored ones wait in the log.',
     ),
+  bridges: bridgesSetting,
 })
 
 export type MqttConfig = z.output<typeof mqttSettings>
@@ -74,17 +77,22 @@ export async function startMqttAdapter(
 ): Promise<ProtocolAdapter> {
   const { bus, logger, tls, webSockets, version } = context
   const listener = new MqttListener({ bus, clock, logger, tls, webSockets, config, version })
+  const { sessions, counters } = listener
   try {
     await listener.bind()
   } catch (error) {
     await listener.stop(0)
     throw error
   }
+  const bridges = new Bridges({ bus, clock, logger, sessions, counters, config })
   return {
     get listeners() {
       return listener.listeners
     },
     reloadTls: (next) => listener.reloadTls(next),
-    stop: (graceMs) => listener.stop(graceMs),
+    async stop(graceMs) {
+      await bridges.stop()
+      await listener.stop(graceMs)
+    },
   }
 }

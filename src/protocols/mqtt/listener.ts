@@ -69,7 +69,9 @@ export class MqttListener {
       onConnection: (connection) => this.#accept(connection),
       onError: (error) => logger.info('mqtt_connection_failed', { reason: error.message }),
     })
-    this.#removeGate = webSockets?.add({
+    // Without a listener it is here for bridges only.
+    const isOpen = config.listen.length > 0
+    this.#removeGate = (isOpen ? webSockets : undefined)?.add({
       path: '/mqtt',
       protocols: ['mqtt', 'mqttv3.1'],
       maxMessageBytes: config.maxPacketBytes,

@@ -139,6 +139,29 @@ export function readProperties(reader: PacketReader, place: PropertyPlace): Prop
   return properties
 }
 
+/**
+ * Reads properties with their length in front as another broker sends them, in any packet but PUBLISH: all that are known.
+ * @throws MqttError
+ */
+export function readServerProperties(reader: PacketReader): Properties {
+  const length = reader.varint()
+  if (length > reader.left) throw malformed('properties run past the end of their packet')
+  const properties: Properties = {}
+  const packetEnd = reader.end
+  reader.end = reader.at + length
+  while (reader.left > 0) {
+    const id = reader.varint()
+    const found = byId[id]
+    if (found === undefined) throw malformed(`there is no property ${id}`)
+    const value = readKind(reader, found)
+    if (found.kind === 'pair') {
+      ;(properties.userProperties ??= []).push(value as [string, string])
+    } else Object.assign(properties, { [found.name]: value })
+  }
+  reader.end = packetEnd
+  return properties
+}
+
 /** What of a PUBLISH the daemon looks at, and what it passes on as it came. */
 export interface PublishProperties {
   /** -1: none. Seconds. */

@@ -12,6 +12,11 @@ type Pending = Settled[] | undefined
 export class ReceivedIds {
   readonly #ids = new Map<number, Pending>()
 
+  /** All of them, as they are now. */
+  values(): number[] {
+    return [...this.#ids.keys()]
+  }
+
   has(id: number): boolean {
     return this.#ids.has(id)
   }

@@ -194,6 +194,24 @@ export class Sessions {
     }
   }
 
+  /** Of those that are kept and have no connection. */
+  absentIds(): string[] {
+    return [...this.#absent.values()].map(({ clientId }) => clientId)
+  }
+
+  /** Ends a session, with its connection if it has one. False: there is none. Resolves when nothing is left of it. */
+  async remove(clientId: string): Promise<boolean> {
+    await this.prepare()
+    return this.#inTurn(clientId, async () => {
+      const isConnected = this.#connected.has(clientId)
+      const absent = this.#absent.get(clientId)
+      if (isConnected) this.#takeOver(clientId, false)
+      if (absent !== undefined) await this.#expire(absent)
+      else if (isConnected) await this.#forget(clientId)
+      return isConnected || absent !== undefined
+    })
+  }
+
   /** Loads what was kept; does nothing while the store is not open, or the second time. */
   async prepare(): Promise<void> {
     this.#loading ??= this.#load().catch((error: unknown) => {

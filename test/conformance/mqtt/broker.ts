@@ -11,11 +11,8 @@ import { MsgBus } from '../../../src/core/msg-bus.ts'
 import { silentLogger } from '../../../src/core/logger.ts'
 import { defaultLimits, type Limits } from '../../../src/model/limits.ts'
 import type { TopicRule } from '../../../src/model/topic-rule.ts'
-import {
-  type MqttConfig,
-  mqttSettings,
-  startMqttAdapter,
-} from '../../../src/protocols/mqtt/index.ts'
+import type { z } from 'zod'
+import { mqttSettings, startMqttAdapter } from '../../../src/protocols/mqtt/index.ts'
 import { openLmdbLogStore } from '../../../src/stores/lmdb/lmdb-log-store.ts'
 import { openMemoryLogStore } from '../../../src/stores/memory/memory-log-store.ts'
 import { cleanUp } from '../../e2e/clean-up.ts'
@@ -25,7 +22,7 @@ import { RawClient } from './raw-client.ts'
 
 export interface BrokerOptions {
   readonly engine?: 'memory' | 'lmdb'
-  readonly config?: Partial<MqttConfig>
+  readonly config?: Partial<z.input<typeof mqttSettings>>
   readonly limits?: Partial<Limits>
   readonly topicRules?: readonly TopicRule[]
   readonly history?: HistoryBounds
