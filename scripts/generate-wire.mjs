@@ -17,6 +17,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const contracts = [
   { proto: 'proto/msgbus/v1/msgbus.proto', name: 'msgbus-v1' },
   { proto: 'proto/msgbus/v2/msgbus.proto', name: 'msgbus-v2' },
+  { proto: 'proto/msgbus/v2/link.proto', name: 'msgbus-link' },
 ]
 
 /** How each scalar is typed, what stands for "absent", and its wire type. */

@@ -81,6 +81,10 @@ export async function startDaemon(
     authentication: access.authentication,
     metricsText: metrics.text,
     webSockets: new WebSocketGates(),
+    acceptLink: (stream) => {
+      if (sync === undefined) stream.close(new BusError('unavailable', 'starting', 'it starts'))
+      else sync.accept(stream)
+    },
     // Asked for by clients, who come when the adapters listen.
     describe: () => {
       return {

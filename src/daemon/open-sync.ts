@@ -4,19 +4,19 @@ import { systemClock } from '../core/clock.ts'
 import type { LogStore } from '../core/log-store.ts'
 import type { Logger } from '../core/logger.ts'
 import { grpcDialer } from '../sync/grpc-dialer.ts'
+import type { PeerRules } from '../sync/peer-rules.ts'
 import { SyncService, type SyncPeer } from '../sync/sync-service.ts'
 import type { Config } from './config-schema.ts'
 import { nodeOf } from './open-store.ts'
 import type { PeerSpec } from './peer-spec.ts'
 
-/** Undefined without peers. @throws BusError when the store cannot be read */
+/** @throws BusError when the store cannot be read */
 export async function openSync(
   config: Config,
   store: LogStore,
   logger: Logger,
-): Promise<SyncService | undefined> {
-  const { sync } = config
-  if (sync.peers.length === 0) return undefined
+): Promise<SyncService> {
+  const { sync, limits } = config
   return SyncService.start({
     node: nodeOf(config),
     store,
@@ -24,6 +24,8 @@ export async function openSync(
     random: Math.random,
     logger,
     peers: sync.peers.map((peer) => syncPeer(peer, config)),
+    rulesFor: () => rulesOf(sync.rules.filter(({ peer }) => peer === undefined)),
+    envelopeBytes: limits.envelopeBytes,
     intervalMs: sync.intervalMs,
     batchLimit: sync.batchLimit,
     parallelPeers: sync.parallelPeers,
@@ -41,11 +43,15 @@ function syncPeer({ endpoint, node }: PeerSpec, { sync, limits }: Config): SyncP
   return {
     endpoint,
     pin: node,
-    rules: {
-      topics: matching.find(({ topics }) => topics !== undefined)?.topics,
-      exceptTopics: matching.find(({ exceptTopics }) => exceptTopics !== undefined)?.exceptTopics,
-      origins: matching.find(({ origins }) => origins !== undefined)?.origins,
-    },
+    rules: rulesOf(matching),
     dial: grpcDialer(endpoint, tls, limits.envelopeBytes),
+  }
+}
+
+function rulesOf(matching: Config['sync']['rules']): PeerRules {
+  return {
+    topics: matching.find(({ topics }) => topics !== undefined)?.topics,
+    exceptTopics: matching.find(({ exceptTopics }) => exceptTopics !== undefined)?.exceptTopics,
+    origins: matching.find(({ origins }) => origins !== undefined)?.origins,
   }
 }

@@ -26,6 +26,7 @@ export type BusErrorCode =
 /** Every reason there is, with what it means. A new one does not compile without a row here. */
 export const errorReasons = {
   access_denied: 'a rule does not allow this action',
+  already_linked: 'there is another link to the same node',
   already_running: 'another daemon has this data folder open',
   ambiguous_name: 'several nodes have a client of this name; say which one',
   application_error: 'the procedure failed with an error of its own',
@@ -65,6 +66,7 @@ export const errorReasons = {
   own_log_ahead: 'a peer has messages of this node that are not here',
   page_not_allowed: 'a web page of another origin may not use this daemon',
   payload_too_large: 'the message is larger than the limit',
+  peer_cut_off: 'the peer said what no honest peer says, and is left alone for a while',
   peer_is_self: 'the peer is this node itself',
   peer_not_expected: 'another node than the one that was named answers there',
   peer_refused: 'a peer refused a call',

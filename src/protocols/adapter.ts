@@ -8,8 +8,10 @@ import type { Bus } from '../core/bus.ts'
 import type { BusCounters } from '../core/counters.ts'
 import type { HistoryBounds } from '../core/history-trimmer.ts'
 import type { Logger } from '../core/logger.ts'
+import type { Identity } from '../model/identity.ts'
 import type { TopicRule } from '../model/topic-rule.ts'
 import type { ListenAddress } from '../net/address.ts'
+import type { FrameStream } from '../net/frame-stream.ts'
 import type { TlsMaterial } from '../net/server-tls.ts'
 import type { WebSocketGates } from '../net/web-socket-gates.ts'
 
@@ -29,6 +31,8 @@ export interface AdapterContext {
   readonly describe?: (() => DaemonDescription) | undefined
   /** Where an adapter offers its protocol as a WebSocket on the HTTP port; absent in tests of an adapter. */
   readonly webSockets?: WebSocketGates | undefined
+  /** Takes a link that another daemon has dialled; absent where there are none. */
+  readonly acceptLink?: ((stream: FrameStream, identity: Identity) => void) | undefined
 }
 
 export interface DaemonDescription {

@@ -6,13 +6,19 @@
 
 import type { Clock } from '../core/clock.ts'
 
-/** After so long a fetch keeps nobody else from the same log: its peer may be slow. */
+/** A fetch that brought nothing for so long keeps nobody else from the same log: its peer may be slow. */
 const claimMs = 2_000
+
+interface Claim {
+  readonly owner: object
+  /** Since when somebody else wants it, and nothing has come. */
+  contestedAt: number | undefined
+}
 
 export class FetchSlots {
   readonly #clock: Clock
   readonly #waiting: (() => void)[] = []
-  readonly #claims = new Map<string, { readonly owner: object; readonly until: number }>()
+  readonly #claims = new Map<string, Claim>()
   readonly #storing = new Map<string, Promise<unknown>>()
   #free: number
 
@@ -35,32 +41,53 @@ export class FetchSlots {
     }
   }
 
-  /** False while another owner is fetching this log. */
+  /**
+   * False while another owner is fetching this log, and makes progress: who is refused and asks again after a while
+   * in which nothing came takes it over.
+   */
   claim(key: string, owner: object): boolean {
     const claim = this.#claims.get(key)
     const now = this.#clock.monotonic()
-    if (claim !== undefined && claim.owner !== owner && claim.until > now) return false
-    this.#claims.set(key, { owner, until: now + claimMs })
+    if (claim !== undefined && claim.owner !== owner) {
+      claim.contestedAt ??= now
+      if (now - claim.contestedAt < claimMs) return false
+    }
+    if (claim?.owner !== owner) this.#claims.set(key, { owner, contestedAt: undefined })
     return true
+  }
+
+  /** Whether this owner still has the claim. */
+  owns(key: string, owner: object): boolean {
+    return this.#claims.get(key)?.owner === owner
+  }
+
+  /** Something came. */
+  progressed(key: string, owner: object): void {
+    const claim = this.#claims.get(key)
+    if (claim?.owner === owner) claim.contestedAt = undefined
   }
 
   release(key: string, owner: object): void {
     if (this.#claims.get(key)?.owner === owner) this.#claims.delete(key)
   }
 
-  /** Runs `store` alone for this log. */
-  async storing<T>(key: string, store: () => Promise<T>): Promise<T> {
-    while (this.#storing.has(key)) await this.#storing.get(key)
+  /** Runs `store` alone for these logs. */
+  async storing<T>(keys: readonly string[], store: () => Promise<T>): Promise<T> {
+    for (;;) {
+      const other = keys.find((key) => this.#storing.has(key))
+      if (other === undefined) break
+      await this.#storing.get(other)
+    }
     const stored = store()
     const over = stored.then(
       () => undefined,
       () => undefined,
     )
-    this.#storing.set(key, over)
+    for (const key of keys) this.#storing.set(key, over)
     try {
       return await stored
     } finally {
-      this.#storing.delete(key)
+      for (const key of keys) this.#storing.delete(key)
     }
   }
 }

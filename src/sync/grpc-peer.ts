@@ -25,6 +25,9 @@ import {
   type TopicHead,
 } from '../wire/gen/msgbus-v1.ts'
 import { offeredLogsMost } from './peer-claims.ts'
+import type { FrameStream } from '../net/frame-stream.ts'
+import { linkService } from '../wire/gen/msgbus-link.ts'
+import { GrpcFrameStream } from './grpc-frame-stream.ts'
 import type { V1Fetch, V1Peer } from './v1-port.ts'
 
 export interface GrpcPeerOptions {
@@ -89,7 +92,7 @@ class GrpcPeer implements V1Peer {
   readonly #channel: Channel
   readonly #sockets: ReadonlySet<Socket>
   readonly #envelopeBytes: number
-  readonly #calls = new Set<PulledCall>()
+  readonly #calls = new Set<{ cancel(): void }>()
   #isClosed = false
   /** The bytes of the last list. */
   #listed: Buffer | undefined
@@ -150,6 +153,17 @@ class GrpcPeer implements V1Peer {
       },
       cancel: () => call.cancel(),
     }
+  }
+
+  openLink(): FrameStream {
+    const isThere = this.#channel.getConnectivityState(false) === connectivityState.READY
+    if (!isThere || this.#isClosed) throw lost('the connection was closed')
+    const { path } = linkService.connect
+    const call = this.#channel.createCall(path, Infinity, undefined, null, undefined)
+    const toError = (error: [status, string]) => statusError(...error, path)
+    const stream = new GrpcFrameStream(call, toError, () => this.close())
+    this.#calls.add(stream)
+    return stream
   }
 
   close(): void {

@@ -98,8 +98,8 @@ export async function pullLog(
 }
 
 /** @throws BusError `failed_precondition/log_fork` when ours is another message */
-async function compareWithOurs(replica: Replica, store: LogStore): Promise<void> {
-  const { messages } = await store.read(replica, replica.headId, { messages: 1 }).catch(ours)
+export async function compareWithOurs(replica: Replica, store: LogStore): Promise<void> {
+  const { messages } = await store.read(replica, replica.headId, { messages: 1 }).catch(storeFailed)
   const [stored] = messages
   // A damaged one says nothing about the history.
   if (stored?.headId !== replica.headId) return
@@ -112,14 +112,14 @@ async function storeReplicas(
   replicas: readonly Replica[],
   { store, slots, counters }: LogPullOptions,
 ): Promise<void> {
-  await slots.storing(log.key, async () => {
+  await slots.storing([log.key], async () => {
     const local = store.head(log) ?? 0
     const fresh = replicas.filter(({ headId }) => headId > local)
     const known = replicas[replicas.length - fresh.length - 1]
     // Another peer was faster; it must have been the same messages.
     if (known !== undefined) await compareWithOurs(known, store)
     if (fresh.length === 0) return
-    for (const [i, outcome] of (await store.replicate(fresh).catch(ours)).entries()) {
+    for (const [i, outcome] of (await store.replicate(fresh).catch(storeFailed)).entries()) {
       const replica = fresh[i]
       if (replica === undefined) break
       switch (outcome.kind) {
@@ -143,11 +143,11 @@ async function storeReplicas(
   })
 }
 
-function forked({ topic, origin, headId, id }: Replica, localId: string): BusError {
+export function forked({ topic, origin, headId, id }: Replica, localId: string): BusError {
   const text = `fork of ${JSON.stringify(topic)} from ${formatNodeId(origin)}: message ${headId} is ${localId} here and ${id} there`
   return new BusError('failed_precondition', 'log_fork', text)
 }
 
-function ours(error: unknown): never {
+export function storeFailed(error: unknown): never {
   throw new StoreFailure(toBusError(error))
 }

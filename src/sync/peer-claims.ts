@@ -37,7 +37,7 @@ export function logKey({ topic, origin }: LogKey): string {
  * expected there (`peer_not_expected`)
  */
 export function checkIdentity(
-  { node }: HealthResponse,
+  { node }: Pick<HealthResponse, 'node'>,
   own: NodeId,
   pin: NodeId | undefined,
 ): NodeId {
@@ -63,20 +63,25 @@ export function checkOffer(heads: readonly TopicHead[]): OfferedLog[] {
     throw new BusError('resource_exhausted', 'quota_exceeded', text)
   }
   const seen = new Set<string>()
-  return heads.map(({ topic, origin, headId }) => {
-    if (origin === undefined) throw new ProtocolError(`a head of ${shown(topic)} has no origin`)
-    const key = logKey({ topic, origin })
-    const refusal = checkStorableLog({ topic, origin })
-    if (refusal !== undefined) throwIfNoName(refusal)
-    if (headId === 0) throw new ProtocolError(`${shown(topic)} is listed with head 0`)
-    // What the wire saturates at; no log of anybody is that long.
-    if (headId >= Number.MAX_SAFE_INTEGER) {
-      throw new ProtocolError(`${shown(topic)} is listed with a head above 2^53-2`)
-    }
-    if (seen.has(key)) throw new ProtocolError(`${shown(topic)} is listed twice`)
-    seen.add(key)
-    return { topic, origin, key, head: headId, refusal }
+  return heads.map((head) => {
+    const log = checkHead(head)
+    if (seen.has(log.key)) throw new ProtocolError(`${shown(log.topic)} is listed twice`)
+    seen.add(log.key)
+    return log
   })
+}
+
+/** A log that a peer says it has. @throws ProtocolError */
+export function checkHead({ topic, origin, headId }: TopicHead): OfferedLog {
+  if (origin === undefined) throw new ProtocolError(`a head of ${shown(topic)} has no origin`)
+  const refusal = checkStorableLog({ topic, origin })
+  if (refusal !== undefined) throwIfNoName(refusal)
+  if (headId === 0) throw new ProtocolError(`${shown(topic)} is listed with head 0`)
+  // What the wire saturates at; no log of anybody is that long.
+  if (headId >= Number.MAX_SAFE_INTEGER) {
+    throw new ProtocolError(`${shown(topic)} is listed with a head above 2^53-2`)
+  }
+  return { topic, origin, key: logKey({ topic, origin }), head: headId, refusal }
 }
 
 /**
@@ -111,7 +116,7 @@ export function checkMessage(
 }
 
 /** Names that no node accepts from its clients: nobody has such a log or message. */
-function throwIfNoName(fault: BusError): void {
+export function throwIfNoName(fault: BusError): void {
   if (fault.reason === 'name_empty' || fault.reason === 'name_contains_nul') {
     throw new ProtocolError(fault.message)
   }

@@ -5,21 +5,29 @@
 
 import type { Clock } from '../core/clock.ts'
 import type { Logger } from '../core/logger.ts'
-import { ProtocolError, toBusError } from '../model/errors.ts'
+import { BusError, ProtocolError, toBusError } from '../model/errors.ts'
 import { formatNodeId, type NodeId } from '../model/node-id.ts'
 import { backOffMs, type BackOff } from './back-off.ts'
+import { type LinkInfo, sessionInfo } from './link-info.ts'
 import { StoreFailure } from './log-pull.ts'
 import type { SyncCounters } from './sync-counters.ts'
 import type { Heads, SyncRows } from './sync-rows.ts'
-import { shortText } from './v1-session.ts'
+import { shortText } from './short-text.ts'
 import { pause } from './waiting.ts'
 
 /** A connection that synchronises by itself. */
 export interface PeerSession {
   readonly node: NodeId
+  readonly kind: 'link' | 'v1' | 'standby'
   readonly heads: Heads
-  /** Runs until the signal it was opened with fires, and rejects when it breaks before. */
-  run(onPass: () => void): Promise<void>
+  /** See `SessionInfo` (link-info.ts). */
+  readonly rttMs?: number | undefined
+  readonly behind?: number
+  readonly receivedBytes?: number
+  readonly sentBytes?: number
+  readonly upSinceMs: number
+  /** Runs until the signal fires, which it was opened with, and rejects when it breaks before. */
+  run(onPass: () => void, signal: AbortSignal): Promise<void>
 }
 
 export type OpenSession = (signal: AbortSignal) => Promise<PeerSession>
@@ -40,6 +48,16 @@ export interface PeerLinkOptions {
 
 /** What a peer is doing. `cut_off`: it lied, and is left alone for a while. */
 export type LinkState = 'connecting' | 'up' | 'waiting' | 'cut_off'
+
+const noSession = {
+  node: undefined,
+  kind: 'none',
+  rttMs: undefined,
+  behind: 0,
+  receivedBytes: 0,
+  sentBytes: 0,
+  upSinceMs: undefined,
+} as const
 
 export class PeerLink {
   readonly #options: PeerLinkOptions
@@ -71,6 +89,13 @@ export class PeerLink {
     return remote - local
   }
 
+  info(): LinkInfo {
+    const { endpoint, state } = this
+    const session = this.#session
+    const found = session === undefined ? { ...noSession, lag: this.lag } : sessionInfo(session)
+    return { ...found, peer: endpoint, direction: 'outgoing', state, lastError: this.#lastError }
+  }
+
   /** Resolves when nothing of it is under way any more. */
   close(): Promise<void> {
     this.#stop.abort()
@@ -94,7 +119,7 @@ export class PeerLink {
           this.#failures = 0
           this.#lastError = ''
           rows.succeeded(endpoint, undefined, session.heads)
-        })
+        }, signal)
       } catch (error) {
         if (!signal.aborted) waitMs = this.#failed(error)
       }
@@ -109,6 +134,11 @@ export class PeerLink {
     const { endpoint, rows, counters, backOff, random, logger, cutOffMs } = this.#options
     const isLie = error instanceof ProtocolError
     const isOurs = error instanceof StoreFailure
+    if (error instanceof BusError && error.reason === 'already_linked') {
+      // Not a failure: the next session waits for the other link to end.
+      this.#state = 'waiting'
+      return backOff.minMs
+    }
     const message = shortText(isLie || isOurs ? error.message : toBusError(error).message)
     this.#failures += 1
     counters.peerFailures += 1

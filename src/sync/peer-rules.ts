@@ -15,11 +15,19 @@ export interface PeerRules {
   readonly exceptTopics?: readonly TopicFilter[] | undefined
   /** Only messages of these nodes; undefined: of all but this one. */
   readonly origins?: readonly NodeId[] | undefined
+  /** On a link: `in` only takes from the peer, `out` only gives. Undefined: both. */
+  readonly direction?: 'in' | 'out' | 'both' | undefined
 }
 
 export function allowsLog(rules: PeerRules, { topic, origin }: LogKey): boolean {
-  const { topics, exceptTopics = [], origins } = rules
+  const { origins } = rules
   if (origins !== undefined && !origins.some((node) => nodeIdEquals(node, origin))) return false
+  return allowsTopic(rules, topic)
+}
+
+/** Whether messages of the topic may cross at all, whoever they are from. */
+export function allowsTopic(rules: PeerRules, topic: string): boolean {
+  const { topics, exceptTopics = [] } = rules
   if (topic === deleteMarkerTopic) return true
   if (exceptTopics.some((filter) => topicMatches(filter, topic))) return false
   return topics === undefined || topics.some((filter) => topicMatches(filter, topic))

@@ -4,6 +4,7 @@
  */
 
 import type { LogStore } from '../core/log-store.ts'
+import { BusError } from '../model/errors.ts'
 import { deleteMarkerTopic } from '../model/message.ts'
 import { nodeIdEquals, type NodeId } from '../model/node-id.ts'
 import type { LogProgress } from './log-progress.ts'
@@ -48,6 +49,12 @@ export function planLog(offered: OfferedLog, context: PlanContext): Step {
   }
   if (head <= local) return { kind: 'in_step' }
   return { kind: 'fetch', from: local + 1, isComparing: false }
+}
+
+/** What is said about a log in step `own_ahead`. */
+export function ownLogAhead(head: number): BusError {
+  const text = `the peer has messages of this node up to ${head} that are not here: this store has lost them, or another node has the same id`
+  return new BusError('failed_precondition', 'own_log_ahead', text)
 }
 
 /** Delete markers last, so that those who listen hear of a message before it is deleted. */

@@ -17,8 +17,8 @@ export interface SyncRowsOptions {
   readonly store: Pick<LogStore, 'recordSync' | 'syncStates'>
   readonly clock: Clock
   readonly logger: Logger
-  /** Endpoints that are configured. */
-  readonly peers: readonly string[]
+  /** Endpoints that are configured, or have a link now. */
+  readonly isCurrent: (peer: string) => boolean
 }
 
 /** A log with its key (peer-claims.ts); undefined: the row about the peer as a whole. */
@@ -98,11 +98,11 @@ export class SyncRows {
    * that cannot be reached says so (defect L37).
    */
   list(): PeerSyncState[] {
-    const { peers, clock } = this.#options
+    const { isCurrent, clock } = this.#options
     const oldest = clock.now() - strangerGraceMs
     const listed: PeerSyncState[] = []
     for (const [peer, rows] of this.#peers) {
-      const isConfigured = peers.includes(peer)
+      const isConfigured = isCurrent(peer)
       const about = rows.get(whole)
       for (const [key, row] of rows) {
         if (!isConfigured && row.lastAttemptAtMs < oldest) continue

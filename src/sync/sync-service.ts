@@ -1,6 +1,6 @@
 /**
  * Synchronises this node with its peers: a link for each, all at the same time, none waiting for
- * another (defect L31). It pulls: what this node has, others pull from its gRPC listener.
+ * another (defect L31), and links that other nodes dial.
  *
  * Start it when the store is open, and close it before the store.
  */
@@ -8,16 +8,29 @@
 import type { Clock } from '../core/clock.ts'
 import type { Logger } from '../core/logger.ts'
 import type { LogStore } from '../core/log-store.ts'
-import type { NodeId } from '../model/node-id.ts'
+import { BusError, ProtocolError, toBusError } from '../model/errors.ts'
+import { formatNodeId, nodeKey, type NodeId } from '../model/node-id.ts'
 import type { PeerSyncState } from '../model/peer-sync-state.ts'
 import type { BackOff } from './back-off.ts'
 import { FetchSlots } from './fetch-slots.ts'
+import { type LinkInfo, sessionInfo } from './link-info.ts'
 import { PeerLink, type LinkState } from './peer-link.ts'
+import type { FrameStream } from '../net/frame-stream.ts'
+import { LinkMemory } from './link/link-memory.ts'
+import { type LinkOptions, LinkSession } from './link/link-session.ts'
+import { LinkTable } from './link/link-table.ts'
+import { peerOpener } from './link/peer-opener.ts'
+import type { LiveTraffic } from './live-channel.ts'
 import type { PeerRules } from './peer-rules.ts'
+import { shortText } from './short-text.ts'
 import { SyncCounters } from './sync-counters.ts'
 import { SyncRows } from './sync-rows.ts'
 import type { DialV1 } from './v1-port.ts'
-import { fetchesPerPeer, V1Session } from './v1-session.ts'
+import { fetchesPerPeer } from './v1-session.ts'
+
+/** Nodes that dialled, of which is remembered what they have. */
+const memoriesMost = 64
+const noHeads = { local: 0, remote: 0 }
 
 export interface SyncPeer {
   /** As configured. */
@@ -36,6 +49,12 @@ export interface SyncServiceOptions {
   readonly random: () => number
   readonly logger: Logger
   readonly peers: readonly SyncPeer[]
+  /** What holds for a node that dials this one. @throws BusError when it is not welcome */
+  readonly rulesFor: (node: NodeId) => PeerRules
+  /** What carries live traffic over links; undefined: nothing does. */
+  readonly live?: LiveTraffic | undefined
+  /** Larger messages are not taken. */
+  readonly envelopeBytes: number
   /** Pause between two passes over a peer. */
   readonly intervalMs: number
   /** Messages asked for at a time; a server of v1 gives at most 10,000. */
@@ -59,24 +78,46 @@ export interface PeerStatus {
 
 export class SyncService {
   readonly counters = new SyncCounters()
+  readonly #options: SyncServiceOptions
   readonly #rows: SyncRows
-  readonly #links: readonly PeerLink[]
+  readonly #slots: FetchSlots
+  readonly #table: LinkTable
+  readonly #links: PeerLink[]
+  /** Those that peers have dialled, until nothing of them is under way. */
+  readonly #accepted = new Set<Promise<void>>()
+  /** By node. */
+  readonly #memories = new Map<string, LinkMemory>()
+  /** Nodes that lied, and until when they are not let in: monotonic. */
+  readonly #cutOff = new Map<string, number>()
+  readonly #stop = new AbortController()
+  #isClosed = false
 
   private constructor(options: SyncServiceOptions, rows: SyncRows) {
+    this.#options = options
     this.#rows = rows
-    const slots = new FetchSlots(options.clock, options.parallelPeers * fetchesPerPeer)
-    this.#links = options.peers.map((peer) => this.#link(peer, options, slots))
+    this.#slots = new FetchSlots(options.clock, options.parallelPeers * fetchesPerPeer)
+    this.#table = new LinkTable(options.node)
+    this.#links = options.peers.map((peer) => this.#link(peer))
   }
 
   /** Reads the rows of the store and starts. @throws BusError when the store cannot be read */
   static async start(options: SyncServiceOptions): Promise<SyncService> {
     const { store, clock, logger, peers } = options
-    const endpoints = peers.map(({ endpoint }) => endpoint)
-    const rows = await SyncRows.open({ store, clock, logger, peers: endpoints })
+    let service: SyncService | undefined
+    const isCurrent = (peer: string): boolean => service?.isCurrent(peer) === true
+    const rows = await SyncRows.open({ store, clock, logger, isCurrent })
     for (const { endpoint, pin } of peers) {
       if (pin === undefined) logger.warn('peer_not_pinned', { peer: endpoint })
     }
-    return new SyncService(options, rows)
+    service = new SyncService(options, rows)
+    return service
+  }
+
+  /** Whether a peer is configured, or has a link. */
+  isCurrent(peer: string): boolean {
+    if (this.#links.some(({ endpoint }) => endpoint === peer)) return true
+    for (const link of this.#table.values()) if (nameOf(link) === peer) return true
+    return false
   }
 
   /** The rows about all peers, fresh. */
@@ -88,14 +129,128 @@ export class SyncService {
     return this.#links.map(({ endpoint, state, lag }) => ({ endpoint, state, lag }))
   }
 
+  /** Peers that are configured, then links that others have dialled. */
+  links(): LinkInfo[] {
+    const dialled = this.#links.map((link) => link.info())
+    const accepted = [...this.#table.values()].filter(({ isOutgoing }) => !isOutgoing)
+    const now = { state: 'up', lastError: '', direction: 'incoming' } as const
+    return [
+      ...dialled,
+      ...accepted.map((link) => ({ ...now, peer: nameOf(link), ...sessionInfo(link) })),
+    ]
+  }
+
+  /** A link that somebody has dialled. It is ended here when they are not welcome. */
+  accept(stream: FrameStream): void {
+    if (this.#isClosed) {
+      stream.close(new BusError('unavailable', 'shutting_down', 'the daemon is stopping'))
+      return
+    }
+    const over = this.#accept(stream)
+    this.#accepted.add(over)
+    void over.finally(() => this.#accepted.delete(over))
+  }
+
   /** Ends every connection, waits for what is being stored, and writes the rows. */
   async close(): Promise<void> {
-    await Promise.all(this.#links.map((link) => link.close()))
+    this.#isClosed = true
+    this.#stop.abort()
+    for (const link of this.#table.values()) link.stop()
+    await Promise.all([...this.#links.map((link) => link.close()), ...this.#accepted])
     await this.#rows.close()
   }
 
-  #link(peer: SyncPeer, options: SyncServiceOptions, slots: FetchSlots): PeerLink {
+  async #accept(stream: FrameStream): Promise<void> {
+    const { logger } = this.#options
+    let node: NodeId | undefined
+    try {
+      const welcome = (who: NodeId): LinkOptions => {
+        node = who
+        return this.#welcome(who)
+      }
+      const nobody = this.#linkOptions('', undefined, {}, this.#newMemory())
+      const session = await LinkSession.accept(stream, nobody, welcome)
+      const peer = nameOf(session)
+      logger.info('peer_connected', { peer, direction: 'incoming' })
+      this.#rows.succeeded(peer, undefined, session.heads)
+      await session.run(() => undefined, this.#stop.signal)
+    } catch (error) {
+      this.#ended(node, error)
+    }
+  }
+
+  /** What holds for a node that has dialled. @throws BusError when it is not welcome */
+  #welcome(node: NodeId): LinkOptions {
+    const key = nodeKey(node)
+    const untilMs = this.#cutOff.get(key)
+    if (untilMs !== undefined) {
+      if (untilMs > this.#options.clock.monotonic()) {
+        throw new BusError('permission_denied', 'peer_cut_off', 'this peer was cut off')
+      }
+      this.#cutOff.delete(key)
+    }
+    const memory = this.#memories.get(key) ?? this.#newMemory()
+    // Those that came last are remembered; others list what they have once more.
+    this.#memories.delete(key)
+    this.#memories.set(key, memory)
+    const [oldest] = this.#memories.keys()
+    if (this.#memories.size > memoriesMost && oldest !== undefined) this.#memories.delete(oldest)
+    return this.#linkOptions(formatNodeId(node), undefined, this.#options.rulesFor(node), memory)
+  }
+
+  /** A link that somebody has dialled is over, or was none. */
+  #ended(node: NodeId | undefined, error: unknown): void {
+    const name = node === undefined ? 'unknown' : formatNodeId(node)
+    const { logger, clock, cutOffMs } = this.#options
+    const isLie = error instanceof ProtocolError
+    const { reason, message } = isLie ? { reason: '', message: error.message } : toBusError(error)
+    const fields = { peer: name, direction: 'incoming', message: shortText(message) }
+    if (reason === 'already_linked') return
+    if (node !== undefined) this.#rows.failed(name, undefined, noHeads, fields.message)
+    this.counters.peerFailures += 1
+    if (!isLie) {
+      logger.info('peer_disconnected', { ...fields, reason })
+      return
+    }
+    this.counters.peersCutOff += 1
+    if (node !== undefined) this.#cutOff.set(nodeKey(node), clock.monotonic() + cutOffMs)
+    logger.error('peer_cut_off', { ...fields, waitMs: cutOffMs })
+  }
+
+  #newMemory(): LinkMemory {
+    return new LinkMemory(this.#options.backOff, this.#options.random)
+  }
+
+  #linkOptions(
+    endpoint: string,
+    pin: NodeId | undefined,
+    rules: PeerRules,
+    memory: LinkMemory,
+  ): LinkOptions {
+    const { node, store, clock, logger, live, envelopeBytes } = this.#options
+    return {
+      endpoint,
+      own: node,
+      pin,
+      rules,
+      store,
+      clock,
+      logger,
+      rows: this.#rows,
+      counters: this.counters,
+      slots: this.#slots,
+      memory,
+      table: this.#table,
+      live,
+      envelopeBytes,
+      helloMs: this.#options.callTimeoutMs,
+      stallMs: this.#options.stallTimeoutMs,
+    }
+  }
+
+  #link(peer: SyncPeer): PeerLink {
     const { endpoint, pin, rules, dial } = peer
+    const options = this.#options
     const { node, store, clock, random, logger, backOff, cutOffMs } = options
     const rows = this.#rows
     const { counters } = this
@@ -106,14 +261,18 @@ export class SyncService {
       pin,
       rules,
       store,
-      slots,
+      slots: this.#slots,
       intervalMs: options.intervalMs,
       batchLimit: options.batchLimit,
       connectMs: options.connectTimeoutMs,
       callMs: options.callTimeoutMs,
       stallMs: options.stallTimeoutMs,
     }
-    const open = (signal: AbortSignal) => V1Session.open(dial, session, signal)
-    return new PeerLink({ ...shared, open, cutOffMs })
+    const link = this.#linkOptions(endpoint, pin, rules, this.#newMemory())
+    return new PeerLink({ ...shared, open: peerOpener(dial, link, session), cutOffMs })
   }
+}
+
+function nameOf(link: LinkSession): string {
+  return formatNodeId(link.node)
 }

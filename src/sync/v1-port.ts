@@ -5,6 +5,7 @@
  * test/simulation another.
  */
 
+import type { FrameStream } from '../net/frame-stream.ts'
 import type {
   FetchRequest,
   HealthResponse,
@@ -22,6 +23,11 @@ export interface V1Peer {
   /** Undefined: exactly what the last call on this connection answered. */
   listHeads(): Promise<readonly TopicHead[] | undefined>
   fetch(request: FetchRequest): V1Fetch
+  /**
+   * A link over this connection, which ends with it; absent where there can be none. It fails with `unimplemented`
+   * when the peer knows no links; the connection stands all the same then.
+   */
+  openLink?(): FrameStream
   /** Ends every call under way; may be called twice. */
   close(): void
 }

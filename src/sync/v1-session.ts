@@ -12,14 +12,15 @@ import type { LogStore } from '../core/log-store.ts'
 import type { Logger } from '../core/logger.ts'
 import { BusError, ProtocolError } from '../model/errors.ts'
 import { deleteMarkerTopic } from '../model/message.ts'
-import { formatNodeId, nodeKey, type NodeId } from '../model/node-id.ts'
+import { nodeKey, type NodeId } from '../model/node-id.ts'
 import type { BackOff } from './back-off.ts'
 import type { FetchSlots } from './fetch-slots.ts'
 import { LogProgress } from './log-progress.ts'
+import { LogReports } from './log-reports.ts'
 import { pullLog } from './log-pull.ts'
 import { checkIdentity, checkOffer, type OfferedLog } from './peer-claims.ts'
 import { allowsLog, type PeerRules } from './peer-rules.ts'
-import { inOrder, planLog } from './planner.ts'
+import { inOrder, ownLogAhead, planLog } from './planner.ts'
 import type { SyncCounters } from './sync-counters.ts'
 import type { Heads, SyncRows } from './sync-rows.ts'
 import type { DialV1, V1Peer } from './v1-port.ts'
@@ -53,16 +54,17 @@ export const fetchesPerPeer = 4
 const groupBytes = 1_048_576
 /** The serving side gives no more (spec/msgbus-v1 2.5). */
 const batchMost = 10_000
-/** Log lines about single logs per session; rows tell about all of them. */
-const logLinesMost = 100
 /** Delete markers wait so long at most for messages of their node that are under way. */
 const markerPatienceMs = 1_000
 
 export class V1Session {
+  readonly kind = 'v1'
+  readonly upSinceMs: number
   readonly #options: V1SessionOptions
   readonly #peer: V1Peer
   readonly #signal: AbortSignal
   readonly #progress: LogProgress
+  readonly #reports: LogReports
   /** What the peer said last that it has. */
   #offer: OfferedLog[] = []
   #listedAt = -Infinity
@@ -79,7 +81,6 @@ export class V1Session {
   readonly #active = new Set<string>()
   /** Fetches of messages under way, by origin. */
   readonly #underWay = new Map<string, Set<Promise<void>>>()
-  #logLines = 0
   readonly node: NodeId
 
   private constructor(options: V1SessionOptions, peer: V1Peer, node: NodeId, signal: AbortSignal) {
@@ -88,6 +89,8 @@ export class V1Session {
     this.node = node
     this.#signal = signal
     this.#progress = new LogProgress(options.backOff, options.random)
+    this.upSinceMs = options.clock.now()
+    this.#reports = new LogReports(options, this.#progress)
   }
 
   /**
@@ -215,8 +218,7 @@ export class V1Session {
         this.#failed(log, log.refusal ?? new BusError('internal', 'internal', 'not refused'))
         return false
       case 'own_ahead': {
-        const text = `the peer has messages of this node up to ${log.head} that are not here: this store has lost them, or another node has the same id`
-        this.#failed(log, new BusError('failed_precondition', 'own_log_ahead', text))
+        this.#failed(log, ownLogAhead(log.head))
         return false
       }
       case 'in_step':
@@ -329,41 +331,16 @@ export class V1Session {
   }
 
   #succeeded(log: OfferedLog): void {
-    const { rows, endpoint, store } = this.#options
-    this.#progress.succeeded(log.key)
-    const local = store.head(log) ?? 0
-    if (local >= log.head) this.#settled.set(log.key, log.head)
-    rows.succeeded(endpoint, log, { local, remote: Math.max(log.head, local) })
+    if (this.#reports.succeeded(log) >= log.head) this.#settled.set(log.key, log.head)
   }
 
   #failed(log: OfferedLog, error: BusError): void {
-    const { rows, endpoint, store, counters, clock, logger } = this.#options
-    const text = shortText(error.message)
-    const heads = { local: store.head(log) ?? 0, remote: log.head }
-    rows.failed(endpoint, log, heads, text)
-    counters.logFailures += 1
+    this.#reports.failed(log, error)
     this.#again.add(log)
-    if (!this.#progress.failed(log.key, text, clock.monotonic())) return
-    if (error.reason === 'log_fork') counters.forks += 1
-    this.#logLines += 1
-    if (this.#logLines > logLinesMost) return
-    const { topic, origin } = log
-    const fields = { peer: endpoint, topic, origin: formatNodeId(origin), reason: error.reason }
-    // An operator has to decide what to do about two histories of one log.
-    const level = actionable.has(error.reason) ? 'error' : 'warn'
-    logger[level]('peer_log_failed', { ...fields, message: text })
   }
 }
-
-const actionable: ReadonlySet<string> = new Set(['log_fork', 'own_log_ahead'])
 
 /** The connection is gone, or we are not let in: nothing that concerns one log. */
 function isAboutThePeer({ code }: BusError): boolean {
   return code === 'unavailable' || code === 'cancelled' || code === 'unauthenticated'
-}
-
-/** What others say goes into rows and log lines: on one line, and not more than fits there. */
-export function shortText(text: string): string {
-  const plain = text.replace(/\p{Cc}+/gu, ' ')
-  return plain.length > 300 ? `${plain.slice(0, 300)}…` : plain
 }

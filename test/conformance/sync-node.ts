@@ -99,6 +99,8 @@ export async function startSyncNode(
       rules,
       dial: grpcDialer(endpoint, tls, options.envelopeBytes ?? defaultLimits.envelopeBytes),
     })),
+    rulesFor: () => ({}),
+    envelopeBytes: 4_194_304,
     intervalMs: 20,
     batchLimit: 100,
     parallelPeers: 8,

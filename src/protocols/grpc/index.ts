@@ -21,6 +21,7 @@ import { addV1Service } from './v1-service.ts'
 import { addAdminService } from './v2-admin-service.ts'
 import { addBusService } from './v2-bus-service.ts'
 import { addClientService } from './v2-client-service.ts'
+import { addLinkService } from './v2-link-service.ts'
 import { addQueueService } from './v2-queue-service.ts'
 
 export const grpcSettings = z.strictObject({
@@ -81,6 +82,7 @@ export async function startGrpcAdapter(
   addBusService(calls, context)
   addClientService(calls, context)
   addQueueService(calls, context)
+  addLinkService(calls, context)
   addAdminService(calls, context)
   addHealthService(calls, context)
   addReflectionService(calls)
