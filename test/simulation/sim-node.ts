@@ -13,7 +13,8 @@ import { openMemoryLogStore } from '../../src/stores/memory/memory-log-store.ts'
 import type { Random } from '../fuzz/random.ts'
 import { type SimClock, NodeClock } from './sim-clock.ts'
 import { openStoreLife, type StoreLife } from './sim-disk.ts'
-import type { SimNetwork } from './sim-network.ts'
+import { SimFrameStream } from './sim-link.ts'
+import type { SimNetwork, SimSocket } from './sim-network.ts'
 import { dialSimulated, type Distort, serveV1 } from './sim-v1.ts'
 
 export interface NodeSetting {
@@ -24,13 +25,15 @@ export interface NodeSetting {
   /** Indices of the nodes it pulls from. */
   readonly peers: readonly number[]
   readonly distort?: Distort | undefined
+  /** It speaks msgbus.v2; otherwise it is as a reference node. */
+  readonly knowsLinks: boolean
   readonly trace: (text: string) => void
 }
 
 interface Life {
   readonly clock: NodeClock
   readonly disk: StoreLife
-  readonly starting: Promise<SyncService | undefined>
+  readonly starting: Promise<SyncService>
   sync: SyncService | undefined
 }
 
@@ -89,7 +92,7 @@ export class SimNode {
   }
 
   start(): void {
-    const { clock: simClock, network, random, index, peers, distort } = this.setting
+    const { clock: simClock, network, random, index, peers, distort, knowsLinks } = this.setting
     const clock = new NodeClock(simClock, random.below(20_000) - 10_000)
     const disk = openStoreLife(this.disk, clock, random)
     const starting = SyncService.start({
@@ -102,11 +105,11 @@ export class SimNode {
         endpoint: `http://node-${peer}:1`,
         pin: nodeId(peer),
         rules: {},
-        dial: dialSimulated(network, index, peer),
+        dial: dialSimulated(network, index, peer, knowsLinks),
       })),
       rulesFor: () => ({}),
-    envelopeBytes: 4_194_304,
-    intervalMs: 500,
+      envelopeBytes: 4_194_304,
+      intervalMs: 500,
       batchLimit: random.one([1, 3, 10, 100]),
       parallelPeers: 2,
       connectTimeoutMs: 2_000,
@@ -118,7 +121,12 @@ export class SimNode {
     const life: Life = { clock, disk, starting, sync: undefined }
     void starting.then((sync) => (life.sync = sync))
     this.#life = life
-    network.listen(index, (socket) => serveV1(socket, this.id, disk.store, distort))
+    const acceptLink = (socket: SimSocket): void => {
+      void starting.then((sync) => sync.accept(new SimFrameStream(socket)))
+    }
+    network.listen(index, (socket) => {
+      serveV1(socket, this.id, disk.store, distort, knowsLinks ? acceptLink : undefined)
+    })
     this.setting.trace(`node ${index} starts`)
   }
 

@@ -10,6 +10,8 @@ import type {
   MessageEnvelope,
   TopicHead,
 } from '../../src/wire/gen/msgbus-v1.ts'
+import type { FrameStream } from '../../src/net/frame-stream.ts'
+import { openLink, refuseLink, SimFrameStream } from './sim-link.ts'
 import type { SimNetwork, SimSocket } from './sim-network.ts'
 
 type Ask =
@@ -26,12 +28,13 @@ export type Distort = (method: Ask['method'], answer: unknown) => unknown
 
 const page = { messages: 20, bytes: 4_096 }
 
-/** Answers everything that comes on this socket. */
+/** Answers everything that comes on this socket. @param acceptLink absent: the node knows no links */
 export function serveV1(
   socket: SimSocket,
   node: NodeId,
   store: LogStore,
   distort: Distort = (_method, answer) => answer,
+  acceptLink?: (socket: SimSocket) => void,
 ): void {
   const cancelled = new Set<number>()
   const answer = (ask: Ask, value: unknown): void => {
@@ -64,32 +67,47 @@ export function serveV1(
     socket.send({ call: ask.call, kind: 'end' } satisfies Answer)
   }
   socket.onMessage = (message) => {
+    if (message === openLink) {
+      if (acceptLink === undefined) socket.send(refuseLink)
+      else acceptLink(socket)
+      return
+    }
     const ask = message as Ask
     if (ask.method === 'cancel') cancelled.add(ask.call)
     else void serve(ask)
   }
 }
 
-/** Connections from one node to another. */
-export function dialSimulated(network: SimNetwork, from: number, to: number): DialV1 {
+/** Connections from one node to another. @param withLinks the node that dials knows links */
+export function dialSimulated(
+  network: SimNetwork,
+  from: number,
+  to: number,
+  withLinks: boolean,
+): DialV1 {
   return async (signal) => {
     const socket = await network.connect(from, to).catch((cause: unknown) => {
       throw new BusError('unavailable', 'connection_lost', 'refused', { cause })
     })
-    if (!signal.aborted) return new SimPeer(socket)
+    if (!signal.aborted) return withLinks ? new SimLinkPeer(socket) : new SimPeer(socket)
     socket.close()
     throw lost()
   }
 }
 
 class SimPeer implements V1Peer {
-  readonly #socket: SimSocket
+  protected readonly socket: SimSocket
   readonly #calls = new Map<number, PendingCall>()
   #lastCall = 0
   #listed = ''
 
   constructor(socket: SimSocket) {
-    this.#socket = socket
+    this.socket = socket
+    this.listen()
+  }
+
+  protected listen(): void {
+    const { socket } = this
     socket.onMessage = (message) => {
       const answer = message as Answer
       this.#calls.get(answer.call)?.push(answer)
@@ -119,24 +137,33 @@ class SimPeer implements V1Peer {
       read: async () => (await call.next()) as MessageEnvelope | undefined,
       cancel: () => {
         if (!this.#calls.delete(call.id)) return
-        this.#socket.send({ call: call.id, method: 'cancel' } satisfies Ask)
+        this.socket.send({ call: call.id, method: 'cancel' } satisfies Ask)
         call.fail(new BusError('cancelled', 'cancelled', 'cancelled'))
       },
     }
   }
 
   close(): void {
-    this.#socket.close()
+    this.socket.close()
   }
 
   #ask(ask: { method: 'health' | 'listHeads' } | { method: 'fetch'; request: FetchRequest }) {
     const id = (this.#lastCall += 1)
     const call = new PendingCall(id)
-    if (this.#socket.isOpen) {
+    if (this.socket.isOpen) {
       this.#calls.set(id, call)
-      this.#socket.send({ call: id, ...ask } satisfies Ask)
+      this.socket.send({ call: id, ...ask } satisfies Ask)
     } else call.fail(lost())
     return call
+  }
+}
+
+class SimLinkPeer extends SimPeer {
+  /** After a link that was refused the socket is as it was. */
+  openLink(): FrameStream {
+    const stream = new SimFrameStream(this.socket, undefined, () => this.listen())
+    this.socket.send(openLink)
+    return stream
   }
 }
 

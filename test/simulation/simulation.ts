@@ -97,15 +97,19 @@ async function createNodes({ clock, network, random, tell }: World): Promise<Sim
   }
   const liars = random.once(4) ? [count] : []
   for (const each of liars) for (let i = 0; i < count; i += 1) if (random.once(2)) link(i, each)
-  tell(`${count} nodes, ${shape}, ${liars.length} liars`)
+  // Ours among themselves, reference nodes among themselves, or both.
+  const kinds = random.one(['links', 'links', 'v1', 'mixed'] as const)
+  tell(`${count} nodes, ${shape}, ${kinds}, ${liars.length} liars`)
+  const knowsLinks = (): boolean => (kinds === 'mixed' ? random.once(2) : kinds === 'links')
   const setting = { clock, network, random, trace: tell }
   const nodes: SimNode[] = []
   for (let index = 0; index < count; index += 1) {
-    nodes.push(await SimNode.create({ ...setting, index, peers: [...(peers[index] ?? [])] }))
+    const own = { index, peers: [...(peers[index] ?? [])], knowsLinks: knowsLinks() }
+    nodes.push(await SimNode.create({ ...setting, ...own }))
   }
   for (const index of liars) {
     const distort = liar(random)
-    nodes.push(await SimNode.create({ ...setting, index, peers: [0], distort }))
+    nodes.push(await SimNode.create({ ...setting, index, peers: [0], distort, knowsLinks: false }))
   }
   return nodes
 }

@@ -326,6 +326,7 @@ suite('server reflection', () => {
         listServicesResponse.service.map(({ name }: Plain) => name),
         [
           'msgbus.v1.MsgbusService',
+          'msgbus.v2.LinkService',
           'msgbus.v2.BusService',
           'msgbus.v2.ClientService',
           'msgbus.v2.QueueService',

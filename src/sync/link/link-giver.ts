@@ -129,7 +129,14 @@ export class LinkGiver {
   }
 
   stops(stops: readonly LinkStop[]): void {
-    for (const { number } of stops) this.#end(number)
+    for (const { number } of stops) {
+      const want = this.#wants.get(number)
+      if (want === undefined) continue
+      this.#end(number)
+      // What was on its way is for nobody, and the head it told perhaps too.
+      this.#untold.add(want.log)
+    }
+    this.#pump()
   }
 
   stored(stored: readonly LinkStored[]): void {

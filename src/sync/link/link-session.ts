@@ -7,7 +7,13 @@
 import { ProtoDecodeError } from '../../base/proto-reader.ts'
 import type { Clock, Timer } from '../../core/clock.ts'
 import type { LogStore } from '../../core/log-store.ts'
-import { BusError, type ErrorReason, errorReasons, ProtocolError, toBusError } from '../../model/errors.ts'
+import {
+  BusError,
+  type ErrorReason,
+  errorReasons,
+  ProtocolError,
+  toBusError,
+} from '../../model/errors.ts'
 import type { LogKey } from '../../model/message.ts'
 import type { NodeId } from '../../model/node-id.ts'
 import type { FrameHandler, FrameStream } from '../../net/frame-stream.ts'

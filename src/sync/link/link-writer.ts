@@ -153,12 +153,7 @@ export class LinkWriter {
    * @param head the newest head id of the log
    * @returns how many were written
    */
-  addBatch(
-    number: number,
-    messages: readonly StoredMessage[],
-    from: number,
-    head: number,
-  ): number {
+  addBatch(number: number, messages: readonly StoredMessage[], from: number, head: number): number {
     const start = writer.begin(batchesTag, batchWidth)
     writer.uint32(batch.number, number)
     writer.uint64(batch.firstHeadId, messages[from]?.headId ?? 0)
