@@ -23,7 +23,7 @@ import type { BusCounters } from './counters.ts'
 import { parseDeleteMarker } from './delete-marker.ts'
 import { filterReach, nameOf } from './filter-reach.ts'
 import { LastValues } from './last-values.ts'
-import type { LiveFilter, PublishOutcome, Sender } from './live.ts'
+import type { LiveFilter, PublishOutcome, PublishReceiver, Sender } from './live.ts'
 import type { LiveClient } from './live-client.ts'
 import { LivePublication, unnamedSender } from './live-publication.ts'
 import type { LogSubscription } from './log-subscription.ts'
@@ -187,7 +187,7 @@ export class LiveBus {
 
   /**
    * A publication that asked for no acknowledgement. Access has been checked.
-   * @param only deliver to the client of this name and its secondaries alone
+   * @param only deliver to the client of this name and its secondaries alone, or to those it chooses
    * @param isAcknowledged its publisher waits for an answer, and a rule keeps it from being stored
    */
   publishLive(
@@ -197,7 +197,7 @@ export class LiveBus {
     start: number,
     end: number,
     realtime: boolean,
-    only?: string,
+    only?: string | ((receiver: PublishReceiver) => boolean),
     headers: Headers = noHeaders,
     isAcknowledged = false,
   ): PublishOutcome {
@@ -379,7 +379,7 @@ export class LiveBus {
     sender: LiveClient,
     topic: Topic,
     publication: LivePublication,
-    only: string | undefined,
+    only: string | ((receiver: PublishReceiver) => boolean) | undefined,
   ): void {
     this.router.resolve(topic)
     const { clients, subscriptions } = topic
@@ -588,6 +588,10 @@ function policyFor(client: LiveClient, topic: Topic): SlowReaderPolicy {
 }
 
 /** A publication for one client is for its secondaries, too. */
-function isMeant(client: LiveClient, only: string): boolean {
+function isMeant(
+  client: LiveClient,
+  only: string | ((receiver: PublishReceiver) => boolean),
+): boolean {
+  if (typeof only === 'function') return only(client)
   return only !== '' && (client.primary ?? client).name === only
 }

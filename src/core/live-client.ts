@@ -21,6 +21,7 @@ import type {
   LiveFilter,
   LiveOperations,
   PublishOutcome,
+  PublishReceiver,
   SendOutcome,
   TopicText,
 } from './live.ts'
@@ -188,7 +189,7 @@ export class LiveClient implements LiveOperations {
     start: number,
     end: number,
     realtime: boolean,
-    only?: string,
+    only?: string | ((receiver: PublishReceiver) => boolean),
     headers?: Headers,
   ): 'published' | 'denied' | 'refused' {
     const bus = this.#bus

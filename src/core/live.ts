@@ -6,6 +6,7 @@
  */
 
 import type { BusError } from '../model/errors.ts'
+import type { Identity } from '../model/identity.ts'
 import type { Headers, StoredMessage } from '../model/message.ts'
 import type { LevelFilter } from '../model/level-filter.ts'
 import type { TextFilter } from '../model/text-filter.ts'
@@ -101,6 +102,13 @@ export interface Inbox {
   end(error: BusError): void
 }
 
+/** Somebody whom a publication concerns, as a publisher that chooses among them sees it. */
+export interface PublishReceiver {
+  readonly name: string
+  readonly identity: Identity
+  readonly inbox: Inbox | undefined
+}
+
 /** How a client joins the bus. */
 export interface JoinOptions {
   /**
@@ -180,7 +188,8 @@ export interface LiveOperations extends Sender {
    * Publishes without acknowledgement on the topic whose name is the UTF-8 in
    * `bytes[topicStart..topicEnd)`. Not stored, unless a topic rule says `always`: then it is handed to
    * the store, and reaches subscribers after its commit. `refused`: reserved, or too large by rule.
-   * @param only deliver to the client of this name and to its secondaries, and never store; absent: to all
+   * @param only deliver to the client of this name and to its secondaries, or to those the function chooses, and never
+   *   store; absent: to all
    * @param headers default none; not copied
    */
   publish(
@@ -190,7 +199,7 @@ export interface LiveOperations extends Sender {
     start: number,
     end: number,
     realtime: boolean,
-    only?: string,
+    only?: string | ((receiver: PublishReceiver) => boolean),
     headers?: Headers,
   ): PublishOutcome
 

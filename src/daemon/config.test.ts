@@ -286,12 +286,12 @@ test('rules for peers name peers, filters, nodes and keys', () => {
   assert.match(faultsOf({ file: backOff })[0] ?? '', /backOffMinMs is more than backOffMaxMs/)
 })
 
-test('protocols that are still to come are refused unless they are off', () => {
-  assert.deepEqual(faultsOf({ flags: { '--wamp': 'off' } }), [])
-  assert.match(
-    faultsOf({ flags: { '--wamp': '127.0.0.1:0' } })[0] ?? '',
-    /not part of this version/,
-  )
+test('realms of WAMP have names, and there is at least one', () => {
+  assert.deepEqual(faultsOf({ flags: { '--wamp': '127.0.0.1:0' } }), [])
+  const realms = (text: string) => faultsOf({ file: `protocols: { wamp: { realms: ${text} } }` })
+  assert.deepEqual(realms('[{ name: a }, { name: b, disclose: never }]'), [])
+  assert.equal(realms('[]').length, 1)
+  assert.equal(realms('[{ name: "" }]').length, 1)
 })
 
 test('an address that others can reach needs client certificates or consent', () => {

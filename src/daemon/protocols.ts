@@ -4,13 +4,13 @@
  */
 
 import { z } from 'zod'
-import { listenSetting } from '../net/listen-setting.ts'
 import type { AdapterContext, ProtocolAdapter } from '../protocols/adapter.ts'
 import { busrtSettings, startBusrtAdapter } from '../protocols/busrt/index.ts'
 import { grpcSettings, startGrpcAdapter } from '../protocols/grpc/index.ts'
 import { httpSettings, startHttpAdapter } from '../protocols/http/index.ts'
 import { mqttSettings, startMqttAdapter } from '../protocols/mqtt/index.ts'
 import { startTmbAdapter, tmbSettings } from '../protocols/tmb/index.ts'
+import { startWampAdapter, wampSettings } from '../protocols/wamp/index.ts'
 
 export const protocolsSchema = z.strictObject({
   grpc: grpcSettings.prefault({}),
@@ -18,13 +18,13 @@ export const protocolsSchema = z.strictObject({
   tmb: tmbSettings.prefault({}),
   mqtt: mqttSettings.prefault({}),
   busrt: busrtSettings.prefault({}),
-  wamp: planned('WAMP'),
+  wamp: wampSettings.prefault({}),
 })
 
 type ProtocolsConfig = z.output<typeof protocolsSchema>
 
 /** Protocols with an adapter. */
-export type ProtocolName = 'grpc' | 'busrt' | 'tmb' | 'mqtt' | 'http'
+export type ProtocolName = 'grpc' | 'busrt' | 'tmb' | 'mqtt' | 'wamp' | 'http'
 
 type StartAdapter = (context: AdapterContext, config: ProtocolsConfig) => Promise<ProtocolAdapter>
 
@@ -34,6 +34,7 @@ export const adapters: Readonly<Record<ProtocolName, StartAdapter>> = {
   busrt: (context, config) => startBusrtAdapter(context, config.busrt),
   tmb: (context, config) => startTmbAdapter(context, config.tmb),
   mqtt: (context, config) => startMqttAdapter(context, config.mqtt),
+  wamp: (context, config) => startWampAdapter(context, config.wamp),
   http: (context, config) => startHttpAdapter(context, config.http),
 }
 
@@ -41,18 +42,10 @@ export const adapters: Readonly<Record<ProtocolName, StartAdapter>> = {
 export const passedOverQuietly: ReadonlySet<ProtocolName> = new Set(['http', 'mqtt'])
 
 /**
- * Started without an address, too: gRPC when there is an HTTP port, where web pages reach it, the console first of all;
- * MQTT when it has bridges to dial.
+ * Started without an address, too: gRPC and WAMP when there is an HTTP port, where web pages reach them, the console
+ * first of all; MQTT when it has bridges to dial.
  */
 export function isNeededAnyway(name: ProtocolName, { http, mqtt }: ProtocolsConfig): boolean {
-  if (name === 'grpc') return http.listen.length > 0
+  if (name === 'grpc' || name === 'wamp') return http.listen.length > 0
   return name === 'mqtt' && mqtt.bridges.length > 0
-}
-
-/** A protocol whose flag exists and whose adapter does not: only `off` is honest. */
-function planned(name: string) {
-  const listen = listenSetting('off', name).superRefine((addresses, context) => {
-    if (addresses.length > 0) context.addIssue(`${name} is not part of this version; say off`)
-  })
-  return z.strictObject({ listen }).prefault({})
 }

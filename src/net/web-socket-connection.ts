@@ -54,7 +54,7 @@ export class AcceptedWebSocket implements WebSocketConnection, BlockWriter {
   readonly protocol: string
   readonly outbox: Outbox
   owner: ConnectionOwner = nobody
-  sendAs: 'binary' | 'text-or-binary' = 'binary'
+  sendAs: 'binary' | 'text-or-binary' | 'frames' = 'binary'
   readonly #options: AcceptedWebSocketOptions
   readonly #webSocket: WebSocket
   readonly #socket: Socket
@@ -117,6 +117,10 @@ export class AcceptedWebSocket implements WebSocketConnection, BlockWriter {
   write(block: Uint8Array): boolean {
     const webSocket = this.#webSocket
     if (webSocket.readyState !== webSocket.OPEN) return true
+    if (this.sendAs === 'frames') {
+      this.#socket.write(block)
+      return this.#socket.writableLength === 0
+    }
     const binary = this.sendAs === 'binary' || !isUtf8(block)
     webSocket.send(block, { binary })
     // The system took all of it, so the block may be used again.

@@ -25,8 +25,12 @@ export interface WebSocketConnection {
   owner: ConnectionOwner
   /** The message that came last was text; before the first one false. */
   readonly lastWasText: boolean
-  /** How blocks leave. `text-or-binary`: as text when the block is well-formed UTF-8. Default `binary`. */
-  sendAs: 'binary' | 'text-or-binary'
+  /**
+   * How blocks leave. `text-or-binary`: as text when the block is well-formed UTF-8. `frames`: as they are, since
+   * whoever fills the outbox puts whole frames there (`web-socket-frame.ts`), so that many messages leave in one write.
+   * Default `binary`.
+   */
+  sendAs: 'binary' | 'text-or-binary' | 'frames'
   /** Bytes the other side did not take; falls whenever it reads. */
   readonly unsentBytes: number
   /** Nothing more comes after it until `resume`; then what came meanwhile comes first, not within that call. */
@@ -49,6 +53,8 @@ export interface WebSocketGate {
    * taken. Empty: what a client offers has no meaning.
    */
   readonly protocols: readonly string[]
+  /** The first that the client offers is taken, not the first of `protocols`; and one that offers none is refused. */
+  readonly clientChooses?: boolean
   /** A larger message ends the connection with 1009. */
   readonly maxMessageBytes: number
   /** High mark of the outbox. */

@@ -116,11 +116,12 @@ export class WebSocketServer {
   }
 }
 
-/** The first of the gate's sub-protocols that is offered; empty: none has a meaning; undefined: none in common. */
+/** The sub-protocol that gate and client have in common, by the preference of whoever chooses; empty: none has a meaning; undefined: none in common. */
 export function agreedProtocol(
-  { protocols }: WebSocketGate,
+  { protocols, clientChooses = false }: WebSocketGate,
   offered: readonly string[],
 ): string | undefined {
+  if (clientChooses) return offered.find((protocol) => protocols.includes(protocol))
   if (offered.length === 0 || protocols.length === 0) return ''
   return protocols.find((protocol) => offered.includes(protocol))
 }
