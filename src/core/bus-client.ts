@@ -28,6 +28,7 @@ import type {
   NoteChange,
   ReadLimit,
 } from './log-store.ts'
+import type { ForwardingInfo } from './queue-forwarding.ts'
 import type { RetainedMessage } from './retained-messages.ts'
 
 export interface BusClient {
@@ -203,4 +204,6 @@ export interface QueueInfo {
   /** Undefined when empty. */
   readonly oldestAtMs: number | undefined
   readonly consumers: number
+  /** Its messages are on their way to another node. */
+  readonly forwarding?: ForwardingInfo | undefined
 }

@@ -227,10 +227,12 @@ export class ClientHandle implements BusClient {
     consume: (options, sink) => this.#consume(options, sink),
     settle: async (settlements) => this.#settle(settlements),
     list: async () => {
-      const queues = await this.#bus.requireQueues().list()
-      return queues.filter(({ queue }) => {
+      const queues = (await this.#bus.requireQueues().list()).filter(({ queue }) => {
         return this.maySee('consume', queue) || this.maySee('enqueue', queue)
       })
+      const { forwarding } = this.#bus
+      if (forwarding === undefined) return queues
+      return queues.map((info) => ({ ...info, forwarding: forwarding.describe(info.queue) }))
     },
     purge: async (queue) => this.#queues('consume', queue).purge(queue),
   }
@@ -385,9 +387,21 @@ export class ClientHandle implements BusClient {
   async #enqueue(messages: readonly OutgoingQueueMessage[]) {
     for (const message of messages) {
       checkQueueMessage(message, this.#bus.limits)
+      if (message.queue.startsWith('$msgbus.')) throw reservedQueue(message.queue)
       this.#require('enqueue', message.queue)
     }
-    return this.#bus.requireQueues().enqueue(messages)
+    const { forwarding } = this.#bus
+    const queues = this.#bus.requireQueues()
+    const names = messages.map((message) => forwarding?.outgoing(message))
+    if (names.every((name) => name === undefined)) return queues.enqueue(messages)
+    const stored = await queues.enqueue(
+      messages.map((message, i) => ({ ...message, queue: names[i] ?? message.queue })),
+    )
+    for (const [i, message] of messages.entries()) {
+      const name = names[i]
+      if (name !== undefined) forwarding?.enqueued(name, message, 1)
+    }
+    return stored.map((message, i) => ({ ...message, queue: messages[i]?.queue ?? message.queue }))
   }
 
   #consume(options: ConsumeOptions, sink: ConsumerSink): Consumer {
@@ -446,6 +460,11 @@ function failureOf(check: () => void): BusError | undefined {
   } catch (error) {
     return toBusError(error)
   }
+}
+
+function reservedQueue(queue: string): BusError {
+  const text = `queue ${JSON.stringify(queue)} belongs to the daemon`
+  return new BusError('permission_denied', 'reserved_name', text)
 }
 
 /** What a message makes of the slot of its topic; undefined: empties it. */

@@ -223,8 +223,14 @@ export interface LogStore {
   /** Every log, in no order. */
   logs(): Iterable<LogInfo>
 
-  /** All or nothing, in the order given. */
-  enqueue(items: readonly OutgoingQueueMessage[]): Promise<QueueMessage[]>
+  /**
+   * All or nothing, in the order given.
+   * @param notes written in the same commit
+   */
+  enqueue(
+    items: readonly OutgoingQueueMessage[],
+    notes?: readonly NoteChange[],
+  ): Promise<QueueMessage[]>
   /** Messages of a queue with sequence >= `fromSequence`, ascending. */
   readQueue(queue: string, fromSequence: number, limit: ReadLimit): Promise<QueueMessage[]>
   /** In order; answers per item whether it applied. */

@@ -27,6 +27,7 @@ import { LiveBus } from './live-bus.ts'
 import type { LiveClient } from './live-client.ts'
 import type { LogStore } from './log-store.ts'
 import type { Logger } from './logger.ts'
+import type { QueueForwarding } from './queue-forwarding.ts'
 import { type QueueRule, Queues } from './queues.ts'
 import { RetainedMessages } from './retained-messages.ts'
 import { RetentionKeeper } from './retention.ts'
@@ -71,6 +72,8 @@ export class MsgBus implements Bus {
   readonly deleteBeyondHead: 'clip' | 'keep'
   /** The rows about peers as they are now; undefined: those of the store. Set by whoever synchronises. */
   syncStates: (() => PeerSyncState[]) | undefined
+  /** Moves queue messages to other nodes; undefined: they all stay here. */
+  forwarding: QueueForwarding | undefined
   readonly #options: MsgBusOptions
   readonly #clients = new Map<LiveClient, ClientHandle>()
   readonly #openListeners = new Set<() => void>()

@@ -12,7 +12,7 @@ import type { Consumer, ConsumeOptions, ConsumerSink, QueueInfo, Settlement } fr
 import type { Clock, Timer } from './clock.ts'
 import type { BusCounters } from './counters.ts'
 import type { Logger } from './logger.ts'
-import type { LogStore } from './log-store.ts'
+import type { LogStore, NoteChange } from './log-store.ts'
 import { LeasedQueue } from './leased-queue.ts'
 
 /** What happens to messages that are given back again and again. */
@@ -45,8 +45,12 @@ export class Queues {
     this.#store = options.store
   }
 
-  async enqueue(messages: readonly OutgoingQueueMessage[]): Promise<QueueMessage[]> {
-    const stored = await this.#store.enqueue(messages)
+  /** @param notes written in the same commit */
+  async enqueue(
+    messages: readonly OutgoingQueueMessage[],
+    notes: readonly NoteChange[] = [],
+  ): Promise<QueueMessage[]> {
+    const stored = await this.#store.enqueue(messages, notes)
     this.#options.counters.queueEnqueued += stored.length
     for (const message of stored) this.#leased.get(message.queue)?.wake()
     return stored

@@ -211,9 +211,12 @@ export class JournalLogStore implements LogStore {
     for (const log of this.#logs.all()) if (log.head > 0) yield log.info
   }
 
-  async enqueue(items: readonly OutgoingQueueMessage[]): Promise<QueueMessage[]> {
+  async enqueue(
+    items: readonly OutgoingQueueMessage[],
+    notes: readonly NoteChange[] = [],
+  ): Promise<QueueMessage[]> {
     this.#assertOpen()
-    return this.#queues.enqueue(items)
+    return this.#queues.enqueue(items, notes)
   }
 
   readQueue(queue: string, fromSequence: number, limit: ReadLimit): Promise<QueueMessage[]> {

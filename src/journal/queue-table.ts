@@ -4,7 +4,7 @@
  * read and committed make up the next batch, so many consumers share a commit.
  */
 
-import type { QueueSettlement, QueueState, ReadLimit } from '../core/log-store.ts'
+import type { NoteChange, QueueSettlement, QueueState, ReadLimit } from '../core/log-store.ts'
 import { noHeaders } from '../model/message.ts'
 import type { OutgoingQueueMessage, QueueMessage } from '../model/queue-message.ts'
 import type { BlockStorage } from './block-storage.ts'
@@ -19,6 +19,7 @@ import {
   encodeQueueMessage,
   sequenceOfId,
 } from './queue-codec.ts'
+import { stageNotes } from './note-table.ts'
 import { forEachRow } from './recovery.ts'
 import { keyNumber, keyPosition, numberKey, positionKey, rowKinds } from './row-keys.ts'
 
@@ -93,9 +94,15 @@ export class QueueTable {
     }
   }
 
-  enqueue(items: readonly OutgoingQueueMessage[]): Promise<QueueMessage[]> {
+  enqueue(
+    items: readonly OutgoingQueueMessage[],
+    notes: readonly NoteChange[],
+  ): Promise<QueueMessage[]> {
     // The payloads are the caller's; the rows are written before the promise settles.
-    return this.#options.writer.write((group) => items.map((item) => this.#enqueue(group, item)))
+    return this.#options.writer.write((group) => {
+      stageNotes(group, notes)
+      return items.map((item) => this.#enqueue(group, item))
+    })
   }
 
   async read(name: string, fromSequence: number, limit: ReadLimit): Promise<QueueMessage[]> {

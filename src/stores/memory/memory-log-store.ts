@@ -170,8 +170,14 @@ class MemoryLogStore implements LogStore {
     for (const log of this.#logs.values()) if (log.head > 0) yield log.info
   }
 
-  enqueue(items: readonly OutgoingQueueMessage[]): Promise<QueueMessage[]> {
-    return this.#write(() => items.map((item) => this.#queues.enqueue(item)))
+  enqueue(
+    items: readonly OutgoingQueueMessage[],
+    notes: readonly NoteChange[] = [],
+  ): Promise<QueueMessage[]> {
+    return this.#write(() => {
+      this.#notes.change(notes)
+      return items.map((item) => this.#queues.enqueue(item))
+    })
   }
 
   async readQueue(queue: string, fromSequence: number, limit: ReadLimit): Promise<QueueMessage[]> {

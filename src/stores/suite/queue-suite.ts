@@ -53,6 +53,17 @@ export function queueSuite(context: SuiteContext): void {
     })
   })
 
+  storeTest(context, 'notes are written with the queue messages they belong to', async (f) => {
+    const note = { table: 'n', key: 'k' }
+    await f.store.enqueue([item('q', 'a')], [{ ...note, value: bytesOf('1') }])
+    const items = [item('q', 'b'), item('r', 'c')]
+    await f.store.enqueue(items, [{ ...note, value: bytesOf('2') }])
+    await f.holds(async (store) => {
+      assert.equal(textOf((await store.note('n', 'k')) ?? new Uint8Array()), '2')
+      assert.equal((await store.readQueue('q', 0, all)).length, 2)
+    })
+  })
+
   storeTest(context, 'a queue is read from a sequence on, within limits', async (f) => {
     await f.store.enqueue(numbers(50).map((n) => item('q', n.padStart(100, '.'))))
     await f.holds(async (store) => {

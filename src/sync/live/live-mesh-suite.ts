@@ -13,6 +13,7 @@ import { openMemoryLogStore } from '../../stores/memory/memory-log-store.ts'
 import type { LogStore } from '../../core/log-store.ts'
 import type { LiveChannel, LiveReceiver } from '../live-channel.ts'
 import { LiveMesh } from './live-mesh.ts'
+import { QueueForwarder, type QueueForwarderOptions } from './queue-forwarder.ts'
 
 export const nodeNamed = (deviceId: string): NodeId => {
   return { tenantId: 'tenant', blName: 'default', deviceId }
@@ -26,6 +27,7 @@ export class TestMeshNode {
   readonly store: LogStore
   readonly mesh: LiveMesh
   readonly name: string
+  forwarder: QueueForwarder | undefined
 
   constructor(name: string, bus: MsgBus, store: LogStore, clock: ManualClock) {
     this.name = name
@@ -36,6 +38,14 @@ export class TestMeshNode {
 
   join(name?: string, options?: TestClientOptions): TestClient {
     return new TestClient(this.bus, name, options)
+  }
+
+  /** Queue messages for other nodes leave, and come, from now on. */
+  async forward(options: Partial<QueueForwarderOptions> = {}): Promise<QueueForwarder> {
+    const { bus, store, mesh } = this
+    const { clock } = bus
+    const common = { bus, store, mesh, clock, random: () => 0, logger: silentLogger }
+    return (this.forwarder = await QueueForwarder.open({ ...common, ...options }))
   }
 
   /** Devices that it can reach. */
@@ -81,15 +91,21 @@ export class TestLink {
   readonly ends: readonly [TestChannel, TestChannel]
   readonly receivers: readonly [LiveReceiver, LiveReceiver]
   isUp = true
+  readonly #between: readonly TestMeshNode[]
   /** Frames stay where they are. */
   isHeld = false
 
   constructor(one: TestMeshNode, two: TestMeshNode) {
+    this.#between = [one, two]
     this.ends = [
       new TestChannel(two.bus.node, true, this),
       new TestChannel(one.bus.node, false, this),
     ]
     this.receivers = [one.mesh.open(this.ends[0]), two.mesh.open(this.ends[1])]
+  }
+
+  concerns(node: TestMeshNode): boolean {
+    return this.#between.includes(node)
   }
 
   /** Lets what is on its way pass; returns how many frames that were. */
@@ -138,6 +154,23 @@ export class TestMesh {
     const made = new TestMeshNode(name, bus, store, clock)
     this.nodes.set(name, made)
     return made
+  }
+
+  /** The daemon of a node is killed and started again, with what its store holds. */
+  async restart(node: TestMeshNode): Promise<TestMeshNode> {
+    for (const link of this.links) if (link.isUp && link.concerns(node)) link.cut()
+    const { clock } = this
+    clock.advance(1)
+    const limits = defaultLimits
+    const bus = new MsgBus({ node: node.bus.node, clock, logger: silentLogger, limits })
+    bus.attach(node.store)
+    const again = new TestMeshNode(node.name, bus, node.store, clock)
+    this.nodes.set(node.name, again)
+    if (node.forwarder !== undefined) {
+      await node.forwarder.close()
+      await again.forward()
+    }
+    return again
   }
 
   link(one: TestMeshNode, two: TestMeshNode): TestLink {

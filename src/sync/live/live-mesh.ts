@@ -12,7 +12,7 @@ import type { Inbox, Publication } from '../../core/live.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { RemoteSide } from '../../core/remote-side.ts'
 import { type BusError, ProtocolError } from '../../model/errors.ts'
-import { daemonIdentity } from '../../model/identity.ts'
+import { daemonIdentity, type Identity } from '../../model/identity.ts'
 import { isReservedTopic, noHeaders } from '../../model/message.ts'
 import { nodeKey } from '../../model/node-id.ts'
 import type { LiveChannel, LiveReceiver, LiveTraffic } from '../live-channel.ts'
@@ -81,6 +81,11 @@ export class LiveMesh implements LiveTraffic, RemoteSide {
 
   get routes(): MeshRoutes | undefined {
     return this.#running?.routes
+  }
+
+  /** How somebody of another node is seen by rules; undefined while no link is up. */
+  identityOf(user: string, node: MeshNode): Identity | undefined {
+    return this.#running?.clients.identityOf(user, node)
   }
 
   /** Calls to and from other nodes that are under way. */

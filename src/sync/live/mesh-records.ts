@@ -14,8 +14,10 @@
  *   result       hops, target, origin, id, flags, [headers], payload
  *   failure      hops, target, origin, id, code, reason, message, error name, headers, payload
  *   cancel       hops, target, origin, id, mode (0 skip, 1 kill, 2 kill and do not wait)
- *   forward      hops, target, origin, epoch, sequence, queue, topic, source, target node, headers, payload
- *   forwarded    hops, target, origin, epoch, sequence, code, reason, message (all three empty: it is stored)
+ *   forward      hops, target, origin, epoch, queue, previous sequence, sequence, topic, source and target of the
+ *                message (three texts each), headers, payload
+ *   forwarded    hops, target, origin, epoch, queue, sequence, code, reason, message (all three empty: everything
+ *                up to the sequence is stored)
  */
 
 import { ProtocolError } from '../../model/errors.ts'
