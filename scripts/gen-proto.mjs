@@ -33,7 +33,7 @@ const say = (text) => process.stderr.write(`gen-proto: ${text}\n`)
  */
 const languages = {
   typescript: { folder: 'src/wire/gen', needs: 'node', generate: generateTypescript },
-  go: { folder: 'sdks/go/internal/pb', needs: 'go', generate: generateGo },
+  go: { folder: 'sdks/go/pb', needs: 'go', generate: generateGo },
   rust: { folder: 'sdks/rust/src/pb', needs: 'cargo', generate: generateRust },
 }
 
@@ -53,7 +53,7 @@ function generateGo(out) {
   ]
   run('go', ['build', '-o', `${bin}/`, ...packages], tools)
   const [, path] = /^module (\S+)/m.exec(readFileSync(join(root, 'sdks/go/go.mod'), 'utf8'))
-  const module = `${path}/internal/pb`
+  const module = `${path}/pb`
   const opt = [
     `module=${module}`,
     ...contracts.map((file) => `M${file}=${module}/${file.split('/').slice(0, 2).join('')}`),
