@@ -8,6 +8,7 @@ import { openRawSession } from '../../src/protocols/grpc/raw-http2-suite.ts'
 import { encodeSubscribeRequest, msgbusService } from '../../src/wire/gen/msgbus-v1.ts'
 import { anonymous } from '../../src/model/identity.ts'
 import { daemonOf, engines, fill, foreign, headsOf, onEveryEngine, own, range } from './engines.ts'
+import { isFullSize } from '../full-size.ts'
 
 const replica = (topic: string, headId: number, more: object = {}) => ({
   topic,
@@ -109,7 +110,7 @@ onEveryEngine('subscribe', (fixture) => {
 
   test('52 many publishers, several subscribers: each sees everything in order', async () => {
     const topic = fixture.topic()
-    const total = 20_000
+    const total = isFullSize ? 20_000 : 6_000
     const subscribers = range(1, 5).map(() => subscribe({ topic, fromHeadId: 1 }))
     const publishers = range(1, 20).map(async () => {
       const client = fixture.daemon.bus.connect(anonymous)
@@ -226,7 +227,7 @@ for (const [engine, open] of Object.entries(engines)) {
       await fill(daemon, 'busy', 1)
       // Until it is read for the first time, grpc-js's client takes in everything.
       assert.deepEqual(headsOf([await stalled.next()]), [1])
-      const total = 50_000
+      const total = isFullSize ? 50_000 : 20_000
       const filling = fill(daemon, 'busy', total - 1)
       const heads = headsOf(await reading.take(total))
       await filling
@@ -259,7 +260,7 @@ for (const [engine, open] of Object.entries(engines)) {
         await until(() => daemon.bus.status().subscriptions === 0)
         client.close()
       }
-      for (let i = 0; i < 20; i++) await round(500)
+      for (let i = 0; i < (isFullSize ? 20 : 4); i++) await round(500)
       const client = daemon.connect('msgbus.v1.MsgbusService')
       const { message } = await client.call('Publish', { topic: 'quiet' })
       assert.equal(message.headId, 1)

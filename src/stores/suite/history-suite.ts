@@ -29,7 +29,7 @@ const memory: SuiteContext = {
 }
 
 export function historySuite(context: SuiteContext): void {
-  const numRuns = Number(process.env['MSGBUS_HISTORY_RUNS'] ?? 20)
+  const numRuns = Number(process.env['MSGBUS_HISTORY_RUNS'] ?? 8)
   const seed = Number(process.env['MSGBUS_HISTORY_SEED'] ?? randomInt(2 ** 31))
 
   // Making a counterexample smaller takes many runs, and ends after a while.
