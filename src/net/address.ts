@@ -93,8 +93,13 @@ loopback.addSubnet('::ffff:127.0.0.0', 104, 'ipv6')
 export function isLocalOnly(address: ListenAddress): boolean {
   if (address.kind === 'unix') return true
   if (/^localhost\.?$/i.test(address.host)) return true
-  const family = isIP(address.host)
-  return family !== 0 && loopback.check(address.host, family === 6 ? 'ipv6' : 'ipv4')
+  return isLoopback(address.host)
+}
+
+/** Whether this IP address is one of this machine alone. */
+export function isLoopback(host: string): boolean {
+  const family = isIP(host)
+  return family !== 0 && loopback.check(host, family === 6 ? 'ipv6' : 'ipv4')
 }
 
 /** Whether binding failed because somebody else has the address; looks through causes and wrappers. */

@@ -7,7 +7,7 @@
 import type { Socket } from 'node:net'
 import type { ClientCertificate, ProcessCredentials } from '../core/authentication.ts'
 import type { ListenerSettings } from './address.ts'
-import { SocketProof } from './connection-proof.ts'
+import { isSecureSocket, SocketProof } from './connection-proof.ts'
 import { type BlockWriter, type FlushSchedule, Outbox } from './outbox.ts'
 
 /** Who looks after a connection. None of these may throw. */
@@ -87,6 +87,11 @@ export class ByteConnection implements BlockWriter {
       this.outbox.close()
       this.owner.onClose(this.#error)
     })
+  }
+
+  /** Nobody on the way can read along: TLS, a Unix socket, or this machine only. */
+  get isSecure(): boolean {
+    return isSecureSocket(this.#socket)
   }
 
   /** Shown by the client and verified; undefined where there is none, or none counts. */

@@ -5,12 +5,13 @@
 
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls'
-import { formatHostPort, type ListenAddress } from './address.ts'
+import type { ListenAddress } from './address.ts'
 import { ByteConnection } from './byte-connection.ts'
 import { ConnectionLimits } from './connection-limits.ts'
 import { listen } from './listen.ts'
 import { FlushSchedule } from './outbox.ts'
 import { type ReadMode, readFrom } from './read-buffer.ts'
+import { sourceOf } from './source.ts'
 import { ListenerTls, type TlsMaterial } from './server-tls.ts'
 
 export interface ByteServerOptions {
@@ -132,10 +133,4 @@ export class ByteServer {
       settings: address.settings,
     })
   }
-}
-
-function sourceOf(socket: Socket): string | undefined {
-  const { remoteAddress, remotePort } = socket
-  if (remoteAddress === undefined || remotePort === undefined) return undefined
-  return formatHostPort(remoteAddress, remotePort)
 }

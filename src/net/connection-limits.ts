@@ -13,6 +13,7 @@ export class ConnectionLimits {
   readonly #perListener: number
   readonly #perAddress: number
   readonly #byAddress = new Map<string, number>()
+  readonly #seen = new WeakSet<Socket>()
   #count = 0
   /** Connections that were closed because of a limit. */
   refused = 0
@@ -29,6 +30,8 @@ export class ConnectionLimits {
 
   /** False: it was closed. Unix sockets have no address and are counted together only. */
   admit(socket: Socket): boolean {
+    // One that was put back to be read again.
+    if (this.#seen.has(socket)) return true
     const address = socket.remoteAddress
     const here = address === undefined ? 0 : (this.#byAddress.get(address) ?? 0)
     if (this.#count >= this.#perListener || here >= this.#perAddress) {
@@ -37,6 +40,7 @@ export class ConnectionLimits {
       socket.destroy()
       return false
     }
+    this.#seen.add(socket)
     this.#count += 1
     if (address !== undefined && this.#perAddress !== Infinity)
       this.#byAddress.set(address, here + 1)

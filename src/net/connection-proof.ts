@@ -1,8 +1,9 @@
 /** What a connection itself proves of its client, as far as that counts on its listener. */
 
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import type { ClientCertificate, ProcessCredentials } from '../core/authentication.ts'
-import type { ConnectionProof, ListenerSettings } from './address.ts'
+import { type ConnectionProof, isLoopback, type ListenerSettings } from './address.ts'
 import { certificateOf } from './client-certificate.ts'
 import { processCredentialsOf } from './process-credentials.ts'
 
@@ -31,4 +32,10 @@ export class SocketProof {
   #counts(proof: ConnectionProof): boolean {
     return this.#counting?.includes(proof) ?? true
   }
+}
+
+/** Whether nobody on the way can read along: TLS, a Unix socket, or this machine only. */
+export function isSecureSocket(socket: Socket): boolean {
+  const { remoteAddress } = socket
+  return socket instanceof TLSSocket || remoteAddress === undefined || isLoopback(remoteAddress)
 }

@@ -10,6 +10,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
+import type { Identity } from '../model/identity.ts'
 import type { ConnectionOwner } from './byte-connection.ts'
 import { type BlockWriter, type FlushSchedule, Outbox } from './outbox.ts'
 import type { WebSocketConnection } from './web-socket-gates.ts'
@@ -20,6 +21,8 @@ export interface AcceptedWebSocketOptions {
   readonly socket: Socket
   readonly source: string | undefined
   readonly listener: string
+  readonly identity?: Identity | undefined
+  readonly isSecure?: boolean | undefined
   readonly schedule: FlushSchedule
   /** High mark of the outbox. */
   readonly outboxBytes: number
@@ -51,6 +54,8 @@ export class AcceptedWebSocket implements WebSocketConnection, BlockWriter {
   readonly transport = 'websocket'
   readonly source: string | undefined
   readonly listener: string
+  readonly identity: Identity | undefined
+  readonly isSecure: boolean
   readonly protocol: string
   readonly outbox: Outbox
   owner: ConnectionOwner = nobody
@@ -73,6 +78,8 @@ export class AcceptedWebSocket implements WebSocketConnection, BlockWriter {
     this.#socket = socket
     this.source = source
     this.listener = listener
+    this.identity = options.identity
+    this.isSecure = options.isSecure ?? false
     this.protocol = webSocket.protocol
     this.outbox = new Outbox({
       writer: this,

@@ -4,6 +4,7 @@
  * the connection over. So neither knows the other.
  */
 
+import type { Identity } from '../model/identity.ts'
 import type { ConnectionOwner } from './byte-connection.ts'
 import type { Outbox } from './outbox.ts'
 
@@ -19,6 +20,10 @@ export interface WebSocketConnection {
   readonly source: string | undefined
   /** Address text of the listener. */
   readonly listener: string
+  /** Who opened it, where the HTTP request has proved that: by a header, a session, a certificate, a process. */
+  readonly identity?: Identity | undefined
+  /** Nobody on the way can read along: TLS, a Unix socket, or this machine only. */
+  readonly isSecure?: boolean | undefined
   /** Sub-protocol that was agreed on; empty: none. */
   readonly protocol: string
   readonly outbox: Outbox

@@ -8,8 +8,9 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { type ServerOptions, WebSocketServer as WsServer } from 'ws'
 import type { Clock, Timer } from '../core/clock.ts'
-import { formatHostPort } from './address.ts'
 import { FlushSchedule } from './outbox.ts'
+import type { Identity } from '../model/identity.ts'
+import { sourceOf } from './source.ts'
 import { AcceptedWebSocket } from './web-socket-connection.ts'
 import type { WebSocketGate } from './web-socket-gates.ts'
 
@@ -19,6 +20,18 @@ const pingIntervalMs = 30_000
 const closeTimeoutMs = 5_000
 const normalClosure = 1000
 const goingAway = 1001
+
+export interface Upgrade {
+  readonly request: IncomingMessage
+  readonly socket: Socket
+  readonly head: Buffer
+  /** Address text. */
+  readonly listener: string
+  /** Of whoever sent the request, as far as it says so. */
+  readonly identity?: Identity | undefined
+  /** Nobody on the way can read along. */
+  readonly isSecure?: boolean | undefined
+}
 
 export class WebSocketServer {
   readonly #clock: Clock
@@ -40,19 +53,17 @@ export class WebSocketServer {
   /**
    * Answers the upgrade, with an error where the request is not one of WebSocket, and hands the connection to the gate.
    * The caller has made sure that they have a sub-protocol in common (`agreedProtocol`).
-   * @param listener address text
    */
-  accept(
-    gate: WebSocketGate,
-    upgrade: { request: IncomingMessage; socket: Socket; head: Buffer; listener: string },
-  ): void {
-    const { request, socket, head, listener } = upgrade
+  accept(gate: WebSocketGate, upgrade: Upgrade): void {
+    const { request, socket, head, listener, identity, isSecure } = upgrade
     this.#handshakeOf(gate).handleUpgrade(request, socket, head, (webSocket) => {
       const connection = new AcceptedWebSocket({
         webSocket,
         socket,
         source: sourceOf(socket),
         listener,
+        identity,
+        isSecure,
         schedule: this.#schedule,
         outboxBytes: gate.outboxBytes,
         endsItself: gate.endsItself ?? false,
@@ -124,9 +135,4 @@ export function agreedProtocol(
   if (clientChooses) return offered.find((protocol) => protocols.includes(protocol))
   if (offered.length === 0 || protocols.length === 0) return ''
   return protocols.find((protocol) => offered.includes(protocol))
-}
-
-function sourceOf({ remoteAddress, remotePort }: Socket): string | undefined {
-  if (remoteAddress === undefined || remotePort === undefined) return undefined
-  return formatHostPort(remoteAddress, remotePort)
 }

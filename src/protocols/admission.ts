@@ -58,13 +58,29 @@ export class Admission {
    */
   async byConnection(newcomer: Newcomer): Promise<Identity | undefined> {
     if (this.isOpen) return this.nameless(newcomer)
+    const proved = await this.byProof(newcomer)
+    return proved ?? this.#authentication.anonymousAt(this.callerOf(newcomer))
+  }
+
+  /** As `byConnection`, without those who may come although they show nothing. */
+  async byProof(newcomer: Newcomer): Promise<Identity | undefined> {
     if (newcomer.identity !== undefined) return newcomer.identity
     const { certificate, process } = newcomer
     return (
       (certificate && (await this.#known({ kind: 'certificate', certificate }, newcomer))) ??
-      (process && (await this.#known({ kind: 'process', process }, newcomer))) ??
-      this.#authentication.anonymousAt(this.callerOf(newcomer))
+      (process && (await this.#known({ kind: 'process', process }, newcomer)))
     )
+  }
+
+  /**
+   * A user who logged in before, as things are now. Who came with a JWT is not in any list and is taken as it was.
+   * @throws BusError `unauthenticated/bad_credentials` when there is no such user any more
+   */
+  still(identity: Identity): Identity {
+    const isListed = identity.method === 'password' || identity.method === 'token'
+    const found = isListed ? this.#authentication.proven(identity.user, identity.method) : identity
+    if (found !== undefined) return found
+    throw wrongCredentials('log in again')
   }
 
   /**

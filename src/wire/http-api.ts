@@ -31,6 +31,17 @@ export interface MessageJson extends PayloadJson {
   readonly deleted?: boolean | undefined
 }
 
+/** Answer to `/v1/session`: who asks. */
+export interface SessionJson {
+  readonly user: string
+  readonly groups: readonly string[]
+  readonly method: string
+  /** Nobody needs to log in. */
+  readonly open: boolean
+  /** Of a session: goes as the header `msgbus-csrf` with whatever changes something. */
+  readonly csrfToken?: string | undefined
+}
+
 /** Answer to `POST /v1/publish`. */
 export interface ReceiptJson {
   readonly topic: string

@@ -9,6 +9,7 @@ import { silentLogger } from '../../src/core/logger.ts'
 import { defaultLimits } from '../../src/model/limits.ts'
 import { type BlockWriter, FlushSchedule, Outbox } from '../../src/net/outbox.ts'
 import { BrokerClient } from '../../src/protocols/busrt/broker-client.ts'
+import { Admission } from '../../src/protocols/admission.ts'
 import { BusrtSession, type SessionLink } from '../../src/protocols/busrt/session.ts'
 import { openMemoryLogStore } from '../../src/stores/memory/memory-log-store.ts'
 import { turn } from '../conformance/busrt/chunking.ts'
@@ -77,6 +78,7 @@ export class Peer implements BlockWriter, SessionLink {
       onFull: () => undefined,
     })
     this.#session = new BusrtSession({
+      admission: new Admission(undefined, 'busrt'),
       bus,
       logger: silentLogger,
       link: this,

@@ -7,6 +7,7 @@ import { MsgBus } from '../../src/core/msg-bus.ts'
 import { silentLogger } from '../../src/core/logger.ts'
 import { defaultLimits } from '../../src/model/limits.ts'
 import { type BlockWriter, FlushSchedule, Outbox } from '../../src/net/outbox.ts'
+import { Admission } from '../../src/protocols/admission.ts'
 import { LineWriter } from '../../src/protocols/tmb/line-writer.ts'
 import { QueueBudget } from '../../src/protocols/tmb/output-queue.ts'
 import { Regexps } from '../../src/protocols/tmb/regexps.ts'
@@ -35,6 +36,7 @@ export async function openScene(): Promise<Scene> {
   const share: SessionShare = {
     bus,
     logger,
+    admission: new Admission(undefined, 'tmb'),
     version: '0.0.0',
     maxLineBytes,
     slow: 'disconnect',

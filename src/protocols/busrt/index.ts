@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { type Clock, systemClock } from '../../core/clock.ts'
 import { listenSetting } from '../../net/listen-setting.ts'
 import type { AdapterContext, ProtocolAdapter } from '../adapter.ts'
+import { Admission } from '../admission.ts'
 import { BrokerClient } from './broker-client.ts'
 import { CallGate } from './call-gate.ts'
 import { type Fifo, openFifo } from './fifo.ts'
@@ -65,7 +66,8 @@ export async function startBusrtAdapter(
   clock: Clock = systemClock,
 ): Promise<ProtocolAdapter> {
   const { bus, logger, tls, version, webSockets } = context
-  const listener = new BusrtListener({ bus, clock, logger, tls, config })
+  const admission = new Admission(context.authentication, 'busrt')
+  const listener = new BusrtListener({ bus, admission, clock, logger, tls, config })
   // Before any socket opens, so that nobody else can be first.
   const broker = new BrokerClient({ bus, clock, version })
   const gate = new CallGate({ bus })

@@ -10,11 +10,13 @@ import type { ByteConnection } from '../../net/byte-connection.ts'
 import { ByteServer } from '../../net/byte-server.ts'
 import type { WebSocketConnection, WebSocketGate } from '../../net/web-socket-gates.ts'
 import type { BoundListener, ServerTls } from '../adapter.ts'
+import type { Admission } from '../admission.ts'
 import type { BusrtConfig } from './index.ts'
 import { BusrtSession } from './session.ts'
 
 export interface BusrtListenerOptions {
   readonly bus: Bus
+  readonly admission: Admission
   readonly clock: Clock
   readonly logger: Logger
   readonly tls: ServerTls | undefined
@@ -112,10 +114,11 @@ export class BusrtListener {
   }
 
   #accept(connection: Link): BusrtSession {
-    const { bus, logger, config } = this.#options
+    const { bus, admission, logger, config } = this.#options
     this.#connections.add(connection)
     const session: BusrtSession = new BusrtSession({
       bus,
+      admission,
       logger,
       link: connection,
       timeoutMs: config.timeoutMs,

@@ -4,6 +4,7 @@ import { type LiveTestBus, textOf } from '../../core/live-suite.ts'
 import { silentLogger } from '../../core/logger.ts'
 import { type BlockWriter, FlushSchedule, Outbox } from '../../net/outbox.ts'
 import { deliveryKinds, requestHeaderBytes } from '../../wire/busrt/frames.ts'
+import { Admission } from '../admission.ts'
 import { BusrtSession, type SessionLink, type SessionOptions } from './session.ts'
 
 export const timeoutMs = 1_000
@@ -120,6 +121,7 @@ export class TestSession {
     this.#schedule = new FlushSchedule()
     this.link = new TestLink(this.#schedule, highBytes)
     this.session = new BusrtSession({
+      admission: new Admission(undefined, 'busrt'),
       bus,
       logger: silentLogger,
       link: this.link,

@@ -16,11 +16,12 @@ import type { Bus } from '../../core/bus.ts'
 import type { Inbox, LiveOperations, Publication, Sender } from '../../core/live.ts'
 import type { Logger } from '../../core/logger.ts'
 import { BusError, ProtocolError, toBusError } from '../../model/errors.ts'
-import { anonymous } from '../../model/identity.ts'
+import type { Identity } from '../../model/identity.ts'
 import { type LevelFilter, levelFilter } from '../../model/level-filter.ts'
 import { noHeaders } from '../../model/message.ts'
 import { isBlankName } from '../../model/name.ts'
 import type { Outbox } from '../../net/outbox.ts'
+import type { Admission, Newcomer } from '../admission.ts'
 import {
   ackFlag,
   deliveryKinds,
@@ -39,10 +40,8 @@ import { LastTarget } from './last-target.ts'
 import { registrationResult, resultOfError, resultOfSend } from './translate.ts'
 
 /** What a session needs of the connection it serves. */
-export interface SessionLink {
+export interface SessionLink extends Newcomer {
   readonly transport: string
-  readonly source: string | undefined
-  readonly listener: string
   readonly outbox: Outbox
   /** Bytes the other side did not take; falls whenever it reads. */
   readonly unsentBytes: number
@@ -54,6 +53,7 @@ export interface SessionLink {
 
 export interface SessionOptions {
   readonly bus: Bus
+  readonly admission: Admission
   readonly logger: Logger
   readonly link: SessionLink
   /** Milliseconds; what the protocol calls the server's timeout. */
@@ -341,22 +341,49 @@ export class BusrtSession implements FrameHandler, Inbox {
           return length
         case 'named':
           this.#handshake = undefined
-          this.#register(step.name, nameLooksMost)
+          this.#identify(step.name)
           return at
       }
     }
     return at
   }
 
+  /** The protocol knows names only, so who it is has to be proved by the connection. */
+  #identify(name: string): void {
+    const { admission, link, logger } = this.#options
+    if (admission.isOpen) {
+      this.#register(name, admission.nameless(link), nameLooksMost)
+      return
+    }
+    // Nothing of this client is handled until it is known.
+    this.gate |= paused
+    admission.byConnection(link).then(
+      (identity) => {
+        if ((this.gate & closed) !== 0) return
+        this.gate &= ~paused
+        if (identity === undefined) this.#refuse(results.denied)
+        else this.#register(name, identity, nameLooksMost)
+        if (this.#live !== undefined) this.#goOn()
+      },
+      (error: unknown) => {
+        const { reason, code } = toBusError(error)
+        logger.info('busrt_refused', { client: name, source: link.source, reason })
+        if ((this.gate & closed) === 0) {
+          this.#refuse(code === 'internal' ? results.io : results.denied)
+        }
+      },
+    )
+  }
+
   /** @param looks how often a name that is taken is looked at again */
-  #register(name: string, looks: number): void {
+  #register(name: string, identity: Identity, looks: number): void {
     const { bus, link, forceRegister, afterEvents, now, timeoutMs } = this.#options
     if (name === '') {
       this.#refuse(results.badData)
       return
     }
     try {
-      const client = bus.connect(anonymous, {
+      const client = bus.connect(identity, {
         name,
         replace: forceRegister,
         inbox: this,
@@ -377,7 +404,7 @@ export class BusrtSession implements FrameHandler, Inbox {
         afterEvents(() => {
           if ((this.gate & closed) !== 0) return
           this.gate &= ~paused
-          this.#register(name, looks - 1)
+          this.#register(name, identity, looks - 1)
           if (this.#live !== undefined) this.#goOn()
         })
         return

@@ -77,7 +77,7 @@ export class Connection implements SendingClient {
 
   /** Ends it and all its calls. */
   end(error: BusError): void {
-    for (const stream of [...this.#streams]) stream.fail(error)
+    for (const stream of this.#streams) stream.fail(error)
     this.close()
   }
 

@@ -24,6 +24,8 @@ import type { Operation } from './operation.ts'
 import { requireHost, requireOrigin } from './origin-check.ts'
 import { splitQuery } from './query.ts'
 import type { BodyBudget } from './request-body.ts'
+import { challengeFor, type ListenerTrait, type RequestIdentity } from './request-identity.ts'
+import { SessionRoutes } from './session-routes.ts'
 import type { StaticFiles } from './static-files.ts'
 import { upgradeRequired } from './web-sockets.ts'
 
@@ -34,12 +36,13 @@ export interface HandlerOptions {
   readonly streams: EventStreams
   readonly budget: BodyBudget
   readonly files: StaticFiles
+  readonly identities: RequestIdentity
 }
 
 type Handle = (
   request: IncomingMessage,
   response: ServerResponse,
-  listener: string,
+  listener: ListenerTrait,
 ) => void | Promise<void>
 
 const plainText = { 'content-type': 'text/plain; charset=utf-8' }
@@ -57,6 +60,16 @@ export class Handler {
     for (const [path, page] of Object.entries(pages)) {
       this.#route('GET', path, (_request, response) => page(options.context, response))
     }
+    const session = new SessionRoutes(options)
+    this.#route('GET', '/v1/session', session.show.bind(session))
+    this.#route('POST', '/v1/session', session.begin.bind(session))
+    this.#route('DELETE', '/v1/session', session.end.bind(session))
+    this.#route('GET', '/metrics', async (request, response, listener) => {
+      // Whoever collects them shows who it is, where anybody has to.
+      if (!options.identities.isOpen) await options.connections.of(request, listener)
+      const text = await options.context.metricsText()
+      send(response, 200, text, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
+    })
     for (const operation of operations) {
       const { method, path, isStream } = operation
       const handle: Handle = async (request, response, listener) =>
@@ -69,7 +82,7 @@ export class Handler {
   async handle(
     request: IncomingMessage,
     response: ServerResponse,
-    listener: string,
+    listener: ListenerTrait,
   ): Promise<void> {
     try {
       requireHost(request.headers, this.#options.config)
@@ -82,7 +95,7 @@ export class Handler {
   async #answer(
     request: IncomingMessage,
     response: ServerResponse,
-    listener: string,
+    listener: ListenerTrait,
   ): Promise<void> {
     const { context, config, files } = this.#options
     const path = pathOf(request)
@@ -120,10 +133,10 @@ export class Handler {
     operation: Operation,
     request: IncomingMessage,
     response: ServerResponse,
-    listener: string,
+    listener: ListenerTrait,
   ): Promise<void> {
     const { context, connections, streams, budget } = this.#options
-    const connection = connections.of(request, listener)
+    const connection = await connections.of(request, listener)
     const call = new ApiCall({ context, request, response, connection, streams, budget })
     try {
       const answer = await operation.handle(call, splitQuery(request.url ?? ''))
@@ -143,7 +156,7 @@ export class Handler {
     const comesBack = request.headers.accept?.includes('text/event-stream') === true
     // An answer that was begun cannot become another one.
     if (response.headersSent || (comesBack && code === 'unavailable')) response.destroy()
-    else sendError(response, error)
+    else sendError(response, challengeFor(request, error))
   }
 }
 
@@ -158,11 +171,6 @@ const pages: Readonly<Record<string, Page>> = {
     else sendJson(response, 503, { status: 'not_ready', reason: error })
   },
 
-  '/metrics': async (context, response) => {
-    const text = await context.metricsText()
-    send(response, 200, text, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
-  },
-
   '/v1': (_context, response) => send(response, 200, apiPage(), plainText),
 
   '/v1/openapi.json': (_context, response) =>
@@ -171,5 +179,7 @@ const pages: Readonly<Record<string, Page>> = {
 
 function hintFor(path: string): string {
   if (path === '/') return 'the console is not part of this build: npm run build makes it'
-  return path.startsWith('/v1') ? 'GET /v1 lists what is' : `see ${Object.keys(pages).join(', ')}`
+  return path.startsWith('/v1')
+    ? 'GET /v1 lists what is'
+    : `see ${Object.keys(pages).join(', ')}, /metrics`
 }

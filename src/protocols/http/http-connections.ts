@@ -1,7 +1,7 @@
 /**
- * The connections that use the API, each of them one client of the bus, made with the first request that needs it. A
- * client per connection rather than per request: listings show who is there, subscriptions and calls end with it, and
- * a connection that publishes often does not pay for joining each time.
+ * The connections that use the API, each of them one client of the bus for each who asks on it, made with the first
+ * request that needs it. A client per connection rather than per request: listings show who is there, subscriptions and
+ * calls end with it, and a connection that publishes often does not pay for joining each time.
  *
  * Whoever asks for an answer and does not take it is cut off, so that what waits to be read has a bound in time.
  */
@@ -13,8 +13,16 @@ import type { Bus } from '../../core/bus.ts'
 import type { Clock, Timer } from '../../core/clock.ts'
 import type { Inbox } from '../../core/live.ts'
 import { BusError } from '../../model/errors.ts'
-import { anonymous } from '../../model/identity.ts'
+import type { Identity } from '../../model/identity.ts'
 import { formatHostPort } from '../../net/address.ts'
+import type { Newcomer } from '../admission.ts'
+import { RememberedCallers } from '../remembered-callers.ts'
+import {
+  type ListenerTrait,
+  newcomerAt,
+  type RequestIdentity,
+  type Shown,
+} from './request-identity.ts'
 
 /** How often it is looked whether answers are taken, and how often one may be found where it was. */
 const lookMs = 10_000
@@ -23,41 +31,126 @@ const stalledLooks = 3
 export interface HttpConnectionsOptions {
   readonly bus: Bus
   readonly clock: Clock
+  readonly identities: RequestIdentity
 }
 
 export class HttpConnections {
   readonly #options: HttpConnectionsOptions
-  readonly #connections = new Map<Socket, HttpConnection>()
+  readonly #sockets = new Map<Socket, HttpSocket>()
   #timer: Timer | undefined
 
   constructor(options: HttpConnectionsOptions) {
     this.#options = options
   }
 
-  /** @param listener address text */
-  of({ socket }: IncomingMessage, listener: string): HttpConnection {
-    const known = this.#connections.get(socket)
-    if (known !== undefined) return known
-    const connection = new HttpConnection(this.#options.bus, socket, listener)
-    this.#connections.set(socket, connection)
-    socket.once('close', () => {
-      this.#connections.delete(socket)
-      connection.close()
-    })
-    this.#lookLater()
-    return connection
+  /** At once when it is known who asks. @throws BusError, HttpError, and rejects with it */
+  of(request: IncomingMessage, listener: ListenerTrait): HttpConnection | Promise<HttpConnection> {
+    const { socket } = request
+    const { identities } = this.#options
+    const known = this.#sockets.get(socket) ?? this.#add(socket, listener)
+    if (identities.isOpen) return known.open()
+    return known.of(identities.shown(request, listener))
   }
 
   close(): void {
     this.#timer?.cancel()
   }
 
+  #add(socket: Socket, listener: ListenerTrait): HttpSocket {
+    const added = new HttpSocket(this.#options, socket, listener)
+    this.#sockets.set(socket, added)
+    socket.once('close', () => {
+      this.#sockets.delete(socket)
+      added.close()
+    })
+    this.#lookLater()
+    return added
+  }
+
   #lookLater(): void {
     this.#timer ??= this.#options.clock.after(lookMs, () => {
       this.#timer = undefined
-      for (const connection of this.#connections.values()) connection.look()
-      if (this.#connections.size > 0) this.#lookLater()
+      for (const socket of this.#sockets.values()) socket.look()
+      if (this.#sockets.size > 0) this.#lookLater()
     })
+  }
+}
+
+/** One socket, with everybody who asks on it. */
+class HttpSocket {
+  readonly #options: HttpConnectionsOptions
+  readonly #socket: Socket
+  readonly #listener: ListenerTrait
+  readonly #newcomer: Newcomer
+  readonly #callers: RememberedCallers<HttpConnection>
+  readonly #shown = new Map<string, Shown>()
+  /** On an open daemon. */
+  #only: HttpConnection | undefined
+  #unsentBefore = 0
+  #stalled = 0
+
+  constructor(options: HttpConnectionsOptions, socket: Socket, listener: ListenerTrait) {
+    this.#options = options
+    this.#socket = socket
+    this.#listener = listener
+    this.#newcomer = newcomerAt(socket, listener)
+    const { identities, clock } = options
+    this.#callers = new RememberedCallers({
+      clock,
+      identify: async (credentials) => {
+        const shown = this.#shown.get(credentials)
+        if (shown === undefined) throw new Error('nobody showed these credentials')
+        return identities.identify(shown, this.#newcomer)
+      },
+      connect: (identity) => this.#connect(identity),
+      end: (connection, error) => connection.end(error),
+    })
+  }
+
+  open(): HttpConnection {
+    this.#only ??= this.#connect(this.#options.identities.admission.nameless(this.#newcomer))
+    return this.#only
+  }
+
+  of(shown: Shown): HttpConnection | Promise<HttpConnection> {
+    const { credentials } = shown
+    this.#shown.set(credentials, shown)
+    const found = this.#callers.of(credentials)
+    if (found instanceof Promise) {
+      // What was refused is not kept.
+      return found.catch((error: unknown) => {
+        this.#shown.delete(credentials)
+        throw error
+      })
+    }
+    return found
+  }
+
+  /** Cuts it off when it was sent something and has taken none of it for some looks. */
+  look(): void {
+    const unsent = this.#socket.writableLength
+    const isStalled = unsent > 0 && unsent === this.#unsentBefore && !this.#hasStream
+    this.#stalled = isStalled ? this.#stalled + 1 : 0
+    this.#unsentBefore = unsent
+    if (this.#stalled >= stalledLooks) this.#socket.destroy()
+  }
+
+  close(): void {
+    this.#only?.close()
+    for (const connection of this.#callers.clients()) connection.close()
+    this.#callers.close()
+    this.#shown.clear()
+  }
+
+  get #hasStream(): boolean {
+    if (this.#only !== undefined) return this.#only.streams > 0
+    for (const { streams } of this.#callers.clients()) if (streams > 0) return true
+    return false
+  }
+
+  #connect(identity: Identity): HttpConnection {
+    const { bus } = this.#options
+    return new HttpConnection(bus, this.#socket, this.#listener.address, identity)
   }
 }
 
@@ -65,18 +158,18 @@ export class HttpConnection {
   readonly #bus: Bus
   readonly #socket: Socket
   readonly #listener: string
+  readonly identity: Identity
   #client: BusClient | undefined
   readonly #resumed = new Set<() => void>()
   #isPaused = false
   /** It reads an event stream: that may stand still, since it holds a position and no queue. */
   streams = 0
-  #unsentBefore = 0
-  #stalled = 0
 
-  constructor(bus: Bus, socket: Socket, listener: string) {
+  constructor(bus: Bus, socket: Socket, listener: string, identity: Identity) {
     this.#bus = bus
     this.#socket = socket
     this.#listener = listener
+    this.identity = identity
   }
 
   /** @throws BusError as `Bus.connect` */
@@ -84,7 +177,7 @@ export class HttpConnection {
     if (this.#client !== undefined) return this.#client
     const { remoteAddress, remotePort } = this.#socket
     const isLocal = remoteAddress === undefined || remotePort === undefined
-    this.#client = this.#bus.connect(anonymous, {
+    this.#client = this.#bus.connect(this.identity, {
       protocol: 'http',
       transport: isLocal ? 'local_ipc' : 'tcp',
       source: isLocal ? undefined : formatHostPort(remoteAddress, remotePort),
@@ -116,13 +209,11 @@ export class HttpConnection {
     }
   }
 
-  /** Cuts it off when it was sent something and has taken none of it for some looks. */
-  look(): void {
-    const unsent = this.#socket.writableLength
-    const isStalled = unsent > 0 && unsent === this.#unsentBefore && this.streams === 0
-    this.#stalled = isStalled ? this.#stalled + 1 : 0
-    this.#unsentBefore = unsent
-    if (this.#stalled >= stalledLooks) this.#socket.destroy()
+  /** Whoever asks is not who it was: what goes on under that name ends with the connection. */
+  end(_error: BusError): void {
+    if (this.streams > 0) this.#socket.destroy()
+    this.close()
+    this.#client = undefined
   }
 
   close(): void {

@@ -20,11 +20,13 @@ import { listen } from '../../net/listen.ts'
 import { ListenerTls } from '../../net/server-tls.ts'
 import { WebSocketServer } from '../../net/web-socket-server.ts'
 import type { AdapterContext, BoundListener, ProtocolAdapter, ServerTls } from '../adapter.ts'
+import { Admission } from '../admission.ts'
 import { EventStreams } from './event-stream.ts'
 import { Handler } from './handler.ts'
 import { HttpConnections } from './http-connections.ts'
 import type { HttpConfig } from './index.ts'
 import { isWebSocketUpgrade, putBackWithoutUpgrade } from './other-upgrades.ts'
+import { type ListenerTrait, RequestIdentity } from './request-identity.ts'
 import { BodyBudget } from './request-body.ts'
 import { StaticFiles } from './static-files.ts'
 import { handleUpgrade } from './web-sockets.ts'
@@ -73,6 +75,7 @@ class HttpAdapter implements ProtocolAdapter {
   readonly #context: AdapterContext
   readonly #config: HttpConfig
   readonly #webSockets: WebSocketServer
+  readonly #identities: RequestIdentity
   readonly #connections: HttpConnections
   readonly #streams: EventStreams
   readonly #files = new StaticFiles()
@@ -85,7 +88,9 @@ class HttpAdapter implements ProtocolAdapter {
     this.#webSockets = new WebSocketServer(clock)
     // Sessions end with the bus, before this adapter is stopped.
     this.#forgetShutdown = context.bus.onShutdown(() => this.#webSockets.announceStop())
-    this.#connections = new HttpConnections({ bus: context.bus, clock })
+    const identities = new RequestIdentity(new Admission(context.authentication, 'http'), clock)
+    this.#identities = identities
+    this.#connections = new HttpConnections({ bus: context.bus, clock, identities })
     this.#streams = new EventStreams(clock)
     this.#handler = new Handler({
       context,
@@ -94,6 +99,7 @@ class HttpAdapter implements ProtocolAdapter {
       streams: this.#streams,
       budget: new BodyBudget(bodyBytesMost),
       files: this.#files,
+      identities,
     })
   }
 
@@ -103,16 +109,16 @@ class HttpAdapter implements ProtocolAdapter {
 
   async bind(address: ListenAddress): Promise<void> {
     const server = this.#createServer(address)
-    const bound = { address: '' }
+    const bound = { address: '', tls: address.tls, settings: address.settings }
     const answer: RequestListener = (request, response) => {
-      void this.#handler.handle(request, response, bound.address)
+      void this.#handler.handle(request, response, bound)
     }
     // Whoever asks before it sends its body is answered when the body is to be read.
     server.on('request', answer).on('checkContinue', answer)
     server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
       // Node's servers hand out nothing else; its types leave room for those of others.
       if (!(stream instanceof Socket)) throw new Error('an upgrade came without a socket')
-      if (isWebSocketUpgrade(request)) this.#upgrade(request, stream, head, bound.address)
+      if (isWebSocketUpgrade(request)) this.#upgrade(request, stream, head, bound)
       else {
         putBackWithoutUpgrade(request, stream, head)
         server.emit(address.tls ? 'secureConnection' : 'connection', stream)
@@ -140,8 +146,9 @@ class HttpAdapter implements ProtocolAdapter {
     await Promise.all([this.#webSockets.stop(graceMs), ...closed])
   }
 
-  #upgrade(request: IncomingMessage, socket: Socket, head: Buffer, listener: string): void {
+  #upgrade(request: IncomingMessage, socket: Socket, head: Buffer, listener: ListenerTrait): void {
     const options = {
+      identities: this.#identities,
       context: this.#context,
       config: this.#config,
       webSockets: this.#webSockets,

@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { operations } from './api/operations.ts'
 import type { AnswerSpec, BodySpec, Operation } from './operation.ts'
 import { errorSchema, schemaRegistry } from './schemas.ts'
+import { sessionPaths } from './session-routes.ts'
 
 /** Of the API, not of the daemon. */
 const apiVersion = '1.0.0'
@@ -39,7 +40,7 @@ export function openApiDocument() {
       license: { name: 'MIT', identifier: 'MIT' },
     },
     tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
-    paths: { ...apiPaths(), ...probePaths },
+    paths: { ...apiPaths(), ...sessionPaths, ...probePaths },
     components: { schemas: componentSchemas(), responses: { Error: errorResponse('It failed.') } },
   }
 }

@@ -11,6 +11,8 @@ import { parseFilter } from './filters.ts'
 
 export interface AbsentSession {
   readonly clientId: string
+  /** Whose it is. */
+  readonly user: string
   /** Milliseconds since 1970; Infinity: never. */
   readonly expiresAtMs: number
   /** Infinity: no will. */

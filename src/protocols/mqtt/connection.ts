@@ -13,16 +13,19 @@ import type { Bus } from '../../core/bus.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/logger.ts'
 import { type BusError, toBusError } from '../../model/errors.ts'
-import { anonymous } from '../../model/identity.ts'
+import { anonymous, type Identity } from '../../model/identity.ts'
 import type { Outbox } from '../../net/outbox.ts'
 import { PacketDecoder, type PacketHandler } from './codec.ts'
 import type { IncomingPublish } from './publish-in-place.ts'
+import type { Admission, Newcomer } from '../admission.ts'
+import { credentialsMissing, wrongCredentials } from '../admission.ts'
 import { Incoming } from './incoming.ts'
 import type { MqttConfig } from './index.ts'
 import { cappedExpiry, termsOf } from './connect-terms.ts'
 import { closedTopic, isOpenTopic } from './open-topics.ts'
 import {
   writeAck,
+  writeAuth,
   writeConnack,
   writeDisconnect,
   writePingresp,
@@ -51,13 +54,13 @@ import type { EndKind, SessionOwner, Sessions } from './sessions.ts'
 import type { SessionPeer } from './delivery.ts'
 import type { MqttSession } from './session.ts'
 import type { Subscription } from './subscriptions.ts'
-import { disconnectReason } from './translate.ts'
+import { disconnectReason, refusalOf } from './translate.ts'
+import { scramMethod } from '../scram.ts'
+import { Exchange } from './exchange.ts'
 
 /** What a connection needs of the socket behind it. */
-export interface ConnectionLink {
+export interface ConnectionLink extends Newcomer {
   readonly transport: string
-  readonly source: string | undefined
-  readonly listener: string
   readonly outbox: Outbox
   readonly unsentBytes: number
   pause(): void
@@ -68,6 +71,7 @@ export interface ConnectionLink {
 
 export interface ConnectionOptions {
   readonly bus: Bus
+  readonly admission: Admission
   readonly clock: Clock
   readonly logger: Logger
   readonly config: MqttConfig
@@ -85,13 +89,14 @@ const gates = { connecting: 1, saving: 2, paused: 4, acks: 8, closed: 16 } as co
 /** Client ids of the daemon's own sessions. */
 const ownIds = '$msgbus.'
 
+const noBytes = new Uint8Array(0)
 const optionsOfBridges = { noLocal: true, retainAsPublished: true } as const
 
 export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner {
   gate = 0
   version: Version = 4
   will: Will | undefined
-  user = anonymous.user
+  identity: Identity = anonymous
   receiveMaximum = 1
   sender: Sender
   readonly #options: ConnectionOptions
@@ -107,6 +112,8 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
   #lastPacketAt: number
   readonly #openedAt: number
   #isConnected = false
+  /** By challenges, where the client asked for that. */
+  #exchange: Exchange | undefined
   /** While the outbox is full: what was unsent at the last look, and since when it is the same. */
   #stalledBytes = 0
   #stalledSince = 0
@@ -191,13 +198,14 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
   }
 
   connect(packet: ConnectPacket): void {
-    this.#heard()
-    const { version, will, clientId, cleanStart, properties, userName } = packet
+    this.#lastPacketAt = this.#options.now()
+    const { version, will, clientId, cleanStart, properties } = packet
     this.version = version
     this.will = will
-    if (userName !== undefined) this.user = userName
     this.#isBridge = packet.isBridge
-    if (properties.authenticationMethod !== undefined) {
+    const { authenticationMethod: method } = properties
+    const { admission } = this.#options
+    if (method !== undefined && (admission.isOpen || method !== scramMethod)) {
       this.#refuse(reasonCodes.badAuthenticationMethod, 'unknown authentication method')
       return
     }
@@ -220,14 +228,17 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
       return
     }
     this.#clientId = clientId === '' ? this.#newClientId() : clientId
-    this.gate |= gates.connecting
-    this.#open(packet).catch((error: unknown) => {
-      const { reason, code } = toBusError(error)
-      if (reason === 'internal') this.#options.logger.error('mqtt_connect_failed', { err: error })
-      const isFull = code === 'resource_exhausted'
-      const refusal = isFull ? reasonCodes.quotaExceeded : reasonCodes.serverUnavailable
-      if (this.#isConnected) this.endedByBus(toBusError(error))
-      else this.#refuse(refusal, toBusError(error).message)
+    if (method === undefined) {
+      this.#openAs(packet, admission.isOpen ? undefined : this.#identify(packet))
+      return
+    }
+    const exchange = new Exchange(admission, this.#options.link)
+    this.#exchange = exchange
+    this.#challenge(exchange, properties, (identity, last) => {
+      this.#openAs(packet, Promise.resolve(identity), {
+        authenticationMethod: method,
+        authenticationData: last,
+      })
     })
   }
 
@@ -294,8 +305,22 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
     this.#close(isClean ? 'disconnected' : 'lost', undefined)
   }
 
-  authenticate(packet: AuthPacket): void {
-    throw protocolError(`AUTH ${packet.reasonCode} without an authentication method in CONNECT`)
+  authenticate({ reasonCode, properties }: AuthPacket): void {
+    const exchange = this.#exchange
+    if (exchange === undefined) {
+      throw protocolError(`AUTH ${reasonCode} without an authentication method in CONNECT`)
+    }
+    this.#lastPacketAt = this.#options.now()
+    if (properties.authenticationMethod !== scramMethod) {
+      throw protocolError('AUTH with another method than CONNECT')
+    }
+    if (reasonCode === reasonCodes.reAuthenticate) {
+      if (!this.#isConnected) throw protocolError('authenticated anew before the first time')
+      this.#challenge(exchange, properties, (identity, last) => this.#provenAnew(identity, last))
+      return
+    }
+    if (!exchange.isAwaited) throw protocolError('AUTH without a challenge')
+    exchange.answer(properties.authenticationData ?? noBytes)
   }
 
   // From the session and the bus
@@ -322,14 +347,87 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
     this.#fail(new MqttError(reasonCodes.sessionTakenOver, 'another connection has this client id'))
   }
 
-  async #open(packet: ConnectPacket): Promise<void> {
-    const { bus, sessions, config, link } = this.#options
+  /** Undefined: nobody needs to show anything. @throws BusError */
+  async #identify({ userName, password }: ConnectPacket): Promise<Identity> {
+    const { admission, link } = this.#options
+    if (password !== undefined) {
+      const secret = Buffer.from(password).toString('utf8')
+      return admission.byPassword(userName ?? '', secret, link)
+    }
+    const identity = await (userName === undefined
+      ? admission.byConnection(link)
+      : admission.byProof(link))
+    if (identity !== undefined) return identity
+    throw userName === undefined
+      ? credentialsMissing('send a user name and a password')
+      : wrongCredentials('a user name comes with a password')
+  }
+
+  /** @param told to the client along with CONNACK */
+  #openAs(
+    packet: ConnectPacket,
+    identity: Promise<Identity> | undefined,
+    told: Properties = {},
+  ): void {
+    this.gate |= gates.connecting
+    this.#open(packet, identity, told).catch((error: unknown) => {
+      const busError = toBusError(error)
+      const { reason, message } = busError
+      if (reason === 'internal') this.#options.logger.error('mqtt_connect_failed', { err: error })
+      if (this.#isConnected) this.endedByBus(busError)
+      else this.#refuse(refusalOf(busError), message)
+    })
+  }
+
+  /** Goes through the messages of SCRAM that a packet has begun. */
+  #challenge(
+    exchange: Exchange,
+    { authenticationData: data = noBytes }: Properties,
+    proven: (identity: Identity, last: Uint8Array) => void,
+  ): void {
+    if (exchange.isUnderWay) throw protocolError('an authentication is under way')
+    const tell = (challenge: Uint8Array) => {
+      if ((this.gate & gates.closed) !== 0) return
+      this.#tellAuth(reasonCodes.continueAuthentication, challenge)
+    }
+    exchange.run(data, tell).then(
+      ({ identity, last }) => {
+        if ((this.gate & gates.closed) === 0) this.#guard(() => proven(identity, last))
+      },
+      (error: unknown) => {
+        const { message } = toBusError(error)
+        if (this.#isConnected) this.#fail(new MqttError(reasonCodes.notAuthorized, message))
+        else this.#refuse(refusalOf(toBusError(error)), message)
+      },
+    )
+  }
+
+  #provenAnew({ user }: Identity, last: Uint8Array): void {
+    if (user !== this.identity.user) {
+      throw new MqttError(reasonCodes.notAuthorized, 'authenticated anew as somebody else')
+    }
+    this.#tellAuth(reasonCodes.success, last)
+  }
+
+  #tellAuth(reasonCode: number, authenticationData: Uint8Array): void {
+    const properties = { authenticationMethod: scramMethod, authenticationData }
+    writeAuth(this.#outbox, reasonCode, properties)
+  }
+
+  async #open(
+    packet: ConnectPacket,
+    identity: Promise<Identity> | undefined,
+    told: Properties,
+  ): Promise<void> {
+    const { bus, sessions, config, link, admission } = this.#options
+    this.identity = identity === undefined ? admission.nameless(link) : await identity
+    if ((this.gate & gates.closed) !== 0) return
     const { cleanStart, properties, version } = packet
     const terms = termsOf(packet, this.#clientId, config)
     const { expirySeconds } = terms
     this.#expirySeconds = expirySeconds
     const { session, isPresent } = await sessions.open(
-      { clientId: this.#clientId, cleanStart, expirySeconds },
+      { clientId: this.#clientId, cleanStart, expirySeconds, isOwned: !admission.isOpen },
       this,
     )
     if ((this.gate & gates.closed) !== 0) {
@@ -339,7 +437,7 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
     this.receiveMaximum = terms.receiveMaximum
     this.sender = this.#newSender(properties)
     this.#session = session
-    const client = bus.connect(anonymous, {
+    const client = bus.connect(this.identity, {
       name: session.name,
       replace: true,
       inbox: session,
@@ -354,7 +452,11 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
     this.#keepAliveMs = terms.keepAliveSeconds * 1_000
     this.#isConnected = true
     const { success: reasonCode } = reasonCodes
-    const answer = { sessionPresent: isPresent, reasonCode, properties: terms.announced }
+    const answer = {
+      sessionPresent: isPresent,
+      reasonCode,
+      properties: { ...terms.announced, ...told },
+    }
     writeConnack(this.#outbox, version, answer)
     // What the session has for it comes behind CONNACK, and what the client sent behind CONNECT after that.
     session.attach(this, client)
@@ -379,6 +481,9 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
   }
 
   #heard(): void {
+    if (this.#exchange !== undefined && !this.#isConnected) {
+      throw protocolError('a packet before it is known who sends it')
+    }
     this.#lastPacketAt = this.#options.now()
   }
 

@@ -9,6 +9,7 @@ import { listenSetting } from '../../net/listen-setting.ts'
 import type { AdapterContext, ProtocolAdapter } from '../adapter.ts'
 import { bridgesSetting } from './bridge/bridge-settings.ts'
 import { Bridges } from './bridge/bridge.ts'
+import { Admission } from '../admission.ts'
 import { MqttListener } from './listener.ts'
 
 const seconds = () => z.int().min(0).max(0xffff_fffe)
@@ -76,7 +77,17 @@ export async function startMqttAdapter(
   clock: Clock = systemClock,
 ): Promise<ProtocolAdapter> {
   const { bus, logger, tls, webSockets, version } = context
-  const listener = new MqttListener({ bus, clock, logger, tls, webSockets, config, version })
+  const admission = new Admission(context.authentication, 'mqtt')
+  const listener = new MqttListener({
+    bus,
+    admission,
+    clock,
+    logger,
+    tls,
+    webSockets,
+    config,
+    version,
+  })
   const { sessions, counters } = listener
   try {
     await listener.bind()

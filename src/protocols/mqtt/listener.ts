@@ -10,6 +10,7 @@ import type { ByteConnection } from '../../net/byte-connection.ts'
 import { ByteServer } from '../../net/byte-server.ts'
 import type { WebSocketConnection, WebSocketGates } from '../../net/web-socket-gates.ts'
 import type { BoundListener, ServerTls } from '../adapter.ts'
+import type { Admission } from '../admission.ts'
 import { MqttConnection } from './connection.ts'
 import type { MqttConfig } from './index.ts'
 import type { MqttCounters } from './session-context.ts'
@@ -17,6 +18,7 @@ import { Sessions } from './sessions.ts'
 
 export interface MqttListenerOptions {
   readonly bus: Bus
+  readonly admission: Admission
   readonly clock: Clock
   readonly logger: Logger
   readonly tls: ServerTls | undefined
@@ -117,10 +119,11 @@ export class MqttListener {
   }
 
   #accept(link: Link): void {
-    const { bus, clock, logger, config } = this.#options
+    const { bus, admission, clock, logger, config } = this.#options
     this.#links.add(link)
     const connection = new MqttConnection({
       bus,
+      admission,
       clock,
       logger,
       config,

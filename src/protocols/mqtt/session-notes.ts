@@ -25,6 +25,8 @@ export interface SessionRecord {
   readonly will: Will | undefined
   readonly willDueAtMs: number | undefined
   readonly user: string
+  /** Of the user, for a will that is sent when nobody is there any more; absent: none. */
+  readonly groups?: readonly string[] | undefined
 }
 
 export interface WindowRecord {
@@ -61,6 +63,7 @@ export function readSessionNote({ value }: Pick<Note, 'value'>): SessionRecord |
     subscriptions: kept.subscriptions,
     willDueAtMs: kept.willDueAtMs,
     user: kept.user,
+    groups: kept.groups,
     expirySeconds: expirySeconds ?? Infinity,
     will: will && { ...will, payload: fromBase64(will.payload), properties: unpack(will) },
   }

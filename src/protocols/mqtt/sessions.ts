@@ -12,6 +12,7 @@ import type { Clock } from '../../core/clock.ts'
 import type { LogStore, NoteChange } from '../../core/log-store.ts'
 import type { Logger } from '../../core/logger.ts'
 import { BusError, toBusError } from '../../model/errors.ts'
+import { anonymous, type Identity } from '../../model/identity.ts'
 import { type AbsentSession, AbsentSessions } from './absent-sessions.ts'
 import { keptFrom, type KeptMessage } from './kept-message.ts'
 import { OutgoingProperties } from './message-properties.ts'
@@ -41,7 +42,7 @@ import type { InFlight } from './window.ts'
 export interface SessionOwner {
   readonly version: Version
   readonly will: Will | undefined
-  readonly user: string
+  readonly identity: Identity
   /** Another connection has taken its session. It says so to its client and closes; nothing more is done for it. */
   takenOver(): void
 }
@@ -51,6 +52,8 @@ export interface OpenRequest {
   readonly cleanStart: boolean
   /** Seconds; Infinity: for ever. */
   readonly expirySeconds: number
+  /** Sessions belong to users: whoever else names this client id gets none. False: users are not known here. */
+  readonly isOwned: boolean
 }
 
 export interface SessionsOptions {
@@ -132,7 +135,7 @@ export class Sessions {
   /**
    * Gives a connection the session of its client id, a new one or the one that was kept. Resolves when what has to be
    * on disk is.
-   * @throws BusError `unavailable` while the store is not open; `resource_exhausted`; what the store reports
+   * @throws BusError `permission_denied/name_taken` when it is the session of another user; `unavailable` while the store is not open; `resource_exhausted`; what the store reports
    */
   async open(
     request: OpenRequest,
@@ -160,7 +163,7 @@ export class Sessions {
     const nowMs = this.#options.clock.now()
     const will = kind === 'lost' ? owner.will : undefined
     const delaySeconds = Math.min(will?.properties.willDelay ?? 0, expirySeconds)
-    if (will !== undefined && delaySeconds === 0) void this.#wills.publish(will)
+    if (will !== undefined && delaySeconds === 0) void this.#wills.publish(will, owner.identity)
     if (isDurable) {
       const isPending = will !== undefined && delaySeconds > 0
       const willDueAtMs = isPending ? nowMs + delaySeconds * 1_000 : undefined
@@ -232,9 +235,10 @@ export class Sessions {
   }
 
   async #open(
-    { clientId, cleanStart, expirySeconds }: OpenRequest,
+    { clientId, cleanStart, expirySeconds, isOwned }: OpenRequest,
     owner: SessionOwner,
   ): Promise<{ readonly session: MqttSession; readonly isPresent: boolean }> {
+    if (isOwned) this.#requireOwner(clientId, owner.identity.user)
     if (expirySeconds > 0 && !this.isKnown(clientId)) this.#requireRoom()
     const previous = this.#takeOver(clientId, !cleanStart)
     const known = previous ?? this.#parting.get(clientId)
@@ -243,8 +247,8 @@ export class Sessions {
     if (found === undefined) await this.#giveBackAll(clientId)
     this.#parting.delete(clientId)
     // A session that ends takes its will with it by sending it.
-    const pendingWill = this.#endAbsence(clientId, found !== undefined)
-    if (found === undefined && pendingWill !== undefined) void this.#wills.publish(pendingWill)
+    const pending = this.#endAbsence(clientId, found !== undefined)
+    if (found === undefined && pending !== undefined) void this.#publishPending(pending)
     const session = found ?? new MqttSession(clientId, this.#context)
     session.expirySeconds = expirySeconds
     this.#connected.set(clientId, { session, owner })
@@ -261,6 +265,18 @@ export class Sessions {
       throw error
     }
     return { session, isPresent: found !== undefined }
+  }
+
+  /**
+   * What was made by nobody in particular, before there were users perhaps, is anybody's who is known.
+   * @throws BusError
+   */
+  #requireOwner(clientId: string, user: string): void {
+    const connected = this.#connected.get(clientId)?.owner.identity.user
+    const holder = connected ?? this.#absent.get(clientId)?.user
+    if (holder === undefined || holder === user || holder === anonymous.user) return
+    const text = `the client id ${JSON.stringify(clientId)} belongs to another user`
+    throw new BusError('permission_denied', 'name_taken', text)
   }
 
   /** Sessions that are kept are as many as clients may be connected. @throws BusError */
@@ -294,11 +310,11 @@ export class Sessions {
     this.#connected.delete(clientId)
     // First, since the place it has reached is known only while its client is there.
     session.detach(isKept)
-    const { will, version } = owner
+    const { will, version, identity } = owner
     owner.takenOver()
     const delay = will?.properties.willDelay ?? 0
     const isDropped = version === 5 && delay > 0 && isKept
-    if (will !== undefined && !isDropped) void this.#wills.publish(will)
+    if (will !== undefined && !isDropped) void this.#wills.publish(will, identity)
     return isKept ? session : undefined
   }
 
@@ -309,7 +325,7 @@ export class Sessions {
     position: number,
     inFlight: Iterable<InFlight>,
   ): void {
-    const { expirySeconds, disconnectedAtMs = 0, subscriptions, willDueAtMs } = record
+    const { expirySeconds, disconnectedAtMs = 0, subscriptions, willDueAtMs, user } = record
     if (record.will !== undefined) this.#pendingWills.set(clientId, record)
     const filters = subscriptions.map(({ filter }) => filter)
     for (const filter of filters) if (isShared(filter)) this.#groups.sessionIsAway(filter)
@@ -319,17 +335,17 @@ export class Sessions {
     }
     const expiresAtMs = disconnectedAtMs + expirySeconds * 1_000
     const times = { expiresAtMs, willDueAtMs: willDueAtMs ?? Infinity }
-    this.#absent.add({ clientId, ...times, neededAfter, filters })
+    this.#absent.add({ clientId, user, ...times, neededAfter, filters })
   }
 
-  /** A session is not away any more. Answers the will that it had. */
-  #endAbsence(clientId: string, resumes: boolean): Will | undefined {
-    const will = this.#pendingWills.get(clientId)?.will
+  /** A session is not away any more. Answers what was known of it when it had a will. */
+  #endAbsence(clientId: string, resumes: boolean): SessionRecord | undefined {
+    const pending = this.#pendingWills.get(clientId)
     this.#pendingWills.delete(clientId)
     for (const filter of this.#absent.delete(clientId)?.filters ?? []) {
       if (isShared(filter)) this.#groups.sessionIsBack(filter, resumes)
     }
-    return will
+    return pending
   }
 
   async #writeAbsence(session: MqttSession, record: SessionRecord): Promise<void> {
@@ -352,10 +368,10 @@ export class Sessions {
   async #expire({ clientId }: AbsentSession): Promise<void> {
     await this.#giveBackAll(clientId)
     const removal = await this.#removal(clientId)
-    const will = this.#endAbsence(clientId, false)
+    const pending = this.#endAbsence(clientId, false)
     this.#parting.delete(clientId)
-    if (will === undefined) await this.#write(removal)
-    else await this.#wills.publish(will, removal)
+    if (pending === undefined) await this.#write(removal)
+    else await this.#publishPending(pending, removal)
     this.#isNoted.delete(clientId)
   }
 
@@ -366,7 +382,16 @@ export class Sessions {
     this.#pendingWills.delete(clientId)
     if (record?.will === undefined) return
     const sent = { ...record, will: undefined, willDueAtMs: undefined }
-    await this.#wills.publish(record.will, [sessionNote(clientId, sent)])
+    await this.#publishPending(record, [sessionNote(clientId, sent)])
+  }
+
+  async #publishPending(
+    { will, user, groups = [] }: SessionRecord,
+    notes: readonly NoteChange[] = [],
+  ): Promise<void> {
+    const identity: Identity = { user, groups, method: 'none' }
+    if (will === undefined) await this.#write(notes)
+    else await this.#wills.publish(will, identity, notes)
   }
 
   /** What a session that is away and ends had under way for groups goes to other members. */
@@ -486,13 +511,14 @@ export class Sessions {
 /** What is written about a session; of one that is connected unless `change` says otherwise. */
 function recordOf(
   { expirySeconds, subscriptions }: MqttSession,
-  { version, will, user }: SessionOwner,
+  { version, will, identity }: SessionOwner,
   change: Partial<Pick<SessionRecord, 'disconnectedAtMs' | 'willDueAtMs' | 'will'>> = {},
 ): SessionRecord {
   const kept = { expirySeconds, subscriptions: [...subscriptions.values()] }
   return {
     version,
-    user,
+    user: identity.user,
+    ...(identity.groups.length > 0 && { groups: identity.groups }),
     will,
     disconnectedAtMs: undefined,
     willDueAtMs: undefined,

@@ -6,7 +6,7 @@
 import type { BusClient } from '../../core/bus-client.ts'
 import type { Bus } from '../../core/bus.ts'
 import type { Inbox, Publication } from '../../core/live.ts'
-import { anonymous } from '../../model/identity.ts'
+import { daemonIdentity } from '../../model/identity.ts'
 import { levelFilter } from '../../model/level-filter.ts'
 import { parseFilter } from './filters.ts'
 import { keep, type KeptMessage } from './kept-message.ts'
@@ -59,7 +59,7 @@ export class SharedGroup implements Inbox {
     const { bus, filter, record } = options
     this.#options = options
     this.filter = filter
-    this.#client = bus.connect(anonymous, {
+    this.#client = bus.connect(daemonIdentity, {
       inbox: this,
       protocol: 'mqtt',
       transport: 'internal',

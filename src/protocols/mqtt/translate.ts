@@ -32,6 +32,22 @@ const byReason: Partial<Record<ErrorReason, number>> = {
   replaced: reasonCodes.sessionTakenOver,
 }
 
+const refusals: Partial<Record<ErrorReason, number>> = {
+  bad_credentials: reasonCodes.badUserNameOrPassword,
+  too_many_logins: reasonCodes.serverBusy,
+  // The client id is that of somebody else.
+  name_taken: reasonCodes.clientIdNotValid,
+}
+
+/** Of a CONNECT. */
+export function refusalOf(error: BusError): number {
+  const { code, reason } = error
+  if (code === 'permission_denied' || code === 'unauthenticated' || code === 'resource_exhausted') {
+    return refusals[reason] ?? reasonOfError(error)
+  }
+  return reasonCodes.serverUnavailable
+}
+
 /** Of a connection that the bus ends. */
 export function disconnectReason(error: BusError): number {
   return byReason[error.reason] ?? reasonOfError(error)

@@ -9,7 +9,7 @@ import type { Clock } from '../../core/clock.ts'
 import type { NoteChange } from '../../core/log-store.ts'
 import type { Logger } from '../../core/logger.ts'
 import { toBusError } from '../../model/errors.ts'
-import { anonymous } from '../../model/identity.ts'
+import { anonymous, daemonIdentity, type Identity } from '../../model/identity.ts'
 import { noHeaders } from '../../model/message.ts'
 import { headersOf } from './message-properties.ts'
 import { encodeProperties } from './packet-writer.ts'
@@ -24,7 +24,9 @@ export interface WillsOptions {
 export class Wills {
   readonly #options: WillsOptions
   readonly #underWay = new Set<Promise<void>>()
-  #client: BusClient | undefined
+  /** For the wills of those who have no name. */
+  #nobody: BusClient | undefined
+  #daemon: BusClient | undefined
 
   constructor(options: WillsOptions) {
     this.#options = options
@@ -32,29 +34,44 @@ export class Wills {
 
   /**
    * Hands a will to the bus before it returns; a refusal is logged.
+   * @param identity whose it is: rules hold for the dead as for the living
    * @param notes written with it
    */
-  publish(will: Will, notes: readonly NoteChange[] = []): Promise<void> {
-    return this.#own(() => this.#publish(will, notes))
+  publish(will: Will, identity: Identity, notes: readonly NoteChange[] = []): Promise<void> {
+    return this.#own(() => this.#publish(will, identity, notes))
   }
 
   forgetRetained(topic: string): void {
     const nothing = { topic, payload: new Uint8Array(0), headers: noHeaders }
-    void this.#own(() => this.#publisher().retained.set(nothing))
+    void this.#own(() => this.#asDaemon().retained.set(nothing))
   }
 
   /** Resolves when the store has everything. */
   async close(): Promise<void> {
     await Promise.all(this.#underWay)
-    this.#client?.close()
+    this.#nobody?.close()
+    this.#daemon?.close()
   }
 
-  async #publish(will: Will, notes: readonly NoteChange[]): Promise<void> {
+  async #publish(will: Will, identity: Identity, notes: readonly NoteChange[]): Promise<void> {
+    if (identity.user === anonymous.user) {
+      this.#nobody ??= this.#options.bus.connect(anonymous, internal)
+      await this.#publishAs(this.#nobody, will, notes)
+      return
+    }
+    const client = this.#options.bus.connect(identity, internal)
+    try {
+      await this.#publishAs(client, will, notes)
+    } finally {
+      client.close()
+    }
+  }
+
+  async #publishAs(client: BusClient, will: Will, notes: readonly NoteChange[]): Promise<void> {
     const { topic, payload, qos, retain, properties } = will
     const { messageExpiry = -1, willDelay: _delay, ...passedOn } = properties
     const traits = { qos, retain, properties: encodeProperties(passedOn), messageExpiry }
     const headers = headersOf(traits, this.#options.clock.now())
-    const client = this.#publisher()
     if (qos > 0) {
       const message = { topic, payload, headers, history: true, retain }
       const [outcome] = await client.publish([message], notes)
@@ -83,10 +100,9 @@ export class Wills {
     this.#underWay.delete(done)
   }
 
-  #publisher(): BusClient {
-    return (this.#client ??= this.#options.bus.connect(anonymous, {
-      protocol: 'mqtt',
-      transport: 'internal',
-    }))
+  #asDaemon(): BusClient {
+    return (this.#daemon ??= this.#options.bus.connect(daemonIdentity, internal))
   }
 }
+
+const internal = { protocol: 'mqtt', transport: 'internal' } as const

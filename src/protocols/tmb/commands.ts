@@ -5,6 +5,7 @@
 
 import type { BusClient } from '../../core/bus-client.ts'
 import type { Bus } from '../../core/bus.ts'
+import type { Identity } from '../../model/identity.ts'
 import { formatNodeId } from '../../model/node-id.ts'
 import { tmbLimits } from '../../wire/tmb/limits.ts'
 import {
@@ -14,6 +15,7 @@ import {
   type TmbOption,
   tmbOptions,
 } from '../../wire/tmb/words.ts'
+import type { Admission, Newcomer } from '../admission.ts'
 import { CommandError, CommandLine, commandWords, shown } from './command-line.ts'
 import { lineOfMessage } from './line-writer.ts'
 import type { OutputQueue } from './output-queue.ts'
@@ -34,8 +36,11 @@ export interface CommandClient {
   accept(text: string): void
   /** Writes what there is and closes. */
   quit(): void
-  /** A wrong secret; closes after too many. */
-  authFailed(): void
+  /**
+   * Asks who it is; lines wait meanwhile, and the answer comes by itself.
+   * @throws CommandError where secrets are not taken
+   */
+  authenticate(prove: (admission: Admission, newcomer: Newcomer) => Promise<Identity>): void
 }
 
 export type ConnectionOptions = Record<TmbOption, string>
@@ -105,12 +110,18 @@ const commands: Readonly<Record<TmbCommand, Run>> = {
     list(on, 'mine', items)
   },
 
-  // Users come with the access rules of the bus; without any, nobody is known.
   auth: (on, line) => {
-    line.required('the scheme')
-    line.required('the secret')
-    on.authFailed()
-    throw new CommandError('auth-failed', 'this daemon has no users')
+    const scheme = line.required('the scheme').toLowerCase()
+    if (scheme === 'token') {
+      const token = line.required('the token')
+      line.end()
+      on.authenticate(async (admission, newcomer) => admission.byToken(fromBytes(token), newcomer))
+    } else if (scheme === 'plain') {
+      const user = fromBytes(line.required('the user'))
+      const password = fromBytes(line.rest())
+      if (password === '') throw new CommandError('missing-argument', 'the password is missing')
+      on.authenticate(async (admission, newcomer) => admission.byPassword(user, password, newcomer))
+    } else throw new CommandError('bad-option', 'the scheme is token or plain')
   },
 
   option: (on, line) => {
@@ -153,6 +164,11 @@ const commands: Readonly<Record<TmbCommand, Run>> = {
     on.accept('quit')
     on.quit()
   },
+}
+
+/** The words of a line are bytes; secrets are texts. */
+function fromBytes(text: string): string {
+  return Buffer.from(text, 'latin1').toString('utf8')
 }
 
 interface NewSubscription {

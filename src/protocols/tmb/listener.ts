@@ -13,6 +13,7 @@ import type { WebSocketConnection, WebSocketGates } from '../../net/web-socket-g
 import { tmbErrors } from '../../wire/tmb/words.ts'
 import { type AdapterContext, AdapterStartError, type BoundListener } from '../adapter.ts'
 import type { ServerTls } from '../adapter.ts'
+import { Admission } from '../admission.ts'
 import type { TmbConfig } from './index.ts'
 import { LineWriter } from './line-writer.ts'
 import { isPortSearch, portsToSearch } from './listen-addresses.ts'
@@ -25,6 +26,8 @@ const keepAliveMs = 60_000
 const handshakeTimeoutMs = 10_000
 /** How long a connection may take to end after it was told to (spec 8.2). */
 const endingMs = 1_000
+/** How long somebody who has to show who it is may take for it (spec 9). */
+const provingMs = 10_000
 
 /** A connection, whatever it is made of. */
 interface Link extends SessionLink {
@@ -51,6 +54,9 @@ export class TmbListener {
   /** Those whose session is over, and when they are cut off; in that order. */
   readonly #ending = new Map<Link, number>()
   #endingTimer: Timer | undefined
+  /** Those of whom it is not known who they are, and when they are cut off; in that order. */
+  readonly #proving = new Map<TmbSession, { readonly link: Link; readonly deadline: number }>()
+  #provingTimer: Timer | undefined
   #leaveGate: () => void = () => undefined
   #onIdle: () => void = () => undefined
 
@@ -62,6 +68,7 @@ export class TmbListener {
     this.#tls = tls
     this.#share = {
       bus,
+      admission: new Admission(context.authentication, 'tmb'),
       logger,
       version,
       maxLineBytes: config.maxLineBytes,
@@ -107,6 +114,7 @@ export class TmbListener {
     this.#leaveGate()
     this.#server.close()
     this.#endingTimer?.cancel()
+    this.#provingTimer?.cancel()
     if (this.#links.size === 0) return
     const cut = this.#clock.after(Math.min(graceMs, endingMs), () => {
       for (const link of this.#links) link.destroy()
@@ -209,10 +217,12 @@ export class TmbListener {
         link,
         onClosed: () => {
           this.#sessions.delete(session)
+          this.#proving.delete(session)
           this.#endSoon(link)
         },
       })
       this.#sessions.add(session)
+      if (!session.isKnown) this.#proveInTime(session, link)
       return session
     } catch (error) {
       if (!(error instanceof BusError)) throw error
@@ -234,6 +244,24 @@ export class TmbListener {
     if (!this.#links.has(link)) return
     this.#ending.set(link, this.#clock.monotonic() + endingMs)
     this.#endingTimer ??= this.#clock.after(endingMs, () => this.#cutEnding())
+  }
+
+  #proveInTime(session: TmbSession, link: Link): void {
+    this.#proving.set(session, { link, deadline: this.#clock.monotonic() + provingMs })
+    this.#provingTimer ??= this.#clock.after(provingMs, () => this.#cutUnknown())
+  }
+
+  #cutUnknown(): void {
+    this.#provingTimer = undefined
+    const now = this.#clock.monotonic()
+    for (const [session, { link, deadline }] of this.#proving) {
+      if (deadline > now && !session.isKnown) {
+        this.#provingTimer = this.#clock.after(deadline - now, () => this.#cutUnknown())
+        return
+      }
+      this.#proving.delete(session)
+      if (!session.isKnown) link.destroy()
+    }
   }
 
   #cutEnding(): void {

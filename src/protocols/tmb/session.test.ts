@@ -8,6 +8,7 @@ import { silentLogger } from '../../core/logger.ts'
 import { noHeaders } from '../../model/message.ts'
 import { parseTopicFilter } from '../../model/topic-filter.ts'
 import { type BlockWriter, FlushSchedule, Outbox } from '../../net/outbox.ts'
+import { Admission } from '../admission.ts'
 import { LineWriter } from './line-writer.ts'
 import { QueueBudget, type SlowPolicy } from './output-queue.ts'
 import { Regexps } from './regexps.ts'
@@ -89,6 +90,7 @@ async function open(options: TestOptions = {}) {
   const share: SessionShare = {
     bus: live.bus,
     logger: silentLogger,
+    admission: new Admission(undefined, 'tmb'),
     version: '0.0.0',
     maxLineBytes: 65_536,
     slow,

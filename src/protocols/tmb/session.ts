@@ -10,12 +10,13 @@
 
 import type { BusClient } from '../../core/bus-client.ts'
 import type { Bus } from '../../core/bus.ts'
-import type { Clock } from '../../core/clock.ts'
+import type { Clock, Timer } from '../../core/clock.ts'
 import type { Inbox, LiveOperations, Publication } from '../../core/live.ts'
 import type { Logger } from '../../core/logger.ts'
-import { BusError, type BusErrorCode } from '../../model/errors.ts'
-import { anonymous } from '../../model/identity.ts'
+import { BusError, type BusErrorCode, toBusError } from '../../model/errors.ts'
+import type { Identity } from '../../model/identity.ts'
 import type { Outbox } from '../../net/outbox.ts'
+import type { Admission, Newcomer } from '../admission.ts'
 import { colon } from '../../wire/tmb/category.ts'
 import { tmbLimits } from '../../wire/tmb/limits.ts'
 import { expandWord, type TmbCommand, type TmbError } from '../../wire/tmb/words.ts'
@@ -29,10 +30,10 @@ import { Subscriptions } from './subscriptions.ts'
 import { byteStringOf, type CategoryTable, hasSpecialPrefix, toByteString } from './translate.ts'
 
 /** What a session needs of the connection it serves. */
-export interface SessionLink {
+export interface SessionLink extends Newcomer {
   readonly transport: string
-  readonly source: string | undefined
-  readonly listener: string
+  /** Nobody on the way can read along. */
+  readonly isSecure?: boolean | undefined
   readonly outbox: Outbox
   pause(): void
   resume(): void
@@ -43,6 +44,7 @@ export interface SessionLink {
 /** What all sessions of an adapter have in common. */
 export interface SessionShare {
   readonly bus: Bus
+  readonly admission: Admission
   readonly logger: Logger
   readonly version: string
   readonly maxLineBytes: number
@@ -69,6 +71,7 @@ const unread = 2
 const resting = 4
 const closed = 8
 const starting = 16
+const proving = 32
 
 /** Commands about what was said last. */
 const aboutLast: ReadonlySet<TmbCommand> = new Set(['last', 'watch', 'forget', 'categories'])
@@ -76,7 +79,12 @@ const aboutLast: ReadonlySet<TmbCommand> = new Set(['last', 'watch', 'forget', '
 /** Commands of one client may take so long before the others have their turn. */
 const turnMs = 5
 
+/** What works before it is known who somebody is (spec 9). */
+const openCommands: ReadonlySet<TmbCommand> = new Set(['auth', 'help', 'version', 'ping', 'quit'])
+
 const authFailuresMost = 3
+/** A wrong answer takes so long, so that guessing does (spec 9). */
+const authFailedMs = 500
 /** The first line of a request that a web page can make a browser send to any port (spec 9). */
 const httpRequest = /^[A-Za-z]{1,32} +[!-~]+ +HTTP\/\d/i
 /** How such a line begins when it is too long to be seen as a whole. */
@@ -88,8 +96,11 @@ export class TmbSession implements LineHandler, Inbox {
   readonly #onClosed: () => void
   readonly #decoder: LineDecoder
   readonly #output: OutputQueue
-  readonly #client: BusClient
-  readonly #live: LiveOperations
+  /** Undefined until it is known who it is. */
+  #client: BusClient | undefined
+  #live: LiveOperations | undefined
+  #subscriptions: Subscriptions | undefined
+  #delay: Timer | undefined
   readonly #options = defaultOptions()
   readonly #commands: CommandClient
   #gate = 0
@@ -111,28 +122,32 @@ export class TmbSession implements LineHandler, Inbox {
     this.#onClosed = onClosed
     this.#decoder = new LineDecoder(this, share.maxLineBytes)
     this.#output = new OutputQueue(link.outbox, share.slow, share.budget)
-    const { bus, regexps, version } = share
-    const { transport, source, listener } = link
-    this.#client = bus.connect(anonymous, {
-      inbox: this,
-      protocol: 'tmb',
-      transport,
-      source,
-      listener,
-    })
-    this.#live = this.#client.live
+    const { bus, regexps, version, admission } = share
+    const client = () => this.#known(this.#client)
+    const subscriptions = () => this.#known(this.#subscriptions)
     this.#commands = {
       bus,
-      client: this.#client,
-      subscriptions: new Subscriptions(this.#live, regexps),
+      get client() {
+        return client()
+      },
+      get subscriptions() {
+        return subscriptions()
+      },
       regexps,
       output: this.#output,
       options: this.#options,
       version,
       accept: (text) => this.#accept(text),
       quit: () => this.#finish(undefined),
-      authFailed: () => (this.#authFailures += 1),
+      authenticate: (prove) => this.#authenticate(prove),
     }
+    if (admission.isOpen) this.#join(admission.nameless(link))
+    else this.#identify()
+  }
+
+  /** It has shown who it is, or need not. */
+  get isKnown(): boolean {
+    return this.#client !== undefined
   }
 
   get isHeld(): boolean {
@@ -184,8 +199,10 @@ export class TmbSession implements LineHandler, Inbox {
 
   line(bytes: Uint8Array, start: number, end: number): void {
     const live = this.#live
-    live.receivedFrames += 1
-    live.receivedBytes += end - start
+    if (live !== undefined) {
+      live.receivedFrames += 1
+      live.receivedBytes += end - start
+    }
     if (start === end) return
     if (bytes[start] === colon) {
       this.#isFirst = false
@@ -217,12 +234,12 @@ export class TmbSession implements LineHandler, Inbox {
 
   publication(publication: Publication): void {
     const options = this.#options
-    if ((this.#gate & closed) !== 0) return
-    if (publication.sender === this.#live && options.echo === 'off') return
+    const live = this.#live
+    if ((this.#gate & closed) !== 0 || live === undefined) return
+    if (publication.sender === live && options.echo === 'off') return
     if (!publication.isLocal && options.remote === 'none') return
     const line = this.#share.lines.lineOf(publication, options.binary === 'base64')
     if (line === undefined) return
-    const live = this.#live
     live.sentFrames += 1
     live.sentBytes += line.length
     if (!this.#output.offer(line, publication.topic)) this.#cut()
@@ -243,6 +260,11 @@ export class TmbSession implements LineHandler, Inbox {
   }
 
   #message(bytes: Uint8Array, start: number, end: number): void {
+    const live = this.#live
+    if (live === undefined) {
+      this.#error('not-authenticated', 'message', 'auth comes first')
+      return
+    }
     const first = start + 1
     let at = first
     let bits = 0
@@ -267,7 +289,7 @@ export class TmbSession implements LineHandler, Inbox {
     let outcome
     if (bits < 0x80 && !hasZero && !hasSpecialPrefix(bytes, first, at)) {
       lines.begin(bytes, start, end, bytes, payload)
-      outcome = this.#live.publish(bytes, first, at, payload, end, false, undefined, headers)
+      outcome = live.publish(bytes, first, at, payload, end, false, undefined, headers)
       lines.done()
     } else {
       const topic = this.#share.categories.topicOf(bytes, first, at)
@@ -278,7 +300,7 @@ export class TmbSession implements LineHandler, Inbox {
       const scratch = this.#joined(topic, bytes, payload, end)
       const scratchEnd = topic.length + end - payload
       lines.begin(bytes, start, end, scratch, topic.length)
-      outcome = this.#live.publish(
+      outcome = live.publish(
         scratch,
         0,
         topic.length,
@@ -329,6 +351,10 @@ export class TmbSession implements LineHandler, Inbox {
       this.#error('unknown-command', '-', `no command begins with ${shown(word)}`)
       return
     }
+    if (this.#client === undefined && !openCommands.has(command)) {
+      this.#error('not-authenticated', command, 'auth comes first')
+      return
+    }
     const { bus, clock } = this.#share
     if (bus.store === undefined && aboutLast.has(command)) {
       this.#waitForStart(text)
@@ -374,6 +400,89 @@ export class TmbSession implements LineHandler, Inbox {
       this.#error(errorOfCode[error.code], command, toByteString(error.message))
     } else throw error
     if (this.#authFailures >= authFailuresMost) this.#finish(undefined)
+  }
+
+  /** Who it is before it says anything; until that is known its lines wait. */
+  #identify(): void {
+    const { admission } = this.#share
+    this.#prove(admission.byConnection(this.#link), (identity) => {
+      if (identity !== undefined) this.#join(identity)
+    })
+  }
+
+  /** Asks who it is by what `auth` says. */
+  #authenticate(prove: (admission: Admission, newcomer: Newcomer) => Promise<Identity>): void {
+    const { admission } = this.#share
+    if (admission.isOpen) throw this.#wrong('this daemon has no users')
+    if (this.#link.isSecure !== true) {
+      throw new CommandError(
+        'auth-insecure',
+        'secrets are taken over TLS, or on the machine itself',
+      )
+    }
+    this.#prove(prove(admission, this.#link), (identity) => {
+      this.#join(identity)
+      this.#authFailures = 0
+      this.#accept(`auth ${toByteString(identity.user)}`)
+    })
+  }
+
+  /** Lines wait until it is settled, a wrong answer for some time. */
+  #prove<Result>(proof: Promise<Result>, found: (result: Result) => void): void {
+    this.#shutGate(proving)
+    const settle = (then: () => void) => {
+      if ((this.#gate & closed) !== 0) return
+      this.#turnEndsAt = 0
+      then()
+      this.#openGate(proving)
+    }
+    const failed = (error: unknown) => {
+      const { reason, message } = toBusError(error)
+      if (reason === 'internal') this.#share.logger.error('tmb_auth_failed', { err: error })
+      const isWrong = reason === 'bad_credentials'
+      this.#delay = this.#share.clock.after(isWrong ? authFailedMs : 0, () => {
+        settle(() => {
+          const isCounted = isWrong || reason === 'too_many_logins'
+          this.#fail('auth', isCounted ? this.#wrong(message) : error)
+        })
+      })
+    }
+    proof.then((result) => {
+      try {
+        settle(() => found(result))
+      } catch (error) {
+        failed(error)
+      }
+    }, failed)
+  }
+
+  #wrong(text: string): CommandError {
+    this.#authFailures += 1
+    return new CommandError('auth-failed', toByteString(text))
+  }
+
+  /** Becomes a client of the bus, or another one with the same subscriptions. @throws BusError */
+  #join(identity: Identity): void {
+    const { bus, regexps } = this.#share
+    const { transport, source, listener } = this.#link
+    const before = this.#client
+    const origin = { protocol: 'tmb', transport, source, listener }
+    const client = bus.connect(identity, { inbox: this, ...origin })
+    try {
+      this.#subscriptions =
+        this.#subscriptions?.moveTo(client.live) ?? new Subscriptions(client.live, regexps)
+    } catch (error) {
+      client.close()
+      throw error
+    }
+    this.#client = client
+    this.#live = client.live
+    before?.close()
+  }
+
+  #known<Part>(part: Part | undefined): Part {
+    if (part === undefined) throw new Error('a command ran before it was known who gave it')
+    return part
   }
 
   #refuseHttp(): void {
@@ -425,7 +534,7 @@ export class TmbSession implements LineHandler, Inbox {
   /** Whoever says nothing more and listens to nothing has no use for the connection. */
   #endIfDone(): void {
     if (!this.#hasEnded || this.#gate !== 0) return
-    if (this.#commands.subscriptions.size === 0) this.#finish(undefined)
+    if ((this.#subscriptions?.size ?? 0) === 0) this.#finish(undefined)
   }
 
   /** Ends it from this side: what is in the outbox still goes out. */
@@ -440,8 +549,9 @@ export class TmbSession implements LineHandler, Inbox {
     this.#gate |= closed
     this.#stopWaiting()
     this.#output.close()
-    this.#client.close(reason)
-    this.#commands.subscriptions.dispose()
+    this.#delay?.cancel()
+    this.#client?.close(reason)
+    this.#subscriptions?.dispose()
     this.#onClosed()
   }
 }

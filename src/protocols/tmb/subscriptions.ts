@@ -95,6 +95,21 @@ export class Subscriptions {
     return size
   }
 
+  /**
+   * The same for another client of the bus, in the place of these, which are empty then.
+   * @throws BusError as `LiveOperations.subscribe`; nothing has changed here then
+   */
+  moveTo(live: LiveOperations): Subscriptions {
+    const moved = new Subscriptions(live, this.#regexps)
+    for (const [id, pattern] of this.#byId) {
+      moved.#use(pattern)
+      moved.#byId.set(id, pattern)
+    }
+    this.#byId.clear()
+    this.#users.clear()
+    return moved
+  }
+
   /** The client is gone, and with it what the bus knew of these. */
   dispose(): void {
     for (const pattern of this.#byId.values()) releasePattern(pattern, this.#regexps)

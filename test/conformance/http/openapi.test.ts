@@ -122,6 +122,12 @@ test('every operation answers as the document says, and takes every parameter in
   await ask('health')
   await ask('readiness')
   await ask('metrics')
+  await ask('session')
+  const login = { user: 'anybody', password: 'anything' }
+  const asJson = { 'content-type': 'application/json' }
+  await ask('login', { body: JSON.stringify(login), headers: asJson })
+  await ask('login', { body: '{}', headers: asJson, status: 400 })
+  await ask('logout')
 
   const epoch = scene.bus.status().epoch
   const query = {
@@ -152,10 +158,10 @@ test('every operation answers as the document says, and takes every parameter in
 
 test('every operation is in the document with its route, and refuses what it does not know', async (t) => {
   const scene = await startScene(t)
-  const probes = ['health', 'readiness', 'metrics']
+  const beside = ['health', 'readiness', 'metrics', 'session', 'login', 'logout']
   const routes = operations.map(({ method, path }) => `${method} ${path}`)
   const described = [...scene.operations]
-    .filter(([id]) => !probes.includes(id))
+    .filter(([id]) => !beside.includes(id))
     .map(([, { method, path }]) => `${method} ${path}`)
   assert.deepEqual(described.sort(), routes.sort())
   for (const { id } of operations) {

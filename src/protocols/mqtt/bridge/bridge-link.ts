@@ -9,6 +9,7 @@ import type { Bus } from '../../../core/bus.ts'
 import type { Clock, Timer } from '../../../core/clock.ts'
 import type { Logger } from '../../../core/logger.ts'
 import { type BusError, toBusError } from '../../../model/errors.ts'
+import type { Identity } from '../../../model/identity.ts'
 import type { ByteConnection } from '../../../net/byte-connection.ts'
 import { Incoming } from '../incoming.ts'
 import { encodeProperties, writeAck } from '../packet-writer.ts'
@@ -27,6 +28,7 @@ import { type Dispatch, Sender } from '../sender.ts'
 import type { MqttCounters } from '../session-context.ts'
 import type { MqttSession } from '../session.ts'
 import type { SessionOwner, Sessions } from '../sessions.ts'
+import { bridgeIdentity } from './bridge-identity.ts'
 import type { BridgeTopics, SideFilter } from './bridge-topics.ts'
 import { writeConnect, writeFarewell, writePingreq, writeSubscribe } from './client-packets.ts'
 import { MappedPublish } from './mapped-publish.ts'
@@ -91,7 +93,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 export class BridgeLink implements SessionPeer, SessionOwner, ServerPacketHandler {
   readonly version: Version
   readonly will = undefined
-  readonly user: string
+  readonly identity: Identity
   receiveMaximum = 1
   readonly sender: Pick<Sender, 'send'> = { send: (dispatch) => this.#send(dispatch) }
   readonly ended: Promise<LinkEnd>
@@ -118,7 +120,7 @@ export class BridgeLink implements SessionPeer, SessionOwner, ServerPacketHandle
     this.#options = options
     const { connection, version, maxPacketBytes, clock, connectTimeoutMs, name, loopMark } = options
     this.version = version
-    this.user = `bridge.${name}`
+    this.identity = bridgeIdentity(name)
     const isMarked = loopMark !== undefined && version === 5
     const mark = isMarked ? { userProperties: [[loopProperty, loopMark] as [string, string]] } : {}
     this.#mark = Buffer.from(encodeProperties(mark))

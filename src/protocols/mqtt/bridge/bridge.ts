@@ -10,7 +10,6 @@ import type { Bus } from '../../../core/bus.ts'
 import type { Clock } from '../../../core/clock.ts'
 import type { Logger } from '../../../core/logger.ts'
 import { toBusError } from '../../../model/errors.ts'
-import type { Identity } from '../../../model/identity.ts'
 import { dialBytes, type DialTls } from '../../../net/dial.ts'
 import { FlushSchedule } from '../../../net/outbox.ts'
 import type { SessionPeer } from '../delivery.ts'
@@ -19,6 +18,7 @@ import type { Version } from '../packets.ts'
 import type { MqttCounters } from '../session-context.ts'
 import type { MqttSession } from '../session.ts'
 import type { SessionOwner, Sessions } from '../sessions.ts'
+import { bridgeIdentity } from './bridge-identity.ts'
 import { BridgeLink, type LinkEnd, subscribeAll } from './bridge-link.ts'
 import { type BridgeAddress, addressOf, type BridgeConfig, bridgeName } from './bridge-settings.ts'
 import { BridgeTopics } from './bridge-topics.ts'
@@ -218,14 +218,19 @@ export class Bridge {
     const { sessions, bridge } = this.#options
     const { cleanStart } = bridge
     const { session } = await sessions.open(
-      { clientId: this.#clientId, cleanStart, expirySeconds: cleanStart ? 0 : Infinity },
+      {
+        clientId: this.#clientId,
+        cleanStart,
+        expirySeconds: cleanStart ? 0 : Infinity,
+        isOwned: false,
+      },
       owner,
     )
     return session
   }
 
   #join(session: MqttSession): BusClient {
-    const identity: Identity = { user: `bridge.${this.name}`, groups: [], method: 'in-process' }
+    const identity = bridgeIdentity(this.name)
     return this.#options.bus.connect(identity, {
       name: session.name,
       replace: true,
@@ -243,7 +248,7 @@ export class Bridge {
     const owner: SessionOwner = {
       version: 5,
       will: undefined,
-      user: `bridge.${this.name}`,
+      identity: bridgeIdentity(this.name),
       takenOver: () => undefined,
     }
     const session = await this.#openSession(owner)
