@@ -8,6 +8,9 @@ import { checkPattern } from './resource-pattern.ts'
 import { parsePasswordHash } from './password-hash.ts'
 import { actionWords } from './rule.ts'
 
+/** Words of `to`, and the daemon itself. */
+export const reservedUsers: ReadonlySet<string> = new Set(['any', 'users', 'anonymous', 'msgbusd'])
+
 const userName = () =>
   z
     .string()
@@ -15,12 +18,10 @@ const userName = () =>
     .max(256)
     .refine((name) => !/[\p{Cc}:]/u.test(name), 'holds a colon or a control character')
     .refine((name) => !reservedUsers.has(name), 'is a name with a meaning of its own')
+export const userNameSchema = userName()
 const groups = () => z.array(z.string().min(1)).default([])
 const oneOrMore = <Item extends z.ZodType<unknown, string>>(item: Item) =>
   z.union([item, z.array(item).min(1)]).transform((value) => [value].flat() as z.output<Item>[])
-
-/** Words of `to`, and the daemon itself. */
-const reservedUsers = new Set(['any', 'users', 'anonymous', 'msgbusd'])
 
 const hex = (bytes: number) =>
   z.string().regex(new RegExp(`^[0-9a-f]{${bytes * 2}}$`, 'i'), `must be ${bytes * 2} hex digits`)

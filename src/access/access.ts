@@ -14,6 +14,7 @@ import type { Authentication } from '../core/authentication.ts'
 import type { Clock, Timer } from '../core/clock.ts'
 import type { LiveFilter } from '../core/live.ts'
 import type { Logger } from '../core/logger.ts'
+import { BusError } from '../model/errors.ts'
 import { type Action, anonymous, daemonIdentity, type Identity } from '../model/identity.ts'
 import { AccessRules, type Decision } from './access-rules.ts'
 import type {
@@ -119,8 +120,7 @@ export class Access implements AccessCheck {
   }
 
   filterRefusal(subject: Subject, action: Action, filter: LiveFilter): string | undefined {
-    if (this.#isOpen || isExempt(subject.identity)) return undefined
-    const { isAllowed, rule } = this.#rules.decideFilter(subject, action, filter)
+    const { isAllowed, rule } = this.decideFilter(subject, action, filter)
     return isAllowed ? undefined : rule
   }
 
@@ -129,6 +129,12 @@ export class Access implements AccessCheck {
     if (this.#isOpen) return { isAllowed: true, rule: 'there are no users and no rules' }
     if (isExempt(subject.identity)) return { isAllowed: true, rule: 'it is the daemon itself' }
     return this.#rules.decide(subject, action, resource)
+  }
+
+  decideFilter(subject: Subject, action: Action, filter: LiveFilter): Decision {
+    if (this.#isOpen) return { isAllowed: true, rule: 'there are no users and no rules' }
+    if (isExempt(subject.identity)) return { isAllowed: true, rule: 'it is the daemon itself' }
+    return this.#rules.decideFilter(subject, action, filter)
   }
 
   limitsOf(identity: Identity): IdentityLimits | undefined {
@@ -167,17 +173,18 @@ export class Access implements AccessCheck {
     return this.#identities.example(user)
   }
 
+  /** Rejects with what `reload` would reject with; changes nothing. */
+  async check(settings: AccessSettings): Promise<void> {
+    await this.#read(settings)
+  }
+
   /**
    * Takes new settings and reads users, tokens and keys again.
    * Rejects with BusError `failed_precondition/bad_config`; nothing has changed then.
    */
   async reload(settings: AccessSettings): Promise<void> {
-    const { folder, clock } = this.#options
-    const jwt = await JwtVerifier.open(settings.jwt)
-    // Both are read on trial first, so that a fault in the second leaves the first as it is.
-    const tokens = new TokenTable(folder && join(folder, 'tokens.json'))
-    tokens.load()
-    new UserTable(folder && join(folder, 'users.json')).load(settings.users)
+    const { clock } = this.#options
+    const jwt = await this.#read(settings)
     this.users.load(settings.users)
     this.tokens.load()
     this.#jwt = jwt
@@ -209,6 +216,28 @@ export class Access implements AccessCheck {
     await Promise.all([this.hasher.close(), this.audit.close()])
   }
 
+  /** On trial, so that a fault in the last file leaves what the others say as it is. */
+  async #read(settings: AccessSettings): Promise<JwtVerifier> {
+    const { folder } = this.#options
+    const faults: string[] = []
+    const attempt = (read: () => void): void => {
+      try {
+        read()
+      } catch (error) {
+        faults.push(error instanceof Error ? error.message : String(error))
+      }
+    }
+    attempt(() => new TokenTable(folder && join(folder, 'tokens.json')).load())
+    attempt(() => new UserTable(folder && join(folder, 'users.json')).load(settings.users))
+    const jwt = await JwtVerifier.open(settings.jwt).catch((error: unknown) => {
+      attempt(() => {
+        throw error
+      })
+    })
+    if (jwt !== undefined && faults.length === 0) return jwt
+    throw new BusError('failed_precondition', 'bad_config', faults.join('\n'))
+  }
+
   #rulesOf({ rules }: AccessSettings): AccessRules {
     const options = rules.map(({ allow, deny, to, on }) => {
       return { isAllow: allow !== undefined, actions: allow ?? deny ?? [], to, on }
@@ -232,7 +261,7 @@ export class Access implements AccessCheck {
 
 /** The daemon itself, and programs that have the bus within them. */
 function isExempt(identity: Identity): boolean {
-  return identity.method === 'in-process'
+  return identity.method === 'in-process' || identity === daemonIdentity
 }
 
 function stamp(clock: Clock): string {

@@ -8,7 +8,7 @@ import type { Authentication, Caller, Credentials, Verifiers } from '../core/aut
 import type { Clock } from '../core/clock.ts'
 import { BusError } from '../model/errors.ts'
 import { anonymous, type Identity } from '../model/identity.ts'
-import type { UserSetting } from './access-schema.ts'
+import { reservedUsers, type UserSetting } from './access-schema.ts'
 import type { AuditLog } from './audit-log.ts'
 import { verifiersFor } from './challenge-verifiers.ts'
 import type { Identities } from './identities.ts'
@@ -39,7 +39,6 @@ const rememberedPasswords = 10_000
 /** Verified for users without a password, and for those that are not there: the cost is that of a new hash. */
 const nobodysHash =
   '$argon2id$v=19$m=19456,t=2,p=1$c29tZSBzYWx0IGhlcmUhIQ$dRzY82fgceWJKqstlAB6sn56dYrekptRpYPqbR1lZQg'
-const names = new Set(['any', 'users', 'anonymous', 'msgbusd'])
 
 export class Logins implements Authentication {
   readonly #options: LoginsOptions
@@ -77,7 +76,8 @@ export class Logins implements Authentication {
         const { identities, users } = this.#options
         const user = users.byProcess(credentials.process)
         if (user !== undefined) return identities.ofProcess(user, credentials.process)
-        throw this.#refused(`uid:${credentials.process.uid}`, caller)
+        // No attempt: the kernel says it of everybody who connects.
+        throw badCredentials()
       }
     }
   }
@@ -133,7 +133,7 @@ export class Logins implements Authentication {
     }
     if (!isOwnToken(token) && jwt().size > 0) {
       const found = await jwt().verify(token, clock.now())
-      if (found !== undefined && !names.has(found.user)) return identities.ofJwt(found)
+      if (found !== undefined && !reservedUsers.has(found.user)) return identities.ofJwt(found)
     }
     throw this.#refused(row?.user ?? '', caller)
   }
@@ -149,7 +149,7 @@ export class Logins implements Authentication {
       return certificateUsers() === 'commonName' ? certificate.commonName : undefined
     }
     const name = nameNow()
-    if (name === undefined || name === '' || names.has(name)) {
+    if (name === undefined || name === '' || reservedUsers.has(name)) {
       throw this.#refused(certificate.subject, caller)
     }
     return identities.ofCertificate(name, certificate, () => nameNow() === name)
@@ -166,8 +166,7 @@ export class Logins implements Authentication {
 
   #refused(user: string, caller: Caller): BusError {
     this.#record('login_refused', user, caller)
-    const text = 'user, password, token or certificate is not one that is known here'
-    return new BusError('unauthenticated', 'bad_credentials', text)
+    return badCredentials()
   }
 
   /** What was given as a user that is none may be a password typed in the wrong place: it is not recorded. */
@@ -209,4 +208,9 @@ export class Logins implements Authentication {
   #digest(password: string): Buffer {
     return createHmac('sha256', this.#key).update(password).digest()
   }
+}
+
+function badCredentials(): BusError {
+  const text = 'user, password, token or certificate is not one that is known here'
+  return new BusError('unauthenticated', 'bad_credentials', text)
 }

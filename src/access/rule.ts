@@ -3,24 +3,8 @@
  */
 
 import type { Subject } from '../core/access.ts'
-import type { Action } from '../model/identity.ts'
+import { type Action, actions } from '../model/identity.ts'
 import { ResourcePattern } from './resource-pattern.ts'
-
-export const actions = [
-  'connect',
-  'publish',
-  'subscribe',
-  'fetch',
-  'delete',
-  'send',
-  'broadcast',
-  'call',
-  'register',
-  'enqueue',
-  'consume',
-  'sync',
-  'admin',
-] as const satisfies readonly Action[]
 
 export const actionWords = [...actions, 'all'] as const
 

@@ -69,6 +69,10 @@ export class ClientHandle implements BusClient {
     return this.#subscriptions.size
   }
 
+  get logs(): Iterable<LogSubscription> {
+    return this.#subscriptions
+  }
+
   /** What it reads from the store because it could not take it live. */
   *readersBehind(): Iterable<Hold> {
     for (const subscription of this.#subscriptions) if (subscription.isBehind) yield subscription
@@ -153,6 +157,9 @@ export class ClientHandle implements BusClient {
       throw new BusError('resource_exhausted', 'quota_exceeded', text)
     }
     const subscription = new LogSubscription({
+      text: topic,
+      matches: (name) =>
+        options.kind === 'log' ? name === topic : topicMatches(options.filter, name),
       subject: this.live,
       refusal: () => failureOf(require),
       cursor: this.#cursor(options),

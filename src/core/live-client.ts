@@ -110,6 +110,14 @@ export class LiveClient implements LiveOperations {
     return this.#bus.remote?.whyUnknown(name) ?? new BusError('not_found', 'unknown_client', text)
   }
 
+  get filters(): Iterable<LiveFilter> {
+    return this.#filters?.values() ?? []
+  }
+
+  get exclusions(): Iterable<LevelFilter> {
+    return this.#exclusions?.values() ?? []
+  }
+
   get subscriptionCount(): number {
     return this.#filters?.size ?? 0
   }

@@ -19,6 +19,10 @@ import type { Cursor, CursorPage } from './cursor.ts'
 import type { ReadLimit } from './log-store.ts'
 
 export interface LogSubscriptionOptions {
+  /** The filter, or the topic of its log. */
+  readonly text: string
+  /** Whether it is about a topic. */
+  readonly matches: (topic: string) => boolean
   /** Whose it is: asked about each topic. */
   readonly subject: Subject
   /** What it is for, when the rules change: whether it may go on. */
@@ -43,6 +47,8 @@ export class LogSubscription implements Subscription {
   /** Wants publications that are not stored, too. */
   readonly takesLive: boolean
   readonly subject: Subject
+  readonly text: string
+  readonly matches: (topic: string) => boolean
   readonly #refusal: () => BusError | undefined
   readonly #cursor: Cursor
   readonly #sink: SubscriptionSink
@@ -55,6 +61,8 @@ export class LogSubscription implements Subscription {
   constructor(options: LogSubscriptionOptions) {
     this.#cursor = options.cursor
     this.subject = options.subject
+    this.text = options.text
+    this.matches = options.matches
     this.#refusal = options.refusal
     this.#sink = options.sink
     this.#page = options.page

@@ -15,10 +15,12 @@ import type { NodeId } from '../model/node-id.ts'
 import type { PeerSyncState } from '../model/peer-sync-state.ts'
 import type { TopicRule } from '../model/topic-rule.ts'
 import { type AccessCheck, allowEverything } from './access.ts'
+import type { TopicReceiver } from './administration.ts'
 import type { BusClient } from './bus-client.ts'
 import type { Bus, BusStatus, TopicUsage, Traffic } from './bus.ts'
 import { ClientHandle } from './client-handle.ts'
 import type { Clock } from './clock.ts'
+import { explainTopic } from './explain-topic.ts'
 import { BusCounters } from './counters.ts'
 import { clientInfo } from './client-registry.ts'
 import { defaultHistoryBounds, type HistoryBounds, type Hold } from './history-trimmer.ts'
@@ -106,6 +108,11 @@ export class MsgBus implements Bus {
   accessChanged(): void {
     this.live.accessChanged()
     for (const client of [...this.#clients.values()]) client.accessChanged()
+  }
+
+  /** Who subscribes to what a topic matches, and why they would get a message on it or not. */
+  explainTopic(name: string): TopicReceiver[] {
+    return explainTopic(this.live.topics.look(name), this.#clients.values(), this.access)
   }
 
   /** Opens for business. The store stays the caller's to close, after `shutdown`. */

@@ -13,7 +13,7 @@ export function printConfig(loaded: LoadedConfig): string {
   for (const { path, defaultValue } of configLeaves()) {
     if (path.includes('[]')) continue
     const steps = path.split('.')
-    const value = valueAt(loaded.given, steps) ?? defaultValue
+    const value = withoutSecrets(path, valueAt(loaded.given, steps) ?? defaultValue)
     if (value === undefined) continue
     const node = document.createNode(value, { flow: Array.isArray(value) && value.length === 0 })
     const origin = ` ${loaded.originOf(path)}`
@@ -23,6 +23,16 @@ export function printConfig(loaded: LoadedConfig): string {
     setIn(document.contents, steps, node, document)
   }
   return document.toString({ lineWidth: 0 })
+}
+
+/** What is printed is shown to others: hashes of passwords, and what serves as one, are left out. */
+function withoutSecrets(path: string, value: unknown): unknown {
+  if (path !== 'users' || !Array.isArray(value)) return value
+  return value.map((user: unknown) => {
+    if (typeof user !== 'object' || user === null) return user
+    const hidden = ['password', 'challengeSecret'].filter((name) => name in user)
+    return { ...user, ...Object.fromEntries(hidden.map((name) => [name, '(hidden)'])) }
+  })
 }
 
 function setIn(map: unknown, steps: readonly string[], node: unknown, document: Document): void {

@@ -14,6 +14,7 @@ import { BusError } from '../model/errors.ts'
 import { WebSocketGates } from '../net/web-socket-gates.ts'
 import type { AdapterContext, BoundListener } from '../protocols/adapter.ts'
 import type { SyncService } from '../sync/sync-service.ts'
+import { DaemonAdministration } from './administration.ts'
 import { startAdapters } from './adapters.ts'
 import type { LoadedConfig } from './config.ts'
 import { createMetrics } from './metrics.ts'
@@ -22,6 +23,7 @@ import { openLastValues } from './open-last-values.ts'
 import { nodeOf, openStore } from './open-store.ts'
 import { openSync } from './open-sync.ts'
 import { removeReadyFile, writeReadyFile } from './ready-file.ts'
+import { Reloader } from './reloader.ts'
 import { messageOf, StartError } from './start-error.ts'
 import { readServerTls, TlsReloader } from './tls-files.ts'
 import { version } from './version.ts'
@@ -30,8 +32,11 @@ export interface Daemon {
   readonly listeners: readonly BoundListener[]
   /** Settles when the store is open and `ready.json` is written; rejects with StartError. */
   readonly ready: Promise<void>
-  /** Reads the certificates again; without TLS it does nothing. */
-  reload(): void
+  /**
+   * Reads configuration, users, tokens and certificates again. Answers what an operator should know; rejects with
+   * BusError `failed_precondition/bad_config` that has all faults, and nothing has changed then.
+   */
+  reload(): Promise<readonly string[]>
   /**
    * Ends subscriptions, gives running calls the grace time, closes the store. Rejects only when the
    * store cannot be closed. May be called twice, also before `ready`.
@@ -40,7 +45,8 @@ export interface Daemon {
 }
 
 /**
- * Resolves when the adapters listen. `open` opens the store; tests put another in its place.
+ * Resolves when the adapters listen. `open` opens the store; tests put another in its place. `reread` loads the
+ * configuration once more; without it reloading keeps to the one that is there.
  *
  * @throws StartError; nothing is left behind then
  */
@@ -48,6 +54,7 @@ export async function startDaemon(
   loaded: LoadedConfig,
   logger: Logger,
   open = openStore,
+  reread?: () => Promise<LoadedConfig>,
 ): Promise<Daemon> {
   const { config } = loaded
   const { storage, shutdown } = config
@@ -79,6 +86,12 @@ export async function startDaemon(
     version,
     tls,
     authentication: access.authentication,
+    administration: new DaemonAdministration({
+      access,
+      bus,
+      clock: systemClock,
+      reload: () => reload(),
+    }),
     metricsText: metrics.text,
     webSockets: new WebSocketGates(),
     acceptLink: (stream) => {
@@ -110,7 +123,10 @@ export async function startDaemon(
     throw error
   })
   const { listeners } = adapters
-  const reloader = tls && new TlsReloader(config.tls, tls, logger, adapters.reloadTls)
+  const tlsReloader = tls && new TlsReloader(config.tls, tls, logger, adapters.reloadTls)
+
+  const reloader = new Reloader({ loaded, access, tls: tlsReloader, logger, reread })
+  const reload = () => reloader.reload()
 
   let stopping: Promise<void> | undefined
   let keeper: LastValueKeeper | undefined
@@ -133,7 +149,7 @@ export async function startDaemon(
   ready.catch((error: unknown) => bus.fail(startFailure(error)))
 
   const stop = async (): Promise<void> => {
-    reloader?.close()
+    tlsReloader?.close()
     await bus.shutdown()
     await Promise.all([adapters.stop(shutdown.graceMs), sync?.close()])
     // Whatever became of the start is over before its traces are removed.
@@ -149,7 +165,7 @@ export async function startDaemon(
   return {
     listeners,
     ready,
-    reload: () => reloader?.reload(),
+    reload,
     stop: () => (stopping ??= stop()),
   }
 }

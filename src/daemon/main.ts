@@ -53,7 +53,7 @@ async function main(): Promise<number> {
     case 'run': {
       const loaded = await load(request)
       const { runDaemon } = await import('./run-daemon.ts')
-      return runDaemon(loaded)
+      return runDaemon(loaded, () => load(request))
     }
   }
 }

@@ -2,7 +2,7 @@
  * The daemon as a process: what it prints, what signals do, and what happens when we are wrong.
  *  - SIGTERM, SIGINT: the first stops within the grace time, the second leaves at once. Every store
  *    survives that, since it must survive a kill.
- *  - SIGHUP: reads the certificates again.
+ *  - SIGHUP: reads configuration, users, tokens and certificates again.
  *  - a defect (an error nobody caught): is logged, the store is closed if that works, exit code 70.
  */
 
@@ -27,7 +27,10 @@ const echoMs = 200
 const closeMarginMs = 5000
 
 /** Runs until the daemon was told to stop; resolves with the exit code. @throws StartError */
-export async function runDaemon(loaded: LoadedConfig): Promise<number> {
+export async function runDaemon(
+  loaded: LoadedConfig,
+  reread: () => Promise<LoadedConfig>,
+): Promise<number> {
   const { config } = loaded
   const { level, format } = config.log
   const node = formatNodeId(nodeOf(config))
@@ -40,7 +43,7 @@ export async function runDaemon(loaded: LoadedConfig): Promise<number> {
   // Whoever read our first lines may have gone since, as `head` does.
   process.stdout.on('error', () => undefined)
 
-  const daemon = await startDaemon(loaded, logger)
+  const daemon = await startDaemon(loaded, logger, undefined, reread)
   const stopped = stopOnSignals(daemon, logger, config.shutdown.graceMs)
   const { data, engine, durability } = config.storage
   print(`msgbusd ${version}, node ${node}`)
@@ -103,7 +106,8 @@ function stopOnSignals(daemon: Daemon, logger: Logger, graceMs: number): Promise
     for (const signal of ['SIGTERM', 'SIGINT']) {
       process.on(signal, () => void stop(signal).catch(giveUp))
     }
-    process.on('SIGHUP', () => daemon.reload())
+    // What is wrong has been logged; the old configuration goes on.
+    process.on('SIGHUP', () => void daemon.reload().catch(() => undefined))
     process.on('uncaughtException', giveUp)
     process.on('unhandledRejection', giveUp)
   })

@@ -23,17 +23,20 @@ export const anonymous: Identity = { user: 'anonymous', groups: [], method: 'non
 export const daemonIdentity: Identity = { user: 'msgbusd', groups: [], method: 'in-process' }
 
 /** Actions that rules speak about, for every protocol alike. */
-export type Action =
-  | 'connect'
-  | 'publish'
-  | 'subscribe'
-  | 'fetch'
-  | 'delete'
-  | 'send'
-  | 'broadcast'
-  | 'call'
-  | 'register'
-  | 'enqueue'
-  | 'consume'
-  | 'sync'
-  | 'admin'
+export const actions = [
+  'connect',
+  'publish',
+  'subscribe',
+  'fetch',
+  'delete',
+  'send',
+  'broadcast',
+  'call',
+  'register',
+  'enqueue',
+  'consume',
+  'sync',
+  'admin',
+] as const
+
+export type Action = (typeof actions)[number]

@@ -20,6 +20,11 @@ export interface LevelFilter {
   readonly text: string
 }
 
+/** Whether a text holds characters that `mqtt` filters give a meaning. */
+export function hasWildcard(text: string): boolean {
+  return text.includes('+') || text.includes('#')
+}
+
 export function levelFilter(rules: LevelRules, text: string): LevelFilter {
   return { kind: 'level', rules, text }
 }

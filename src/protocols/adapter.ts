@@ -3,6 +3,7 @@
  * one is that folder, one line in daemon/protocols.ts and one docs page.
  */
 
+import type { Administration } from '../core/administration.ts'
 import type { Authentication } from '../core/authentication.ts'
 import type { Bus } from '../core/bus.ts'
 import type { BusCounters } from '../core/counters.ts'
@@ -25,6 +26,8 @@ export interface AdapterContext {
   readonly tls: ServerTls | undefined
   /** Who clients are; absent (tests of an adapter, a daemon without users): `openAuthentication`. */
   readonly authentication?: Authentication | undefined
+  /** What administrators ask and change about access; absent in tests of an adapter. */
+  readonly administration?: Administration | undefined
   /** All metrics of the daemon in the text format of Prometheus. */
   metricsText(): Promise<string>
   /** What the daemon knows and the bus does not, for status answers; absent in tests of an adapter. */

@@ -18,6 +18,7 @@ import { addReflectionService } from './reflection-service.ts'
 import { TunnelCalls } from './tunnel-calls.ts'
 import { Tunnels } from './tunnels.ts'
 import { addV1Service } from './v1-service.ts'
+import { addAccessService } from './v2-access-service.ts'
 import { addAdminService } from './v2-admin-service.ts'
 import { addBusService } from './v2-bus-service.ts'
 import { addClientService } from './v2-client-service.ts'
@@ -84,6 +85,7 @@ export async function startGrpcAdapter(
   addQueueService(calls, context)
   addLinkService(calls, context)
   addAdminService(calls, context)
+  addAccessService(calls, context)
   addHealthService(calls, context)
   addReflectionService(calls)
 

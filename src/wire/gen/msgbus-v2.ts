@@ -561,6 +561,163 @@ export interface VerifyResponse {
   readonly done: boolean
 }
 
+export type WhoAmIRequest = Readonly<Record<never, never>>
+
+export interface WhoAmIResponse {
+  /** `anonymous` when nothing was shown. */
+  readonly user: string
+  readonly groups: readonly string[]
+  /** `none`, `password`, `token`, `jwt`, `certificate`, `process`, `challenge` … */
+  readonly method: string
+  /** There are no users and no rules: everybody may do everything. */
+  readonly open: boolean
+}
+
+export interface ExplainRequest {
+  /** Empty: the caller. */
+  readonly user: string
+  /** Name on the bus, for rules with `%c`; empty: none. */
+  readonly clientName: string
+  /** `publish`, `subscribe` … */
+  readonly action: string
+  /** Topic, filter, queue, name or procedure. */
+  readonly resource: string
+}
+
+export interface ExplainResponse {
+  readonly allowed: boolean
+  /** The rule that decides, for people to read. */
+  readonly rule: string
+  readonly user: string
+  readonly groups: readonly string[]
+}
+
+export interface ExplainTopicRequest {
+  readonly topic: string
+}
+
+export interface ExplainTopicResponse {
+  readonly receivers: readonly TopicReceiver[]
+  /** What topic rules say of storing it: `acked`, `always`, `never`. */
+  readonly store: string
+}
+
+export interface TopicReceiver {
+  /** Of the client; empty: it has none. */
+  readonly name: string
+  readonly user: string
+  readonly protocol: string
+  readonly source: string
+  /** What it subscribes by, as its protocol writes it. */
+  readonly filters: readonly string[]
+  /** Whether it would get the message. */
+  readonly receives: boolean
+  /** Why, for people to read: the rule that allows or refuses, or what else is in the way. */
+  readonly reason: string
+}
+
+export type ReloadRequest = Readonly<Record<never, never>>
+
+export interface ReloadResponse {
+  /** What has changed and needs a restart, and what else an operator should know. */
+  readonly notes: readonly string[]
+}
+
+export interface AddUserRequest {
+  readonly name: string
+  /** Empty: the user cannot log in by password. */
+  readonly password: string
+  readonly groups: readonly string[]
+  /** Keep what SCRAM and WAMP-CRA need, too: whoever reads it from the disk can log in by them. */
+  readonly challenge: boolean
+  /** Change one that is there; without it that is an error. */
+  readonly replace: boolean
+}
+
+export interface AddUserResponse {
+  /** This user closed the daemon: until now everybody was let in. */
+  readonly closed: boolean
+}
+
+export type ListUsersRequest = Readonly<Record<never, never>>
+
+export interface ListUsersResponse {
+  readonly users: readonly UserInfo[]
+}
+
+export interface UserInfo {
+  readonly name: string
+  readonly groups: readonly string[]
+  /** It is in the configuration file, and changed there. */
+  readonly configured: boolean
+  /** How it can log in: `password`, `challenge`, `certificate`, `process`, `public key`. */
+  readonly methods: readonly string[]
+}
+
+export interface RevokeUserRequest {
+  readonly name: string
+}
+
+export interface RevokeUserResponse {
+  readonly tokens: number
+}
+
+export interface AddTokenRequest {
+  readonly user: string
+  readonly groups: readonly string[]
+  /** 0: it has no end. */
+  readonly lifetimeMs: number
+  readonly note: string
+}
+
+export interface AddTokenResponse {
+  readonly token: string
+  readonly id: string
+  readonly closed: boolean
+}
+
+export type ListTokensRequest = Readonly<Record<never, never>>
+
+export interface ListTokensResponse {
+  readonly tokens: readonly TokenInfo[]
+}
+
+export interface TokenInfo {
+  readonly id: string
+  readonly user: string
+  readonly groups: readonly string[]
+  readonly createdAtMs: number
+  /** 0: it has no end. */
+  readonly expiresAtMs: number
+  readonly note: string
+}
+
+export interface RevokeTokenRequest {
+  readonly id: string
+}
+
+export type RevokeTokenResponse = Readonly<Record<never, never>>
+
+export type VerifyAuditRequest = Readonly<Record<never, never>>
+
+export interface VerifyAuditResponse {
+  readonly lines: number
+  /** Of the last line; to be kept elsewhere by whoever wants to find a cut end. */
+  readonly lastNumber: number
+  readonly lastHash: string
+  readonly faults: readonly string[]
+}
+
+export interface TailAuditRequest {
+  /** Default 20, at most 1,000. */
+  readonly lines: number
+}
+
+export interface TailAuditResponse {
+  /** JSON. */
+  readonly lines: readonly string[]
+}
+
 /** The methods of msgbus.v2.BusService. */
 export const busService = {
   /**
@@ -916,6 +1073,194 @@ export const adminServiceCalls = {
     path: '/msgbus.v2.AdminService/Verify',
     requestSerialize: encodeVerifyRequest,
     responseDeserialize: decodeVerifyResponse,
+  },
+} as const
+
+/**
+ * Who may do what, for administrators and for whoever was refused. All but WhoAmI, and Explain about oneself, need
+ * the action `admin`.
+ */
+export const accessService = {
+  /** Who the daemon takes the caller for. */
+  whoAmI: {
+    path: '/msgbus.v2.AccessService/WhoAmI',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: encodeWhoAmIRequest,
+    requestDeserialize: decodeWhoAmIRequest,
+    responseSerialize: encodeWhoAmIResponse,
+    responseDeserialize: decodeWhoAmIResponse,
+  },
+  /** Whether somebody may do something, and by which rule. */
+  explain: {
+    path: '/msgbus.v2.AccessService/Explain',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: encodeExplainRequest,
+    requestDeserialize: decodeExplainRequest,
+    responseSerialize: encodeExplainResponse,
+    responseDeserialize: decodeExplainResponse,
+  },
+  /** Who would receive a message on a topic now, over all protocols, and who subscribes and would not. */
+  explainTopic: {
+    path: '/msgbus.v2.AccessService/ExplainTopic',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: encodeExplainTopicRequest,
+    requestDeserialize: decodeExplainTopicRequest,
+    responseSerialize: encodeExplainTopicResponse,
+    responseDeserialize: decodeExplainTopicResponse,
+  },
+  /** Reads configuration, users, tokens and certificates again; with a fault nothing changes. */
+  reload: {
+    path: '/msgbus.v2.AccessService/Reload',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: encodeReloadRequest,
+    requestDeserialize: decodeReloadRequest,
+    responseSerialize: encodeReloadResponse,
+    responseDeserialize: decodeReloadResponse,
+  },
+  /** Adds a user, or changes one that was added. */
+  addUser: {
+    path: '/msgbus.v2.AccessService/AddUser',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: encodeAddUserRequest,
+    requestDeserialize: decodeAddUserRequest,
+    responseSerialize: encodeAddUserResponse,
+    responseDeserialize: decodeAddUserResponse,
+  },
+  listUsers: {
+    path: '/msgbus.v2.AccessService/ListUsers',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: encodeListUsersRequest,
+    requestDeserialize: decodeListUsersRequest,
+    responseSerialize: encodeListUsersResponse,
+    responseDeserialize: decodeListUsersResponse,
+  },
+  /** Takes a user that was added away, with its tokens, and ends its connections. */
+  revokeUser: {
+    path: '/msgbus.v2.AccessService/RevokeUser',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: encodeRevokeUserRequest,
+    requestDeserialize: decodeRevokeUserRequest,
+    responseSerialize: encodeRevokeUserResponse,
+    responseDeserialize: decodeRevokeUserResponse,
+  },
+  /** Makes a token; it is told in the answer and never again. */
+  addToken: {
+    path: '/msgbus.v2.AccessService/AddToken',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: encodeAddTokenRequest,
+    requestDeserialize: decodeAddTokenRequest,
+    responseSerialize: encodeAddTokenResponse,
+    responseDeserialize: decodeAddTokenResponse,
+  },
+  listTokens: {
+    path: '/msgbus.v2.AccessService/ListTokens',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: encodeListTokensRequest,
+    requestDeserialize: decodeListTokensRequest,
+    responseSerialize: encodeListTokensResponse,
+    responseDeserialize: decodeListTokensResponse,
+  },
+  revokeToken: {
+    path: '/msgbus.v2.AccessService/RevokeToken',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: encodeRevokeTokenRequest,
+    requestDeserialize: decodeRevokeTokenRequest,
+    responseSerialize: encodeRevokeTokenResponse,
+    responseDeserialize: decodeRevokeTokenResponse,
+  },
+  /** Checks the hash chain of the audit log. */
+  verifyAudit: {
+    path: '/msgbus.v2.AccessService/VerifyAudit',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: encodeVerifyAuditRequest,
+    requestDeserialize: decodeVerifyAuditRequest,
+    responseSerialize: encodeVerifyAuditResponse,
+    responseDeserialize: decodeVerifyAuditResponse,
+  },
+  /** The newest lines of the audit log, oldest first. */
+  tailAudit: {
+    path: '/msgbus.v2.AccessService/TailAudit',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: encodeTailAuditRequest,
+    requestDeserialize: decodeTailAuditRequest,
+    responseSerialize: encodeTailAuditResponse,
+    responseDeserialize: decodeTailAuditResponse,
+  },
+} as const
+
+/** `accessService` for whoever calls it. */
+export const accessServiceCalls = {
+  whoAmI: {
+    path: '/msgbus.v2.AccessService/WhoAmI',
+    requestSerialize: encodeWhoAmIRequest,
+    responseDeserialize: decodeWhoAmIResponse,
+  },
+  explain: {
+    path: '/msgbus.v2.AccessService/Explain',
+    requestSerialize: encodeExplainRequest,
+    responseDeserialize: decodeExplainResponse,
+  },
+  explainTopic: {
+    path: '/msgbus.v2.AccessService/ExplainTopic',
+    requestSerialize: encodeExplainTopicRequest,
+    responseDeserialize: decodeExplainTopicResponse,
+  },
+  reload: {
+    path: '/msgbus.v2.AccessService/Reload',
+    requestSerialize: encodeReloadRequest,
+    responseDeserialize: decodeReloadResponse,
+  },
+  addUser: {
+    path: '/msgbus.v2.AccessService/AddUser',
+    requestSerialize: encodeAddUserRequest,
+    responseDeserialize: decodeAddUserResponse,
+  },
+  listUsers: {
+    path: '/msgbus.v2.AccessService/ListUsers',
+    requestSerialize: encodeListUsersRequest,
+    responseDeserialize: decodeListUsersResponse,
+  },
+  revokeUser: {
+    path: '/msgbus.v2.AccessService/RevokeUser',
+    requestSerialize: encodeRevokeUserRequest,
+    responseDeserialize: decodeRevokeUserResponse,
+  },
+  addToken: {
+    path: '/msgbus.v2.AccessService/AddToken',
+    requestSerialize: encodeAddTokenRequest,
+    responseDeserialize: decodeAddTokenResponse,
+  },
+  listTokens: {
+    path: '/msgbus.v2.AccessService/ListTokens',
+    requestSerialize: encodeListTokensRequest,
+    responseDeserialize: decodeListTokensResponse,
+  },
+  revokeToken: {
+    path: '/msgbus.v2.AccessService/RevokeToken',
+    requestSerialize: encodeRevokeTokenRequest,
+    responseDeserialize: decodeRevokeTokenResponse,
+  },
+  verifyAudit: {
+    path: '/msgbus.v2.AccessService/VerifyAudit',
+    requestSerialize: encodeVerifyAuditRequest,
+    responseDeserialize: decodeVerifyAuditResponse,
+  },
+  tailAudit: {
+    path: '/msgbus.v2.AccessService/TailAudit',
+    requestSerialize: encodeTailAuditRequest,
+    responseDeserialize: decodeTailAuditResponse,
   },
 } as const
 
@@ -1297,6 +1642,246 @@ export function encodeVerifyResponse(message: ProtoInit<VerifyResponse>): Uint8A
 
 export function decodeVerifyResponse(bytes: Uint8Array): VerifyResponse {
   return readVerifyResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeWhoAmIRequest(message: ProtoInit<WhoAmIRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeWhoAmIRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeWhoAmIRequest(bytes: Uint8Array): WhoAmIRequest {
+  return readWhoAmIRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeWhoAmIResponse(message: ProtoInit<WhoAmIResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeWhoAmIResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeWhoAmIResponse(bytes: Uint8Array): WhoAmIResponse {
+  return readWhoAmIResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeExplainRequest(message: ProtoInit<ExplainRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeExplainRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeExplainRequest(bytes: Uint8Array): ExplainRequest {
+  return readExplainRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeExplainResponse(message: ProtoInit<ExplainResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeExplainResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeExplainResponse(bytes: Uint8Array): ExplainResponse {
+  return readExplainResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeExplainTopicRequest(message: ProtoInit<ExplainTopicRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeExplainTopicRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeExplainTopicRequest(bytes: Uint8Array): ExplainTopicRequest {
+  return readExplainTopicRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeExplainTopicResponse(message: ProtoInit<ExplainTopicResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeExplainTopicResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeExplainTopicResponse(bytes: Uint8Array): ExplainTopicResponse {
+  return readExplainTopicResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeReloadRequest(message: ProtoInit<ReloadRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeReloadRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeReloadRequest(bytes: Uint8Array): ReloadRequest {
+  return readReloadRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeReloadResponse(message: ProtoInit<ReloadResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeReloadResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeReloadResponse(bytes: Uint8Array): ReloadResponse {
+  return readReloadResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeAddUserRequest(message: ProtoInit<AddUserRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeAddUserRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeAddUserRequest(bytes: Uint8Array): AddUserRequest {
+  return readAddUserRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeAddUserResponse(message: ProtoInit<AddUserResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeAddUserResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeAddUserResponse(bytes: Uint8Array): AddUserResponse {
+  return readAddUserResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeListUsersRequest(message: ProtoInit<ListUsersRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeListUsersRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeListUsersRequest(bytes: Uint8Array): ListUsersRequest {
+  return readListUsersRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeListUsersResponse(message: ProtoInit<ListUsersResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeListUsersResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeListUsersResponse(bytes: Uint8Array): ListUsersResponse {
+  return readListUsersResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeRevokeUserRequest(message: ProtoInit<RevokeUserRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeRevokeUserRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeRevokeUserRequest(bytes: Uint8Array): RevokeUserRequest {
+  return readRevokeUserRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeRevokeUserResponse(message: ProtoInit<RevokeUserResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeRevokeUserResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeRevokeUserResponse(bytes: Uint8Array): RevokeUserResponse {
+  return readRevokeUserResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeAddTokenRequest(message: ProtoInit<AddTokenRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeAddTokenRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeAddTokenRequest(bytes: Uint8Array): AddTokenRequest {
+  return readAddTokenRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeAddTokenResponse(message: ProtoInit<AddTokenResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeAddTokenResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeAddTokenResponse(bytes: Uint8Array): AddTokenResponse {
+  return readAddTokenResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeListTokensRequest(message: ProtoInit<ListTokensRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeListTokensRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeListTokensRequest(bytes: Uint8Array): ListTokensRequest {
+  return readListTokensRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeListTokensResponse(message: ProtoInit<ListTokensResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeListTokensResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeListTokensResponse(bytes: Uint8Array): ListTokensResponse {
+  return readListTokensResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeRevokeTokenRequest(message: ProtoInit<RevokeTokenRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeRevokeTokenRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeRevokeTokenRequest(bytes: Uint8Array): RevokeTokenRequest {
+  return readRevokeTokenRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeRevokeTokenResponse(message: ProtoInit<RevokeTokenResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeRevokeTokenResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeRevokeTokenResponse(bytes: Uint8Array): RevokeTokenResponse {
+  return readRevokeTokenResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeVerifyAuditRequest(message: ProtoInit<VerifyAuditRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeVerifyAuditRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeVerifyAuditRequest(bytes: Uint8Array): VerifyAuditRequest {
+  return readVerifyAuditRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeVerifyAuditResponse(message: ProtoInit<VerifyAuditResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeVerifyAuditResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeVerifyAuditResponse(bytes: Uint8Array): VerifyAuditResponse {
+  return readVerifyAuditResponse(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeTailAuditRequest(message: ProtoInit<TailAuditRequest>): Uint8Array {
+  sharedWriter.reset()
+  writeTailAuditRequest(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeTailAuditRequest(bytes: Uint8Array): TailAuditRequest {
+  return readTailAuditRequest(new ProtoReader(bytes), bytes.length, undefined)
+}
+
+export function encodeTailAuditResponse(message: ProtoInit<TailAuditResponse>): Uint8Array {
+  sharedWriter.reset()
+  writeTailAuditResponse(sharedWriter, message)
+  return sharedWriter.finish()
+}
+
+export function decodeTailAuditResponse(bytes: Uint8Array): TailAuditResponse {
+  return readTailAuditResponse(new ProtoReader(bytes), bytes.length, undefined)
 }
 
 /** Appends the fields of a message, without a length before them. */
@@ -1974,6 +2559,228 @@ export function writeVerifyResponse(writer: ProtoWriter, message: ProtoInit<Veri
   if (message.done) writer.bool(24, message.done)
 }
 
+/** Appends the fields of a message, without a length before them. */
+export function writeWhoAmIRequest(
+  _writer: ProtoWriter,
+  _message: ProtoInit<WhoAmIRequest>,
+): void {}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeWhoAmIResponse(writer: ProtoWriter, message: ProtoInit<WhoAmIResponse>): void {
+  if (message.user) writer.string(10, message.user)
+  if (message.groups !== undefined) for (const item of message.groups) writer.string(18, item)
+  if (message.method) writer.string(26, message.method)
+  if (message.open) writer.bool(32, message.open)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeExplainRequest(writer: ProtoWriter, message: ProtoInit<ExplainRequest>): void {
+  if (message.user) writer.string(10, message.user)
+  if (message.clientName) writer.string(18, message.clientName)
+  if (message.action) writer.string(26, message.action)
+  if (message.resource) writer.string(34, message.resource)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeExplainResponse(
+  writer: ProtoWriter,
+  message: ProtoInit<ExplainResponse>,
+): void {
+  if (message.allowed) writer.bool(8, message.allowed)
+  if (message.rule) writer.string(18, message.rule)
+  if (message.user) writer.string(26, message.user)
+  if (message.groups !== undefined) for (const item of message.groups) writer.string(34, item)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeExplainTopicRequest(
+  writer: ProtoWriter,
+  message: ProtoInit<ExplainTopicRequest>,
+): void {
+  if (message.topic) writer.string(10, message.topic)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeExplainTopicResponse(
+  writer: ProtoWriter,
+  message: ProtoInit<ExplainTopicResponse>,
+): void {
+  if (message.receivers !== undefined)
+    for (const item of message.receivers) writeNestedTopicReceiver(writer, 10, item)
+  if (message.store) writer.string(18, message.store)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeTopicReceiver(writer: ProtoWriter, message: ProtoInit<TopicReceiver>): void {
+  if (message.name) writer.string(10, message.name)
+  if (message.user) writer.string(18, message.user)
+  if (message.protocol) writer.string(26, message.protocol)
+  if (message.source) writer.string(34, message.source)
+  if (message.filters !== undefined) for (const item of message.filters) writer.string(42, item)
+  if (message.receives) writer.bool(48, message.receives)
+  if (message.reason) writer.string(58, message.reason)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeReloadRequest(
+  _writer: ProtoWriter,
+  _message: ProtoInit<ReloadRequest>,
+): void {}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeReloadResponse(writer: ProtoWriter, message: ProtoInit<ReloadResponse>): void {
+  if (message.notes !== undefined) for (const item of message.notes) writer.string(10, item)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeAddUserRequest(writer: ProtoWriter, message: ProtoInit<AddUserRequest>): void {
+  if (message.name) writer.string(10, message.name)
+  if (message.password) writer.string(18, message.password)
+  if (message.groups !== undefined) for (const item of message.groups) writer.string(26, item)
+  if (message.challenge) writer.bool(32, message.challenge)
+  if (message.replace) writer.bool(40, message.replace)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeAddUserResponse(
+  writer: ProtoWriter,
+  message: ProtoInit<AddUserResponse>,
+): void {
+  if (message.closed) writer.bool(8, message.closed)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeListUsersRequest(
+  _writer: ProtoWriter,
+  _message: ProtoInit<ListUsersRequest>,
+): void {}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeListUsersResponse(
+  writer: ProtoWriter,
+  message: ProtoInit<ListUsersResponse>,
+): void {
+  if (message.users !== undefined)
+    for (const item of message.users) writeNestedUserInfo(writer, 10, item)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeUserInfo(writer: ProtoWriter, message: ProtoInit<UserInfo>): void {
+  if (message.name) writer.string(10, message.name)
+  if (message.groups !== undefined) for (const item of message.groups) writer.string(18, item)
+  if (message.configured) writer.bool(24, message.configured)
+  if (message.methods !== undefined) for (const item of message.methods) writer.string(34, item)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeRevokeUserRequest(
+  writer: ProtoWriter,
+  message: ProtoInit<RevokeUserRequest>,
+): void {
+  if (message.name) writer.string(10, message.name)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeRevokeUserResponse(
+  writer: ProtoWriter,
+  message: ProtoInit<RevokeUserResponse>,
+): void {
+  if (message.tokens) writer.uint32(8, message.tokens)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeAddTokenRequest(
+  writer: ProtoWriter,
+  message: ProtoInit<AddTokenRequest>,
+): void {
+  if (message.user) writer.string(10, message.user)
+  if (message.groups !== undefined) for (const item of message.groups) writer.string(18, item)
+  if (message.lifetimeMs) writer.uint64(24, message.lifetimeMs)
+  if (message.note) writer.string(34, message.note)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeAddTokenResponse(
+  writer: ProtoWriter,
+  message: ProtoInit<AddTokenResponse>,
+): void {
+  if (message.token) writer.string(10, message.token)
+  if (message.id) writer.string(18, message.id)
+  if (message.closed) writer.bool(24, message.closed)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeListTokensRequest(
+  _writer: ProtoWriter,
+  _message: ProtoInit<ListTokensRequest>,
+): void {}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeListTokensResponse(
+  writer: ProtoWriter,
+  message: ProtoInit<ListTokensResponse>,
+): void {
+  if (message.tokens !== undefined)
+    for (const item of message.tokens) writeNestedTokenInfo(writer, 10, item)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeTokenInfo(writer: ProtoWriter, message: ProtoInit<TokenInfo>): void {
+  if (message.id) writer.string(10, message.id)
+  if (message.user) writer.string(18, message.user)
+  if (message.groups !== undefined) for (const item of message.groups) writer.string(26, item)
+  if (message.createdAtMs) writer.uint64(32, message.createdAtMs)
+  if (message.expiresAtMs) writer.uint64(40, message.expiresAtMs)
+  if (message.note) writer.string(50, message.note)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeRevokeTokenRequest(
+  writer: ProtoWriter,
+  message: ProtoInit<RevokeTokenRequest>,
+): void {
+  if (message.id) writer.string(10, message.id)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeRevokeTokenResponse(
+  _writer: ProtoWriter,
+  _message: ProtoInit<RevokeTokenResponse>,
+): void {}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeVerifyAuditRequest(
+  _writer: ProtoWriter,
+  _message: ProtoInit<VerifyAuditRequest>,
+): void {}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeVerifyAuditResponse(
+  writer: ProtoWriter,
+  message: ProtoInit<VerifyAuditResponse>,
+): void {
+  if (message.lines) writer.uint64(8, message.lines)
+  if (message.lastNumber) writer.uint64(16, message.lastNumber)
+  if (message.lastHash) writer.string(26, message.lastHash)
+  if (message.faults !== undefined) for (const item of message.faults) writer.string(34, item)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeTailAuditRequest(
+  writer: ProtoWriter,
+  message: ProtoInit<TailAuditRequest>,
+): void {
+  if (message.lines) writer.uint32(8, message.lines)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeTailAuditResponse(
+  writer: ProtoWriter,
+  message: ProtoInit<TailAuditResponse>,
+): void {
+  if (message.lines !== undefined) for (const item of message.lines) writer.string(10, item)
+}
+
 let widthNodeId = 1
 
 /** Appends a message as a field of another. */
@@ -2445,6 +3252,45 @@ export function writeNestedListener(
   const start = writer.begin(tag, widthListener)
   writeListener(writer, message)
   widthListener = writer.end(start, widthListener)
+}
+
+let widthTopicReceiver = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedTopicReceiver(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<TopicReceiver>,
+): void {
+  const start = writer.begin(tag, widthTopicReceiver)
+  writeTopicReceiver(writer, message)
+  widthTopicReceiver = writer.end(start, widthTopicReceiver)
+}
+
+let widthUserInfo = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedUserInfo(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<UserInfo>,
+): void {
+  const start = writer.begin(tag, widthUserInfo)
+  writeUserInfo(writer, message)
+  widthUserInfo = writer.end(start, widthUserInfo)
+}
+
+let widthTokenInfo = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedTokenInfo(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<TokenInfo>,
+): void {
+  const start = writer.begin(tag, widthTokenInfo)
+  writeTokenInfo(writer, message)
+  widthTokenInfo = writer.end(start, widthTokenInfo)
 }
 
 function readNodeId(reader: ProtoReader, end: number, previous: NodeId | undefined): NodeId {
@@ -4552,6 +5398,638 @@ function readVerifyResponse(
   }
   reader.check(end)
   return { recordsChecked, damaged, done }
+}
+
+function readWhoAmIRequest(
+  reader: ProtoReader,
+  end: number,
+  _previous: WhoAmIRequest | undefined,
+): WhoAmIRequest {
+  while (reader.position < end) {
+    reader.skip(reader.tag(), end)
+  }
+  reader.check(end)
+  return {}
+}
+
+function readWhoAmIResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: WhoAmIResponse | undefined,
+): WhoAmIResponse {
+  let user = previous?.user ?? ''
+  const groups: string[] = previous === undefined ? [] : [...previous.groups]
+  let method = previous?.method ?? ''
+  let open = previous?.open ?? false
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        user = reader.string(end)
+        break
+      case 18:
+        groups.push(reader.string(end))
+        break
+      case 26:
+        method = reader.string(end)
+        break
+      case 32:
+        open = reader.bool()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { user, groups, method, open }
+}
+
+function readExplainRequest(
+  reader: ProtoReader,
+  end: number,
+  previous: ExplainRequest | undefined,
+): ExplainRequest {
+  let user = previous?.user ?? ''
+  let clientName = previous?.clientName ?? ''
+  let action = previous?.action ?? ''
+  let resource = previous?.resource ?? ''
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        user = reader.string(end)
+        break
+      case 18:
+        clientName = reader.string(end)
+        break
+      case 26:
+        action = reader.string(end)
+        break
+      case 34:
+        resource = reader.string(end)
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { user, clientName, action, resource }
+}
+
+function readExplainResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: ExplainResponse | undefined,
+): ExplainResponse {
+  let allowed = previous?.allowed ?? false
+  let rule = previous?.rule ?? ''
+  let user = previous?.user ?? ''
+  const groups: string[] = previous === undefined ? [] : [...previous.groups]
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 8:
+        allowed = reader.bool()
+        break
+      case 18:
+        rule = reader.string(end)
+        break
+      case 26:
+        user = reader.string(end)
+        break
+      case 34:
+        groups.push(reader.string(end))
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { allowed, rule, user, groups }
+}
+
+function readExplainTopicRequest(
+  reader: ProtoReader,
+  end: number,
+  previous: ExplainTopicRequest | undefined,
+): ExplainTopicRequest {
+  let topic = previous?.topic ?? ''
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        topic = reader.string(end)
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { topic }
+}
+
+function readExplainTopicResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: ExplainTopicResponse | undefined,
+): ExplainTopicResponse {
+  const receivers: TopicReceiver[] = previous === undefined ? [] : [...previous.receivers]
+  let store = previous?.store ?? ''
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        receivers.push(readTopicReceiver(reader, reader.nested(end), undefined))
+        break
+      case 18:
+        store = reader.string(end)
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { receivers, store }
+}
+
+function readTopicReceiver(
+  reader: ProtoReader,
+  end: number,
+  previous: TopicReceiver | undefined,
+): TopicReceiver {
+  let name = previous?.name ?? ''
+  let user = previous?.user ?? ''
+  let protocol = previous?.protocol ?? ''
+  let source = previous?.source ?? ''
+  const filters: string[] = previous === undefined ? [] : [...previous.filters]
+  let receives = previous?.receives ?? false
+  let reason = previous?.reason ?? ''
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        name = reader.string(end)
+        break
+      case 18:
+        user = reader.string(end)
+        break
+      case 26:
+        protocol = reader.string(end)
+        break
+      case 34:
+        source = reader.string(end)
+        break
+      case 42:
+        filters.push(reader.string(end))
+        break
+      case 48:
+        receives = reader.bool()
+        break
+      case 58:
+        reason = reader.string(end)
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { name, user, protocol, source, filters, receives, reason }
+}
+
+function readReloadRequest(
+  reader: ProtoReader,
+  end: number,
+  _previous: ReloadRequest | undefined,
+): ReloadRequest {
+  while (reader.position < end) {
+    reader.skip(reader.tag(), end)
+  }
+  reader.check(end)
+  return {}
+}
+
+function readReloadResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: ReloadResponse | undefined,
+): ReloadResponse {
+  const notes: string[] = previous === undefined ? [] : [...previous.notes]
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        notes.push(reader.string(end))
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { notes }
+}
+
+function readAddUserRequest(
+  reader: ProtoReader,
+  end: number,
+  previous: AddUserRequest | undefined,
+): AddUserRequest {
+  let name = previous?.name ?? ''
+  let password = previous?.password ?? ''
+  const groups: string[] = previous === undefined ? [] : [...previous.groups]
+  let challenge = previous?.challenge ?? false
+  let replace = previous?.replace ?? false
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        name = reader.string(end)
+        break
+      case 18:
+        password = reader.string(end)
+        break
+      case 26:
+        groups.push(reader.string(end))
+        break
+      case 32:
+        challenge = reader.bool()
+        break
+      case 40:
+        replace = reader.bool()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { name, password, groups, challenge, replace }
+}
+
+function readAddUserResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: AddUserResponse | undefined,
+): AddUserResponse {
+  let closed = previous?.closed ?? false
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 8:
+        closed = reader.bool()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { closed }
+}
+
+function readListUsersRequest(
+  reader: ProtoReader,
+  end: number,
+  _previous: ListUsersRequest | undefined,
+): ListUsersRequest {
+  while (reader.position < end) {
+    reader.skip(reader.tag(), end)
+  }
+  reader.check(end)
+  return {}
+}
+
+function readListUsersResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: ListUsersResponse | undefined,
+): ListUsersResponse {
+  const users: UserInfo[] = previous === undefined ? [] : [...previous.users]
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        users.push(readUserInfo(reader, reader.nested(end), undefined))
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { users }
+}
+
+function readUserInfo(reader: ProtoReader, end: number, previous: UserInfo | undefined): UserInfo {
+  let name = previous?.name ?? ''
+  const groups: string[] = previous === undefined ? [] : [...previous.groups]
+  let configured = previous?.configured ?? false
+  const methods: string[] = previous === undefined ? [] : [...previous.methods]
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        name = reader.string(end)
+        break
+      case 18:
+        groups.push(reader.string(end))
+        break
+      case 24:
+        configured = reader.bool()
+        break
+      case 34:
+        methods.push(reader.string(end))
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { name, groups, configured, methods }
+}
+
+function readRevokeUserRequest(
+  reader: ProtoReader,
+  end: number,
+  previous: RevokeUserRequest | undefined,
+): RevokeUserRequest {
+  let name = previous?.name ?? ''
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        name = reader.string(end)
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { name }
+}
+
+function readRevokeUserResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: RevokeUserResponse | undefined,
+): RevokeUserResponse {
+  let tokens = previous?.tokens ?? 0
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 8:
+        tokens = reader.uint32()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { tokens }
+}
+
+function readAddTokenRequest(
+  reader: ProtoReader,
+  end: number,
+  previous: AddTokenRequest | undefined,
+): AddTokenRequest {
+  let user = previous?.user ?? ''
+  const groups: string[] = previous === undefined ? [] : [...previous.groups]
+  let lifetimeMs = previous?.lifetimeMs ?? 0
+  let note = previous?.note ?? ''
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        user = reader.string(end)
+        break
+      case 18:
+        groups.push(reader.string(end))
+        break
+      case 24:
+        lifetimeMs = reader.uint64()
+        break
+      case 34:
+        note = reader.string(end)
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { user, groups, lifetimeMs, note }
+}
+
+function readAddTokenResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: AddTokenResponse | undefined,
+): AddTokenResponse {
+  let token = previous?.token ?? ''
+  let id = previous?.id ?? ''
+  let closed = previous?.closed ?? false
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        token = reader.string(end)
+        break
+      case 18:
+        id = reader.string(end)
+        break
+      case 24:
+        closed = reader.bool()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { token, id, closed }
+}
+
+function readListTokensRequest(
+  reader: ProtoReader,
+  end: number,
+  _previous: ListTokensRequest | undefined,
+): ListTokensRequest {
+  while (reader.position < end) {
+    reader.skip(reader.tag(), end)
+  }
+  reader.check(end)
+  return {}
+}
+
+function readListTokensResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: ListTokensResponse | undefined,
+): ListTokensResponse {
+  const tokens: TokenInfo[] = previous === undefined ? [] : [...previous.tokens]
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        tokens.push(readTokenInfo(reader, reader.nested(end), undefined))
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { tokens }
+}
+
+function readTokenInfo(
+  reader: ProtoReader,
+  end: number,
+  previous: TokenInfo | undefined,
+): TokenInfo {
+  let id = previous?.id ?? ''
+  let user = previous?.user ?? ''
+  const groups: string[] = previous === undefined ? [] : [...previous.groups]
+  let createdAtMs = previous?.createdAtMs ?? 0
+  let expiresAtMs = previous?.expiresAtMs ?? 0
+  let note = previous?.note ?? ''
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        id = reader.string(end)
+        break
+      case 18:
+        user = reader.string(end)
+        break
+      case 26:
+        groups.push(reader.string(end))
+        break
+      case 32:
+        createdAtMs = reader.uint64()
+        break
+      case 40:
+        expiresAtMs = reader.uint64()
+        break
+      case 50:
+        note = reader.string(end)
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { id, user, groups, createdAtMs, expiresAtMs, note }
+}
+
+function readRevokeTokenRequest(
+  reader: ProtoReader,
+  end: number,
+  previous: RevokeTokenRequest | undefined,
+): RevokeTokenRequest {
+  let id = previous?.id ?? ''
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        id = reader.string(end)
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { id }
+}
+
+function readRevokeTokenResponse(
+  reader: ProtoReader,
+  end: number,
+  _previous: RevokeTokenResponse | undefined,
+): RevokeTokenResponse {
+  while (reader.position < end) {
+    reader.skip(reader.tag(), end)
+  }
+  reader.check(end)
+  return {}
+}
+
+function readVerifyAuditRequest(
+  reader: ProtoReader,
+  end: number,
+  _previous: VerifyAuditRequest | undefined,
+): VerifyAuditRequest {
+  while (reader.position < end) {
+    reader.skip(reader.tag(), end)
+  }
+  reader.check(end)
+  return {}
+}
+
+function readVerifyAuditResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: VerifyAuditResponse | undefined,
+): VerifyAuditResponse {
+  let lines = previous?.lines ?? 0
+  let lastNumber = previous?.lastNumber ?? 0
+  let lastHash = previous?.lastHash ?? ''
+  const faults: string[] = previous === undefined ? [] : [...previous.faults]
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 8:
+        lines = reader.uint64()
+        break
+      case 16:
+        lastNumber = reader.uint64()
+        break
+      case 26:
+        lastHash = reader.string(end)
+        break
+      case 34:
+        faults.push(reader.string(end))
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { lines, lastNumber, lastHash, faults }
+}
+
+function readTailAuditRequest(
+  reader: ProtoReader,
+  end: number,
+  previous: TailAuditRequest | undefined,
+): TailAuditRequest {
+  let lines = previous?.lines ?? 0
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 8:
+        lines = reader.uint32()
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { lines }
+}
+
+function readTailAuditResponse(
+  reader: ProtoReader,
+  end: number,
+  previous: TailAuditResponse | undefined,
+): TailAuditResponse {
+  const lines: string[] = previous === undefined ? [] : [...previous.lines]
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        lines.push(reader.string(end))
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { lines }
 }
 
 const sharedWriter = new ProtoWriter()

@@ -4795,6 +4795,1459 @@ func (x *VerifyResponse) GetDone() bool {
 	return false
 }
 
+type WhoAmIRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WhoAmIRequest) Reset() {
+	*x = WhoAmIRequest{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[75]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WhoAmIRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WhoAmIRequest) ProtoMessage() {}
+
+func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[75]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WhoAmIRequest.ProtoReflect.Descriptor instead.
+func (*WhoAmIRequest) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{75}
+}
+
+type WhoAmIResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `anonymous` when nothing was shown.
+	User   string   `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Groups []string `protobuf:"bytes,2,rep,name=groups,proto3" json:"groups,omitempty"`
+	// `none`, `password`, `token`, `jwt`, `certificate`, `process`, `challenge` …
+	Method string `protobuf:"bytes,3,opt,name=method,proto3" json:"method,omitempty"`
+	// There are no users and no rules: everybody may do everything.
+	Open          bool `protobuf:"varint,4,opt,name=open,proto3" json:"open,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WhoAmIResponse) Reset() {
+	*x = WhoAmIResponse{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[76]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WhoAmIResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WhoAmIResponse) ProtoMessage() {}
+
+func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[76]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WhoAmIResponse.ProtoReflect.Descriptor instead.
+func (*WhoAmIResponse) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{76}
+}
+
+func (x *WhoAmIResponse) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *WhoAmIResponse) GetGroups() []string {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *WhoAmIResponse) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *WhoAmIResponse) GetOpen() bool {
+	if x != nil {
+		return x.Open
+	}
+	return false
+}
+
+type ExplainRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: the caller.
+	User string `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	// Name on the bus, for rules with `%c`; empty: none.
+	ClientName string `protobuf:"bytes,2,opt,name=client_name,json=clientName,proto3" json:"client_name,omitempty"`
+	// `publish`, `subscribe` …
+	Action string `protobuf:"bytes,3,opt,name=action,proto3" json:"action,omitempty"`
+	// Topic, filter, queue, name or procedure.
+	Resource      string `protobuf:"bytes,4,opt,name=resource,proto3" json:"resource,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainRequest) Reset() {
+	*x = ExplainRequest{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[77]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainRequest) ProtoMessage() {}
+
+func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[77]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
+func (*ExplainRequest) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{77}
+}
+
+func (x *ExplainRequest) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *ExplainRequest) GetClientName() string {
+	if x != nil {
+		return x.ClientName
+	}
+	return ""
+}
+
+func (x *ExplainRequest) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *ExplainRequest) GetResource() string {
+	if x != nil {
+		return x.Resource
+	}
+	return ""
+}
+
+type ExplainResponse struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Allowed bool                   `protobuf:"varint,1,opt,name=allowed,proto3" json:"allowed,omitempty"`
+	// The rule that decides, for people to read.
+	Rule          string   `protobuf:"bytes,2,opt,name=rule,proto3" json:"rule,omitempty"`
+	User          string   `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
+	Groups        []string `protobuf:"bytes,4,rep,name=groups,proto3" json:"groups,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainResponse) Reset() {
+	*x = ExplainResponse{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[78]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainResponse) ProtoMessage() {}
+
+func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[78]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
+func (*ExplainResponse) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{78}
+}
+
+func (x *ExplainResponse) GetAllowed() bool {
+	if x != nil {
+		return x.Allowed
+	}
+	return false
+}
+
+func (x *ExplainResponse) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *ExplainResponse) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *ExplainResponse) GetGroups() []string {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+type ExplainTopicRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Topic         string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainTopicRequest) Reset() {
+	*x = ExplainTopicRequest{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[79]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainTopicRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainTopicRequest) ProtoMessage() {}
+
+func (x *ExplainTopicRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[79]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainTopicRequest.ProtoReflect.Descriptor instead.
+func (*ExplainTopicRequest) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{79}
+}
+
+func (x *ExplainTopicRequest) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+type ExplainTopicResponse struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Receivers []*TopicReceiver       `protobuf:"bytes,1,rep,name=receivers,proto3" json:"receivers,omitempty"`
+	// What topic rules say of storing it: `acked`, `always`, `never`.
+	Store         string `protobuf:"bytes,2,opt,name=store,proto3" json:"store,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainTopicResponse) Reset() {
+	*x = ExplainTopicResponse{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[80]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainTopicResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainTopicResponse) ProtoMessage() {}
+
+func (x *ExplainTopicResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[80]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainTopicResponse.ProtoReflect.Descriptor instead.
+func (*ExplainTopicResponse) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{80}
+}
+
+func (x *ExplainTopicResponse) GetReceivers() []*TopicReceiver {
+	if x != nil {
+		return x.Receivers
+	}
+	return nil
+}
+
+func (x *ExplainTopicResponse) GetStore() string {
+	if x != nil {
+		return x.Store
+	}
+	return ""
+}
+
+type TopicReceiver struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the client; empty: it has none.
+	Name     string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	User     string `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
+	Protocol string `protobuf:"bytes,3,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	Source   string `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`
+	// What it subscribes by, as its protocol writes it.
+	Filters []string `protobuf:"bytes,5,rep,name=filters,proto3" json:"filters,omitempty"`
+	// Whether it would get the message.
+	Receives bool `protobuf:"varint,6,opt,name=receives,proto3" json:"receives,omitempty"`
+	// Why, for people to read: the rule that allows or refuses, or what else is in the way.
+	Reason        string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TopicReceiver) Reset() {
+	*x = TopicReceiver{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[81]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TopicReceiver) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TopicReceiver) ProtoMessage() {}
+
+func (x *TopicReceiver) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[81]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TopicReceiver.ProtoReflect.Descriptor instead.
+func (*TopicReceiver) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{81}
+}
+
+func (x *TopicReceiver) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *TopicReceiver) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *TopicReceiver) GetProtocol() string {
+	if x != nil {
+		return x.Protocol
+	}
+	return ""
+}
+
+func (x *TopicReceiver) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *TopicReceiver) GetFilters() []string {
+	if x != nil {
+		return x.Filters
+	}
+	return nil
+}
+
+func (x *TopicReceiver) GetReceives() bool {
+	if x != nil {
+		return x.Receives
+	}
+	return false
+}
+
+func (x *TopicReceiver) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type ReloadRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReloadRequest) Reset() {
+	*x = ReloadRequest{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[82]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReloadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReloadRequest) ProtoMessage() {}
+
+func (x *ReloadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[82]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReloadRequest.ProtoReflect.Descriptor instead.
+func (*ReloadRequest) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{82}
+}
+
+type ReloadResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What has changed and needs a restart, and what else an operator should know.
+	Notes         []string `protobuf:"bytes,1,rep,name=notes,proto3" json:"notes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReloadResponse) Reset() {
+	*x = ReloadResponse{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[83]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReloadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReloadResponse) ProtoMessage() {}
+
+func (x *ReloadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[83]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReloadResponse.ProtoReflect.Descriptor instead.
+func (*ReloadResponse) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{83}
+}
+
+func (x *ReloadResponse) GetNotes() []string {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
+type AddUserRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Empty: the user cannot log in by password.
+	Password string   `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
+	Groups   []string `protobuf:"bytes,3,rep,name=groups,proto3" json:"groups,omitempty"`
+	// Keep what SCRAM and WAMP-CRA need, too: whoever reads it from the disk can log in by them.
+	Challenge bool `protobuf:"varint,4,opt,name=challenge,proto3" json:"challenge,omitempty"`
+	// Change one that is there; without it that is an error.
+	Replace       bool `protobuf:"varint,5,opt,name=replace,proto3" json:"replace,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AddUserRequest) Reset() {
+	*x = AddUserRequest{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[84]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AddUserRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AddUserRequest) ProtoMessage() {}
+
+func (x *AddUserRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[84]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AddUserRequest.ProtoReflect.Descriptor instead.
+func (*AddUserRequest) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{84}
+}
+
+func (x *AddUserRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *AddUserRequest) GetPassword() string {
+	if x != nil {
+		return x.Password
+	}
+	return ""
+}
+
+func (x *AddUserRequest) GetGroups() []string {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *AddUserRequest) GetChallenge() bool {
+	if x != nil {
+		return x.Challenge
+	}
+	return false
+}
+
+func (x *AddUserRequest) GetReplace() bool {
+	if x != nil {
+		return x.Replace
+	}
+	return false
+}
+
+type AddUserResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// This user closed the daemon: until now everybody was let in.
+	Closed        bool `protobuf:"varint,1,opt,name=closed,proto3" json:"closed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AddUserResponse) Reset() {
+	*x = AddUserResponse{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[85]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AddUserResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AddUserResponse) ProtoMessage() {}
+
+func (x *AddUserResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[85]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AddUserResponse.ProtoReflect.Descriptor instead.
+func (*AddUserResponse) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{85}
+}
+
+func (x *AddUserResponse) GetClosed() bool {
+	if x != nil {
+		return x.Closed
+	}
+	return false
+}
+
+type ListUsersRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListUsersRequest) Reset() {
+	*x = ListUsersRequest{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[86]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListUsersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListUsersRequest) ProtoMessage() {}
+
+func (x *ListUsersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[86]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListUsersRequest.ProtoReflect.Descriptor instead.
+func (*ListUsersRequest) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{86}
+}
+
+type ListUsersResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Users         []*UserInfo            `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListUsersResponse) Reset() {
+	*x = ListUsersResponse{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[87]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListUsersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListUsersResponse) ProtoMessage() {}
+
+func (x *ListUsersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[87]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListUsersResponse.ProtoReflect.Descriptor instead.
+func (*ListUsersResponse) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{87}
+}
+
+func (x *ListUsersResponse) GetUsers() []*UserInfo {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+type UserInfo struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Name   string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Groups []string               `protobuf:"bytes,2,rep,name=groups,proto3" json:"groups,omitempty"`
+	// It is in the configuration file, and changed there.
+	Configured bool `protobuf:"varint,3,opt,name=configured,proto3" json:"configured,omitempty"`
+	// How it can log in: `password`, `challenge`, `certificate`, `process`, `public key`.
+	Methods       []string `protobuf:"bytes,4,rep,name=methods,proto3" json:"methods,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserInfo) Reset() {
+	*x = UserInfo{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[88]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserInfo) ProtoMessage() {}
+
+func (x *UserInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[88]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserInfo.ProtoReflect.Descriptor instead.
+func (*UserInfo) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{88}
+}
+
+func (x *UserInfo) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *UserInfo) GetGroups() []string {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *UserInfo) GetConfigured() bool {
+	if x != nil {
+		return x.Configured
+	}
+	return false
+}
+
+func (x *UserInfo) GetMethods() []string {
+	if x != nil {
+		return x.Methods
+	}
+	return nil
+}
+
+type RevokeUserRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeUserRequest) Reset() {
+	*x = RevokeUserRequest{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[89]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeUserRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeUserRequest) ProtoMessage() {}
+
+func (x *RevokeUserRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[89]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeUserRequest.ProtoReflect.Descriptor instead.
+func (*RevokeUserRequest) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{89}
+}
+
+func (x *RevokeUserRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type RevokeUserResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tokens        uint32                 `protobuf:"varint,1,opt,name=tokens,proto3" json:"tokens,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeUserResponse) Reset() {
+	*x = RevokeUserResponse{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[90]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeUserResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeUserResponse) ProtoMessage() {}
+
+func (x *RevokeUserResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[90]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeUserResponse.ProtoReflect.Descriptor instead.
+func (*RevokeUserResponse) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{90}
+}
+
+func (x *RevokeUserResponse) GetTokens() uint32 {
+	if x != nil {
+		return x.Tokens
+	}
+	return 0
+}
+
+type AddTokenRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	User   string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Groups []string               `protobuf:"bytes,2,rep,name=groups,proto3" json:"groups,omitempty"`
+	// 0: it has no end.
+	LifetimeMs    uint64 `protobuf:"varint,3,opt,name=lifetime_ms,json=lifetimeMs,proto3" json:"lifetime_ms,omitempty"`
+	Note          string `protobuf:"bytes,4,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AddTokenRequest) Reset() {
+	*x = AddTokenRequest{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[91]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AddTokenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AddTokenRequest) ProtoMessage() {}
+
+func (x *AddTokenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[91]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AddTokenRequest.ProtoReflect.Descriptor instead.
+func (*AddTokenRequest) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{91}
+}
+
+func (x *AddTokenRequest) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *AddTokenRequest) GetGroups() []string {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *AddTokenRequest) GetLifetimeMs() uint64 {
+	if x != nil {
+		return x.LifetimeMs
+	}
+	return 0
+}
+
+func (x *AddTokenRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+type AddTokenResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Closed        bool                   `protobuf:"varint,3,opt,name=closed,proto3" json:"closed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AddTokenResponse) Reset() {
+	*x = AddTokenResponse{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[92]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AddTokenResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AddTokenResponse) ProtoMessage() {}
+
+func (x *AddTokenResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[92]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AddTokenResponse.ProtoReflect.Descriptor instead.
+func (*AddTokenResponse) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{92}
+}
+
+func (x *AddTokenResponse) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+func (x *AddTokenResponse) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *AddTokenResponse) GetClosed() bool {
+	if x != nil {
+		return x.Closed
+	}
+	return false
+}
+
+type ListTokensRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTokensRequest) Reset() {
+	*x = ListTokensRequest{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[93]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTokensRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTokensRequest) ProtoMessage() {}
+
+func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[93]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTokensRequest.ProtoReflect.Descriptor instead.
+func (*ListTokensRequest) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{93}
+}
+
+type ListTokensResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tokens        []*TokenInfo           `protobuf:"bytes,1,rep,name=tokens,proto3" json:"tokens,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTokensResponse) Reset() {
+	*x = ListTokensResponse{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[94]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTokensResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTokensResponse) ProtoMessage() {}
+
+func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[94]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTokensResponse.ProtoReflect.Descriptor instead.
+func (*ListTokensResponse) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{94}
+}
+
+func (x *ListTokensResponse) GetTokens() []*TokenInfo {
+	if x != nil {
+		return x.Tokens
+	}
+	return nil
+}
+
+type TokenInfo struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Id          string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	User        string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
+	Groups      []string               `protobuf:"bytes,3,rep,name=groups,proto3" json:"groups,omitempty"`
+	CreatedAtMs uint64                 `protobuf:"varint,4,opt,name=created_at_ms,json=createdAtMs,proto3" json:"created_at_ms,omitempty"`
+	// 0: it has no end.
+	ExpiresAtMs   uint64 `protobuf:"varint,5,opt,name=expires_at_ms,json=expiresAtMs,proto3" json:"expires_at_ms,omitempty"`
+	Note          string `protobuf:"bytes,6,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TokenInfo) Reset() {
+	*x = TokenInfo{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[95]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TokenInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TokenInfo) ProtoMessage() {}
+
+func (x *TokenInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[95]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TokenInfo.ProtoReflect.Descriptor instead.
+func (*TokenInfo) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{95}
+}
+
+func (x *TokenInfo) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *TokenInfo) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *TokenInfo) GetGroups() []string {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *TokenInfo) GetCreatedAtMs() uint64 {
+	if x != nil {
+		return x.CreatedAtMs
+	}
+	return 0
+}
+
+func (x *TokenInfo) GetExpiresAtMs() uint64 {
+	if x != nil {
+		return x.ExpiresAtMs
+	}
+	return 0
+}
+
+func (x *TokenInfo) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+type RevokeTokenRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeTokenRequest) Reset() {
+	*x = RevokeTokenRequest{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[96]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeTokenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeTokenRequest) ProtoMessage() {}
+
+func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[96]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeTokenRequest.ProtoReflect.Descriptor instead.
+func (*RevokeTokenRequest) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{96}
+}
+
+func (x *RevokeTokenRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type RevokeTokenResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeTokenResponse) Reset() {
+	*x = RevokeTokenResponse{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[97]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeTokenResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeTokenResponse) ProtoMessage() {}
+
+func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[97]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeTokenResponse.ProtoReflect.Descriptor instead.
+func (*RevokeTokenResponse) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{97}
+}
+
+type VerifyAuditRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyAuditRequest) Reset() {
+	*x = VerifyAuditRequest{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[98]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyAuditRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyAuditRequest) ProtoMessage() {}
+
+func (x *VerifyAuditRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[98]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyAuditRequest.ProtoReflect.Descriptor instead.
+func (*VerifyAuditRequest) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{98}
+}
+
+type VerifyAuditResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Lines uint64                 `protobuf:"varint,1,opt,name=lines,proto3" json:"lines,omitempty"`
+	// Of the last line; to be kept elsewhere by whoever wants to find a cut end.
+	LastNumber    uint64   `protobuf:"varint,2,opt,name=last_number,json=lastNumber,proto3" json:"last_number,omitempty"`
+	LastHash      string   `protobuf:"bytes,3,opt,name=last_hash,json=lastHash,proto3" json:"last_hash,omitempty"`
+	Faults        []string `protobuf:"bytes,4,rep,name=faults,proto3" json:"faults,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyAuditResponse) Reset() {
+	*x = VerifyAuditResponse{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[99]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyAuditResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyAuditResponse) ProtoMessage() {}
+
+func (x *VerifyAuditResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[99]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyAuditResponse.ProtoReflect.Descriptor instead.
+func (*VerifyAuditResponse) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{99}
+}
+
+func (x *VerifyAuditResponse) GetLines() uint64 {
+	if x != nil {
+		return x.Lines
+	}
+	return 0
+}
+
+func (x *VerifyAuditResponse) GetLastNumber() uint64 {
+	if x != nil {
+		return x.LastNumber
+	}
+	return 0
+}
+
+func (x *VerifyAuditResponse) GetLastHash() string {
+	if x != nil {
+		return x.LastHash
+	}
+	return ""
+}
+
+func (x *VerifyAuditResponse) GetFaults() []string {
+	if x != nil {
+		return x.Faults
+	}
+	return nil
+}
+
+type TailAuditRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Default 20, at most 1,000.
+	Lines         uint32 `protobuf:"varint,1,opt,name=lines,proto3" json:"lines,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TailAuditRequest) Reset() {
+	*x = TailAuditRequest{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[100]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TailAuditRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TailAuditRequest) ProtoMessage() {}
+
+func (x *TailAuditRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[100]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TailAuditRequest.ProtoReflect.Descriptor instead.
+func (*TailAuditRequest) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{100}
+}
+
+func (x *TailAuditRequest) GetLines() uint32 {
+	if x != nil {
+		return x.Lines
+	}
+	return 0
+}
+
+type TailAuditResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// JSON.
+	Lines         []string `protobuf:"bytes,1,rep,name=lines,proto3" json:"lines,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TailAuditResponse) Reset() {
+	*x = TailAuditResponse{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[101]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TailAuditResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TailAuditResponse) ProtoMessage() {}
+
+func (x *TailAuditResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[101]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TailAuditResponse.ProtoReflect.Descriptor instead.
+func (*TailAuditResponse) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{101}
+}
+
+func (x *TailAuditResponse) GetLines() []string {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
 var File_msgbus_v2_msgbus_proto protoreflect.FileDescriptor
 
 const file_msgbus_v2_msgbus_proto_rawDesc = "" +
@@ -5150,7 +6603,96 @@ const file_msgbus_v2_msgbus_proto_rawDesc = "" +
 	"\x0eVerifyResponse\x12'\n" +
 	"\x0frecords_checked\x18\x01 \x01(\x04R\x0erecordsChecked\x121\n" +
 	"\adamaged\x18\x02 \x03(\v2\x17.msgbus.v2.DamagedRangeR\adamaged\x12\x12\n" +
-	"\x04done\x18\x03 \x01(\bR\x04done2\xf5\x01\n" +
+	"\x04done\x18\x03 \x01(\bR\x04done\"\x0f\n" +
+	"\rWhoAmIRequest\"h\n" +
+	"\x0eWhoAmIResponse\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x12\x16\n" +
+	"\x06groups\x18\x02 \x03(\tR\x06groups\x12\x16\n" +
+	"\x06method\x18\x03 \x01(\tR\x06method\x12\x12\n" +
+	"\x04open\x18\x04 \x01(\bR\x04open\"y\n" +
+	"\x0eExplainRequest\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x12\x1f\n" +
+	"\vclient_name\x18\x02 \x01(\tR\n" +
+	"clientName\x12\x16\n" +
+	"\x06action\x18\x03 \x01(\tR\x06action\x12\x1a\n" +
+	"\bresource\x18\x04 \x01(\tR\bresource\"k\n" +
+	"\x0fExplainResponse\x12\x18\n" +
+	"\aallowed\x18\x01 \x01(\bR\aallowed\x12\x12\n" +
+	"\x04rule\x18\x02 \x01(\tR\x04rule\x12\x12\n" +
+	"\x04user\x18\x03 \x01(\tR\x04user\x12\x16\n" +
+	"\x06groups\x18\x04 \x03(\tR\x06groups\"+\n" +
+	"\x13ExplainTopicRequest\x12\x14\n" +
+	"\x05topic\x18\x01 \x01(\tR\x05topic\"d\n" +
+	"\x14ExplainTopicResponse\x126\n" +
+	"\treceivers\x18\x01 \x03(\v2\x18.msgbus.v2.TopicReceiverR\treceivers\x12\x14\n" +
+	"\x05store\x18\x02 \x01(\tR\x05store\"\xb9\x01\n" +
+	"\rTopicReceiver\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\x12\x1a\n" +
+	"\bprotocol\x18\x03 \x01(\tR\bprotocol\x12\x16\n" +
+	"\x06source\x18\x04 \x01(\tR\x06source\x12\x18\n" +
+	"\afilters\x18\x05 \x03(\tR\afilters\x12\x1a\n" +
+	"\breceives\x18\x06 \x01(\bR\breceives\x12\x16\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\"\x0f\n" +
+	"\rReloadRequest\"&\n" +
+	"\x0eReloadResponse\x12\x14\n" +
+	"\x05notes\x18\x01 \x03(\tR\x05notes\"\x90\x01\n" +
+	"\x0eAddUserRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\bpassword\x18\x02 \x01(\tR\bpassword\x12\x16\n" +
+	"\x06groups\x18\x03 \x03(\tR\x06groups\x12\x1c\n" +
+	"\tchallenge\x18\x04 \x01(\bR\tchallenge\x12\x18\n" +
+	"\areplace\x18\x05 \x01(\bR\areplace\")\n" +
+	"\x0fAddUserResponse\x12\x16\n" +
+	"\x06closed\x18\x01 \x01(\bR\x06closed\"\x12\n" +
+	"\x10ListUsersRequest\">\n" +
+	"\x11ListUsersResponse\x12)\n" +
+	"\x05users\x18\x01 \x03(\v2\x13.msgbus.v2.UserInfoR\x05users\"p\n" +
+	"\bUserInfo\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06groups\x18\x02 \x03(\tR\x06groups\x12\x1e\n" +
+	"\n" +
+	"configured\x18\x03 \x01(\bR\n" +
+	"configured\x12\x18\n" +
+	"\amethods\x18\x04 \x03(\tR\amethods\"'\n" +
+	"\x11RevokeUserRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\",\n" +
+	"\x12RevokeUserResponse\x12\x16\n" +
+	"\x06tokens\x18\x01 \x01(\rR\x06tokens\"r\n" +
+	"\x0fAddTokenRequest\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x12\x16\n" +
+	"\x06groups\x18\x02 \x03(\tR\x06groups\x12\x1f\n" +
+	"\vlifetime_ms\x18\x03 \x01(\x04R\n" +
+	"lifetimeMs\x12\x12\n" +
+	"\x04note\x18\x04 \x01(\tR\x04note\"P\n" +
+	"\x10AddTokenResponse\x12\x14\n" +
+	"\x05token\x18\x01 \x01(\tR\x05token\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x16\n" +
+	"\x06closed\x18\x03 \x01(\bR\x06closed\"\x13\n" +
+	"\x11ListTokensRequest\"B\n" +
+	"\x12ListTokensResponse\x12,\n" +
+	"\x06tokens\x18\x01 \x03(\v2\x14.msgbus.v2.TokenInfoR\x06tokens\"\xa3\x01\n" +
+	"\tTokenInfo\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\x12\x16\n" +
+	"\x06groups\x18\x03 \x03(\tR\x06groups\x12\"\n" +
+	"\rcreated_at_ms\x18\x04 \x01(\x04R\vcreatedAtMs\x12\"\n" +
+	"\rexpires_at_ms\x18\x05 \x01(\x04R\vexpiresAtMs\x12\x12\n" +
+	"\x04note\x18\x06 \x01(\tR\x04note\"$\n" +
+	"\x12RevokeTokenRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\x15\n" +
+	"\x13RevokeTokenResponse\"\x14\n" +
+	"\x12VerifyAuditRequest\"\x81\x01\n" +
+	"\x13VerifyAuditResponse\x12\x14\n" +
+	"\x05lines\x18\x01 \x01(\x04R\x05lines\x12\x1f\n" +
+	"\vlast_number\x18\x02 \x01(\x04R\n" +
+	"lastNumber\x12\x1b\n" +
+	"\tlast_hash\x18\x03 \x01(\tR\blastHash\x12\x16\n" +
+	"\x06faults\x18\x04 \x03(\tR\x06faults\"(\n" +
+	"\x10TailAuditRequest\x12\x14\n" +
+	"\x05lines\x18\x01 \x01(\rR\x05lines\")\n" +
+	"\x11TailAuditResponse\x12\x14\n" +
+	"\x05lines\x18\x01 \x03(\tR\x05lines2\xf5\x01\n" +
 	"\n" +
 	"BusService\x12V\n" +
 	"\rPublishStream\x12\x1f.msgbus.v2.PublishStreamRequest\x1a .msgbus.v2.PublishStreamResponse(\x010\x01\x12H\n" +
@@ -5178,7 +6720,22 @@ const file_msgbus_v2_msgbus_proto_rawDesc = "" +
 	"\n" +
 	"GetMetrics\x12\x1c.msgbus.v2.GetMetricsRequest\x1a\x1d.msgbus.v2.GetMetricsResponse\x12?\n" +
 	"\x06Backup\x12\x18.msgbus.v2.BackupRequest\x1a\x19.msgbus.v2.BackupResponse0\x01\x12?\n" +
-	"\x06Verify\x12\x18.msgbus.v2.VerifyRequest\x1a\x19.msgbus.v2.VerifyResponse0\x01b\x06proto3"
+	"\x06Verify\x12\x18.msgbus.v2.VerifyRequest\x1a\x19.msgbus.v2.VerifyResponse0\x012\xe9\x06\n" +
+	"\rAccessService\x12=\n" +
+	"\x06WhoAmI\x12\x18.msgbus.v2.WhoAmIRequest\x1a\x19.msgbus.v2.WhoAmIResponse\x12@\n" +
+	"\aExplain\x12\x19.msgbus.v2.ExplainRequest\x1a\x1a.msgbus.v2.ExplainResponse\x12O\n" +
+	"\fExplainTopic\x12\x1e.msgbus.v2.ExplainTopicRequest\x1a\x1f.msgbus.v2.ExplainTopicResponse\x12=\n" +
+	"\x06Reload\x12\x18.msgbus.v2.ReloadRequest\x1a\x19.msgbus.v2.ReloadResponse\x12@\n" +
+	"\aAddUser\x12\x19.msgbus.v2.AddUserRequest\x1a\x1a.msgbus.v2.AddUserResponse\x12F\n" +
+	"\tListUsers\x12\x1b.msgbus.v2.ListUsersRequest\x1a\x1c.msgbus.v2.ListUsersResponse\x12I\n" +
+	"\n" +
+	"RevokeUser\x12\x1c.msgbus.v2.RevokeUserRequest\x1a\x1d.msgbus.v2.RevokeUserResponse\x12C\n" +
+	"\bAddToken\x12\x1a.msgbus.v2.AddTokenRequest\x1a\x1b.msgbus.v2.AddTokenResponse\x12I\n" +
+	"\n" +
+	"ListTokens\x12\x1c.msgbus.v2.ListTokensRequest\x1a\x1d.msgbus.v2.ListTokensResponse\x12L\n" +
+	"\vRevokeToken\x12\x1d.msgbus.v2.RevokeTokenRequest\x1a\x1e.msgbus.v2.RevokeTokenResponse\x12L\n" +
+	"\vVerifyAudit\x12\x1d.msgbus.v2.VerifyAuditRequest\x1a\x1e.msgbus.v2.VerifyAuditResponse\x12F\n" +
+	"\tTailAudit\x12\x1b.msgbus.v2.TailAuditRequest\x1a\x1c.msgbus.v2.TailAuditResponseb\x06proto3"
 
 var (
 	file_msgbus_v2_msgbus_proto_rawDescOnce sync.Once
@@ -5192,7 +6749,7 @@ func file_msgbus_v2_msgbus_proto_rawDescGZIP() []byte {
 	return file_msgbus_v2_msgbus_proto_rawDescData
 }
 
-var file_msgbus_v2_msgbus_proto_msgTypes = make([]protoimpl.MessageInfo, 83)
+var file_msgbus_v2_msgbus_proto_msgTypes = make([]protoimpl.MessageInfo, 110)
 var file_msgbus_v2_msgbus_proto_goTypes = []any{
 	(*NodeId)(nil),                // 0: msgbus.v2.NodeId
 	(*Message)(nil),               // 1: msgbus.v2.Message
@@ -5269,117 +6826,171 @@ var file_msgbus_v2_msgbus_proto_goTypes = []any{
 	(*BackupResponse)(nil),        // 72: msgbus.v2.BackupResponse
 	(*VerifyRequest)(nil),         // 73: msgbus.v2.VerifyRequest
 	(*VerifyResponse)(nil),        // 74: msgbus.v2.VerifyResponse
-	nil,                           // 75: msgbus.v2.Message.HeadersEntry
-	nil,                           // 76: msgbus.v2.OutgoingMessage.HeadersEntry
-	nil,                           // 77: msgbus.v2.CallRequest.HeadersEntry
-	nil,                           // 78: msgbus.v2.CallResult.HeadersEntry
-	nil,                           // 79: msgbus.v2.CallFailure.HeadersEntry
-	nil,                           // 80: msgbus.v2.Invocation.HeadersEntry
-	nil,                           // 81: msgbus.v2.QueueMessage.HeadersEntry
-	nil,                           // 82: msgbus.v2.OutgoingQueueMessage.HeadersEntry
+	(*WhoAmIRequest)(nil),         // 75: msgbus.v2.WhoAmIRequest
+	(*WhoAmIResponse)(nil),        // 76: msgbus.v2.WhoAmIResponse
+	(*ExplainRequest)(nil),        // 77: msgbus.v2.ExplainRequest
+	(*ExplainResponse)(nil),       // 78: msgbus.v2.ExplainResponse
+	(*ExplainTopicRequest)(nil),   // 79: msgbus.v2.ExplainTopicRequest
+	(*ExplainTopicResponse)(nil),  // 80: msgbus.v2.ExplainTopicResponse
+	(*TopicReceiver)(nil),         // 81: msgbus.v2.TopicReceiver
+	(*ReloadRequest)(nil),         // 82: msgbus.v2.ReloadRequest
+	(*ReloadResponse)(nil),        // 83: msgbus.v2.ReloadResponse
+	(*AddUserRequest)(nil),        // 84: msgbus.v2.AddUserRequest
+	(*AddUserResponse)(nil),       // 85: msgbus.v2.AddUserResponse
+	(*ListUsersRequest)(nil),      // 86: msgbus.v2.ListUsersRequest
+	(*ListUsersResponse)(nil),     // 87: msgbus.v2.ListUsersResponse
+	(*UserInfo)(nil),              // 88: msgbus.v2.UserInfo
+	(*RevokeUserRequest)(nil),     // 89: msgbus.v2.RevokeUserRequest
+	(*RevokeUserResponse)(nil),    // 90: msgbus.v2.RevokeUserResponse
+	(*AddTokenRequest)(nil),       // 91: msgbus.v2.AddTokenRequest
+	(*AddTokenResponse)(nil),      // 92: msgbus.v2.AddTokenResponse
+	(*ListTokensRequest)(nil),     // 93: msgbus.v2.ListTokensRequest
+	(*ListTokensResponse)(nil),    // 94: msgbus.v2.ListTokensResponse
+	(*TokenInfo)(nil),             // 95: msgbus.v2.TokenInfo
+	(*RevokeTokenRequest)(nil),    // 96: msgbus.v2.RevokeTokenRequest
+	(*RevokeTokenResponse)(nil),   // 97: msgbus.v2.RevokeTokenResponse
+	(*VerifyAuditRequest)(nil),    // 98: msgbus.v2.VerifyAuditRequest
+	(*VerifyAuditResponse)(nil),   // 99: msgbus.v2.VerifyAuditResponse
+	(*TailAuditRequest)(nil),      // 100: msgbus.v2.TailAuditRequest
+	(*TailAuditResponse)(nil),     // 101: msgbus.v2.TailAuditResponse
+	nil,                           // 102: msgbus.v2.Message.HeadersEntry
+	nil,                           // 103: msgbus.v2.OutgoingMessage.HeadersEntry
+	nil,                           // 104: msgbus.v2.CallRequest.HeadersEntry
+	nil,                           // 105: msgbus.v2.CallResult.HeadersEntry
+	nil,                           // 106: msgbus.v2.CallFailure.HeadersEntry
+	nil,                           // 107: msgbus.v2.Invocation.HeadersEntry
+	nil,                           // 108: msgbus.v2.QueueMessage.HeadersEntry
+	nil,                           // 109: msgbus.v2.OutgoingQueueMessage.HeadersEntry
 }
 var file_msgbus_v2_msgbus_proto_depIdxs = []int32{
-	0,  // 0: msgbus.v2.Message.origin:type_name -> msgbus.v2.NodeId
-	75, // 1: msgbus.v2.Message.headers:type_name -> msgbus.v2.Message.HeadersEntry
-	76, // 2: msgbus.v2.OutgoingMessage.headers:type_name -> msgbus.v2.OutgoingMessage.HeadersEntry
-	2,  // 3: msgbus.v2.PublishStreamRequest.messages:type_name -> msgbus.v2.OutgoingMessage
-	5,  // 4: msgbus.v2.PublishStreamResponse.results:type_name -> msgbus.v2.PublishResult
-	6,  // 5: msgbus.v2.PublishResult.refusal:type_name -> msgbus.v2.Refusal
-	0,  // 6: msgbus.v2.SubscribeRequest.origin:type_name -> msgbus.v2.NodeId
-	8,  // 7: msgbus.v2.SubscribeRequest.start:type_name -> msgbus.v2.Start
-	9,  // 8: msgbus.v2.Start.now:type_name -> msgbus.v2.Now
-	10, // 9: msgbus.v2.Start.earliest:type_name -> msgbus.v2.Earliest
-	11, // 10: msgbus.v2.Start.last:type_name -> msgbus.v2.Last
-	12, // 11: msgbus.v2.Start.after:type_name -> msgbus.v2.Position
-	1,  // 12: msgbus.v2.SubscribeResponse.messages:type_name -> msgbus.v2.Message
-	12, // 13: msgbus.v2.SubscribeResponse.position:type_name -> msgbus.v2.Position
-	14, // 14: msgbus.v2.SubscribeResponse.damaged:type_name -> msgbus.v2.DamagedRange
-	0,  // 15: msgbus.v2.DamagedRange.origin:type_name -> msgbus.v2.NodeId
-	17, // 16: msgbus.v2.ListLogsResponse.logs:type_name -> msgbus.v2.LogInfo
-	0,  // 17: msgbus.v2.LogInfo.origin:type_name -> msgbus.v2.NodeId
-	77, // 18: msgbus.v2.CallRequest.headers:type_name -> msgbus.v2.CallRequest.HeadersEntry
-	24, // 19: msgbus.v2.CallResponse.result:type_name -> msgbus.v2.CallResult
-	25, // 20: msgbus.v2.CallResponse.failure:type_name -> msgbus.v2.CallFailure
-	78, // 21: msgbus.v2.CallResult.headers:type_name -> msgbus.v2.CallResult.HeadersEntry
-	79, // 22: msgbus.v2.CallFailure.headers:type_name -> msgbus.v2.CallFailure.HeadersEntry
-	27, // 23: msgbus.v2.RegisterRequest.registration:type_name -> msgbus.v2.Registration
-	28, // 24: msgbus.v2.RegisterRequest.answers:type_name -> msgbus.v2.CallAnswer
-	24, // 25: msgbus.v2.CallAnswer.result:type_name -> msgbus.v2.CallResult
-	25, // 26: msgbus.v2.CallAnswer.failure:type_name -> msgbus.v2.CallFailure
-	6,  // 27: msgbus.v2.CallAnswer.refusal:type_name -> msgbus.v2.Refusal
-	30, // 28: msgbus.v2.RegisterResponse.registered:type_name -> msgbus.v2.Registered
-	31, // 29: msgbus.v2.RegisterResponse.invocations:type_name -> msgbus.v2.Invocation
-	32, // 30: msgbus.v2.RegisterResponse.cancellations:type_name -> msgbus.v2.Cancellation
-	80, // 31: msgbus.v2.Invocation.headers:type_name -> msgbus.v2.Invocation.HeadersEntry
-	35, // 32: msgbus.v2.JoinResponse.joined:type_name -> msgbus.v2.Joined
-	36, // 33: msgbus.v2.JoinResponse.messages:type_name -> msgbus.v2.ReceivedMessage
-	37, // 34: msgbus.v2.JoinResponse.presence:type_name -> msgbus.v2.PresenceChange
-	38, // 35: msgbus.v2.PresenceChange.joined:type_name -> msgbus.v2.ClientJoined
-	39, // 36: msgbus.v2.PresenceChange.left:type_name -> msgbus.v2.ClientLeft
-	40, // 37: msgbus.v2.PresenceChange.replaced:type_name -> msgbus.v2.ClientReplaced
-	42, // 38: msgbus.v2.SendStreamRequest.messages:type_name -> msgbus.v2.Dispatch
-	44, // 39: msgbus.v2.SendStreamResponse.results:type_name -> msgbus.v2.DispatchResult
-	6,  // 40: msgbus.v2.DispatchResult.refusal:type_name -> msgbus.v2.Refusal
-	47, // 41: msgbus.v2.ListClientsResponse.clients:type_name -> msgbus.v2.ClientInfo
-	0,  // 42: msgbus.v2.QueueMessage.source:type_name -> msgbus.v2.NodeId
-	0,  // 43: msgbus.v2.QueueMessage.target:type_name -> msgbus.v2.NodeId
-	81, // 44: msgbus.v2.QueueMessage.headers:type_name -> msgbus.v2.QueueMessage.HeadersEntry
-	0,  // 45: msgbus.v2.OutgoingQueueMessage.target:type_name -> msgbus.v2.NodeId
-	82, // 46: msgbus.v2.OutgoingQueueMessage.headers:type_name -> msgbus.v2.OutgoingQueueMessage.HeadersEntry
-	49, // 47: msgbus.v2.EnqueueRequest.messages:type_name -> msgbus.v2.OutgoingQueueMessage
-	52, // 48: msgbus.v2.EnqueueResponse.messages:type_name -> msgbus.v2.Enqueued
-	48, // 49: msgbus.v2.ConsumeResponse.message:type_name -> msgbus.v2.QueueMessage
-	56, // 50: msgbus.v2.SettleRequest.settlements:type_name -> msgbus.v2.Settlement
-	57, // 51: msgbus.v2.Settlement.acknowledge:type_name -> msgbus.v2.Acknowledge
-	58, // 52: msgbus.v2.Settlement.release:type_name -> msgbus.v2.Release
-	59, // 53: msgbus.v2.Settlement.extend:type_name -> msgbus.v2.Extend
-	63, // 54: msgbus.v2.ListQueuesResponse.queues:type_name -> msgbus.v2.QueueInfo
-	0,  // 55: msgbus.v2.GetStatusResponse.node:type_name -> msgbus.v2.NodeId
-	68, // 56: msgbus.v2.GetStatusResponse.listeners:type_name -> msgbus.v2.Listener
-	14, // 57: msgbus.v2.VerifyResponse.damaged:type_name -> msgbus.v2.DamagedRange
-	3,  // 58: msgbus.v2.BusService.PublishStream:input_type -> msgbus.v2.PublishStreamRequest
-	7,  // 59: msgbus.v2.BusService.Subscribe:input_type -> msgbus.v2.SubscribeRequest
-	15, // 60: msgbus.v2.BusService.ListLogs:input_type -> msgbus.v2.ListLogsRequest
-	18, // 61: msgbus.v2.ClientService.Send:input_type -> msgbus.v2.SendRequest
-	20, // 62: msgbus.v2.ClientService.Broadcast:input_type -> msgbus.v2.BroadcastRequest
-	22, // 63: msgbus.v2.ClientService.Call:input_type -> msgbus.v2.CallRequest
-	26, // 64: msgbus.v2.ClientService.Register:input_type -> msgbus.v2.RegisterRequest
-	33, // 65: msgbus.v2.ClientService.Join:input_type -> msgbus.v2.JoinRequest
-	41, // 66: msgbus.v2.ClientService.SendStream:input_type -> msgbus.v2.SendStreamRequest
-	45, // 67: msgbus.v2.ClientService.ListClients:input_type -> msgbus.v2.ListClientsRequest
-	50, // 68: msgbus.v2.QueueService.Enqueue:input_type -> msgbus.v2.EnqueueRequest
-	53, // 69: msgbus.v2.QueueService.Consume:input_type -> msgbus.v2.ConsumeRequest
-	55, // 70: msgbus.v2.QueueService.Settle:input_type -> msgbus.v2.SettleRequest
-	61, // 71: msgbus.v2.QueueService.ListQueues:input_type -> msgbus.v2.ListQueuesRequest
-	64, // 72: msgbus.v2.QueueService.PurgeQueue:input_type -> msgbus.v2.PurgeQueueRequest
-	66, // 73: msgbus.v2.AdminService.GetStatus:input_type -> msgbus.v2.GetStatusRequest
-	69, // 74: msgbus.v2.AdminService.GetMetrics:input_type -> msgbus.v2.GetMetricsRequest
-	71, // 75: msgbus.v2.AdminService.Backup:input_type -> msgbus.v2.BackupRequest
-	73, // 76: msgbus.v2.AdminService.Verify:input_type -> msgbus.v2.VerifyRequest
-	4,  // 77: msgbus.v2.BusService.PublishStream:output_type -> msgbus.v2.PublishStreamResponse
-	13, // 78: msgbus.v2.BusService.Subscribe:output_type -> msgbus.v2.SubscribeResponse
-	16, // 79: msgbus.v2.BusService.ListLogs:output_type -> msgbus.v2.ListLogsResponse
-	19, // 80: msgbus.v2.ClientService.Send:output_type -> msgbus.v2.SendResponse
-	21, // 81: msgbus.v2.ClientService.Broadcast:output_type -> msgbus.v2.BroadcastResponse
-	23, // 82: msgbus.v2.ClientService.Call:output_type -> msgbus.v2.CallResponse
-	29, // 83: msgbus.v2.ClientService.Register:output_type -> msgbus.v2.RegisterResponse
-	34, // 84: msgbus.v2.ClientService.Join:output_type -> msgbus.v2.JoinResponse
-	43, // 85: msgbus.v2.ClientService.SendStream:output_type -> msgbus.v2.SendStreamResponse
-	46, // 86: msgbus.v2.ClientService.ListClients:output_type -> msgbus.v2.ListClientsResponse
-	51, // 87: msgbus.v2.QueueService.Enqueue:output_type -> msgbus.v2.EnqueueResponse
-	54, // 88: msgbus.v2.QueueService.Consume:output_type -> msgbus.v2.ConsumeResponse
-	60, // 89: msgbus.v2.QueueService.Settle:output_type -> msgbus.v2.SettleResponse
-	62, // 90: msgbus.v2.QueueService.ListQueues:output_type -> msgbus.v2.ListQueuesResponse
-	65, // 91: msgbus.v2.QueueService.PurgeQueue:output_type -> msgbus.v2.PurgeQueueResponse
-	67, // 92: msgbus.v2.AdminService.GetStatus:output_type -> msgbus.v2.GetStatusResponse
-	70, // 93: msgbus.v2.AdminService.GetMetrics:output_type -> msgbus.v2.GetMetricsResponse
-	72, // 94: msgbus.v2.AdminService.Backup:output_type -> msgbus.v2.BackupResponse
-	74, // 95: msgbus.v2.AdminService.Verify:output_type -> msgbus.v2.VerifyResponse
-	77, // [77:96] is the sub-list for method output_type
-	58, // [58:77] is the sub-list for method input_type
-	58, // [58:58] is the sub-list for extension type_name
-	58, // [58:58] is the sub-list for extension extendee
-	0,  // [0:58] is the sub-list for field type_name
+	0,   // 0: msgbus.v2.Message.origin:type_name -> msgbus.v2.NodeId
+	102, // 1: msgbus.v2.Message.headers:type_name -> msgbus.v2.Message.HeadersEntry
+	103, // 2: msgbus.v2.OutgoingMessage.headers:type_name -> msgbus.v2.OutgoingMessage.HeadersEntry
+	2,   // 3: msgbus.v2.PublishStreamRequest.messages:type_name -> msgbus.v2.OutgoingMessage
+	5,   // 4: msgbus.v2.PublishStreamResponse.results:type_name -> msgbus.v2.PublishResult
+	6,   // 5: msgbus.v2.PublishResult.refusal:type_name -> msgbus.v2.Refusal
+	0,   // 6: msgbus.v2.SubscribeRequest.origin:type_name -> msgbus.v2.NodeId
+	8,   // 7: msgbus.v2.SubscribeRequest.start:type_name -> msgbus.v2.Start
+	9,   // 8: msgbus.v2.Start.now:type_name -> msgbus.v2.Now
+	10,  // 9: msgbus.v2.Start.earliest:type_name -> msgbus.v2.Earliest
+	11,  // 10: msgbus.v2.Start.last:type_name -> msgbus.v2.Last
+	12,  // 11: msgbus.v2.Start.after:type_name -> msgbus.v2.Position
+	1,   // 12: msgbus.v2.SubscribeResponse.messages:type_name -> msgbus.v2.Message
+	12,  // 13: msgbus.v2.SubscribeResponse.position:type_name -> msgbus.v2.Position
+	14,  // 14: msgbus.v2.SubscribeResponse.damaged:type_name -> msgbus.v2.DamagedRange
+	0,   // 15: msgbus.v2.DamagedRange.origin:type_name -> msgbus.v2.NodeId
+	17,  // 16: msgbus.v2.ListLogsResponse.logs:type_name -> msgbus.v2.LogInfo
+	0,   // 17: msgbus.v2.LogInfo.origin:type_name -> msgbus.v2.NodeId
+	104, // 18: msgbus.v2.CallRequest.headers:type_name -> msgbus.v2.CallRequest.HeadersEntry
+	24,  // 19: msgbus.v2.CallResponse.result:type_name -> msgbus.v2.CallResult
+	25,  // 20: msgbus.v2.CallResponse.failure:type_name -> msgbus.v2.CallFailure
+	105, // 21: msgbus.v2.CallResult.headers:type_name -> msgbus.v2.CallResult.HeadersEntry
+	106, // 22: msgbus.v2.CallFailure.headers:type_name -> msgbus.v2.CallFailure.HeadersEntry
+	27,  // 23: msgbus.v2.RegisterRequest.registration:type_name -> msgbus.v2.Registration
+	28,  // 24: msgbus.v2.RegisterRequest.answers:type_name -> msgbus.v2.CallAnswer
+	24,  // 25: msgbus.v2.CallAnswer.result:type_name -> msgbus.v2.CallResult
+	25,  // 26: msgbus.v2.CallAnswer.failure:type_name -> msgbus.v2.CallFailure
+	6,   // 27: msgbus.v2.CallAnswer.refusal:type_name -> msgbus.v2.Refusal
+	30,  // 28: msgbus.v2.RegisterResponse.registered:type_name -> msgbus.v2.Registered
+	31,  // 29: msgbus.v2.RegisterResponse.invocations:type_name -> msgbus.v2.Invocation
+	32,  // 30: msgbus.v2.RegisterResponse.cancellations:type_name -> msgbus.v2.Cancellation
+	107, // 31: msgbus.v2.Invocation.headers:type_name -> msgbus.v2.Invocation.HeadersEntry
+	35,  // 32: msgbus.v2.JoinResponse.joined:type_name -> msgbus.v2.Joined
+	36,  // 33: msgbus.v2.JoinResponse.messages:type_name -> msgbus.v2.ReceivedMessage
+	37,  // 34: msgbus.v2.JoinResponse.presence:type_name -> msgbus.v2.PresenceChange
+	38,  // 35: msgbus.v2.PresenceChange.joined:type_name -> msgbus.v2.ClientJoined
+	39,  // 36: msgbus.v2.PresenceChange.left:type_name -> msgbus.v2.ClientLeft
+	40,  // 37: msgbus.v2.PresenceChange.replaced:type_name -> msgbus.v2.ClientReplaced
+	42,  // 38: msgbus.v2.SendStreamRequest.messages:type_name -> msgbus.v2.Dispatch
+	44,  // 39: msgbus.v2.SendStreamResponse.results:type_name -> msgbus.v2.DispatchResult
+	6,   // 40: msgbus.v2.DispatchResult.refusal:type_name -> msgbus.v2.Refusal
+	47,  // 41: msgbus.v2.ListClientsResponse.clients:type_name -> msgbus.v2.ClientInfo
+	0,   // 42: msgbus.v2.QueueMessage.source:type_name -> msgbus.v2.NodeId
+	0,   // 43: msgbus.v2.QueueMessage.target:type_name -> msgbus.v2.NodeId
+	108, // 44: msgbus.v2.QueueMessage.headers:type_name -> msgbus.v2.QueueMessage.HeadersEntry
+	0,   // 45: msgbus.v2.OutgoingQueueMessage.target:type_name -> msgbus.v2.NodeId
+	109, // 46: msgbus.v2.OutgoingQueueMessage.headers:type_name -> msgbus.v2.OutgoingQueueMessage.HeadersEntry
+	49,  // 47: msgbus.v2.EnqueueRequest.messages:type_name -> msgbus.v2.OutgoingQueueMessage
+	52,  // 48: msgbus.v2.EnqueueResponse.messages:type_name -> msgbus.v2.Enqueued
+	48,  // 49: msgbus.v2.ConsumeResponse.message:type_name -> msgbus.v2.QueueMessage
+	56,  // 50: msgbus.v2.SettleRequest.settlements:type_name -> msgbus.v2.Settlement
+	57,  // 51: msgbus.v2.Settlement.acknowledge:type_name -> msgbus.v2.Acknowledge
+	58,  // 52: msgbus.v2.Settlement.release:type_name -> msgbus.v2.Release
+	59,  // 53: msgbus.v2.Settlement.extend:type_name -> msgbus.v2.Extend
+	63,  // 54: msgbus.v2.ListQueuesResponse.queues:type_name -> msgbus.v2.QueueInfo
+	0,   // 55: msgbus.v2.GetStatusResponse.node:type_name -> msgbus.v2.NodeId
+	68,  // 56: msgbus.v2.GetStatusResponse.listeners:type_name -> msgbus.v2.Listener
+	14,  // 57: msgbus.v2.VerifyResponse.damaged:type_name -> msgbus.v2.DamagedRange
+	81,  // 58: msgbus.v2.ExplainTopicResponse.receivers:type_name -> msgbus.v2.TopicReceiver
+	88,  // 59: msgbus.v2.ListUsersResponse.users:type_name -> msgbus.v2.UserInfo
+	95,  // 60: msgbus.v2.ListTokensResponse.tokens:type_name -> msgbus.v2.TokenInfo
+	3,   // 61: msgbus.v2.BusService.PublishStream:input_type -> msgbus.v2.PublishStreamRequest
+	7,   // 62: msgbus.v2.BusService.Subscribe:input_type -> msgbus.v2.SubscribeRequest
+	15,  // 63: msgbus.v2.BusService.ListLogs:input_type -> msgbus.v2.ListLogsRequest
+	18,  // 64: msgbus.v2.ClientService.Send:input_type -> msgbus.v2.SendRequest
+	20,  // 65: msgbus.v2.ClientService.Broadcast:input_type -> msgbus.v2.BroadcastRequest
+	22,  // 66: msgbus.v2.ClientService.Call:input_type -> msgbus.v2.CallRequest
+	26,  // 67: msgbus.v2.ClientService.Register:input_type -> msgbus.v2.RegisterRequest
+	33,  // 68: msgbus.v2.ClientService.Join:input_type -> msgbus.v2.JoinRequest
+	41,  // 69: msgbus.v2.ClientService.SendStream:input_type -> msgbus.v2.SendStreamRequest
+	45,  // 70: msgbus.v2.ClientService.ListClients:input_type -> msgbus.v2.ListClientsRequest
+	50,  // 71: msgbus.v2.QueueService.Enqueue:input_type -> msgbus.v2.EnqueueRequest
+	53,  // 72: msgbus.v2.QueueService.Consume:input_type -> msgbus.v2.ConsumeRequest
+	55,  // 73: msgbus.v2.QueueService.Settle:input_type -> msgbus.v2.SettleRequest
+	61,  // 74: msgbus.v2.QueueService.ListQueues:input_type -> msgbus.v2.ListQueuesRequest
+	64,  // 75: msgbus.v2.QueueService.PurgeQueue:input_type -> msgbus.v2.PurgeQueueRequest
+	66,  // 76: msgbus.v2.AdminService.GetStatus:input_type -> msgbus.v2.GetStatusRequest
+	69,  // 77: msgbus.v2.AdminService.GetMetrics:input_type -> msgbus.v2.GetMetricsRequest
+	71,  // 78: msgbus.v2.AdminService.Backup:input_type -> msgbus.v2.BackupRequest
+	73,  // 79: msgbus.v2.AdminService.Verify:input_type -> msgbus.v2.VerifyRequest
+	75,  // 80: msgbus.v2.AccessService.WhoAmI:input_type -> msgbus.v2.WhoAmIRequest
+	77,  // 81: msgbus.v2.AccessService.Explain:input_type -> msgbus.v2.ExplainRequest
+	79,  // 82: msgbus.v2.AccessService.ExplainTopic:input_type -> msgbus.v2.ExplainTopicRequest
+	82,  // 83: msgbus.v2.AccessService.Reload:input_type -> msgbus.v2.ReloadRequest
+	84,  // 84: msgbus.v2.AccessService.AddUser:input_type -> msgbus.v2.AddUserRequest
+	86,  // 85: msgbus.v2.AccessService.ListUsers:input_type -> msgbus.v2.ListUsersRequest
+	89,  // 86: msgbus.v2.AccessService.RevokeUser:input_type -> msgbus.v2.RevokeUserRequest
+	91,  // 87: msgbus.v2.AccessService.AddToken:input_type -> msgbus.v2.AddTokenRequest
+	93,  // 88: msgbus.v2.AccessService.ListTokens:input_type -> msgbus.v2.ListTokensRequest
+	96,  // 89: msgbus.v2.AccessService.RevokeToken:input_type -> msgbus.v2.RevokeTokenRequest
+	98,  // 90: msgbus.v2.AccessService.VerifyAudit:input_type -> msgbus.v2.VerifyAuditRequest
+	100, // 91: msgbus.v2.AccessService.TailAudit:input_type -> msgbus.v2.TailAuditRequest
+	4,   // 92: msgbus.v2.BusService.PublishStream:output_type -> msgbus.v2.PublishStreamResponse
+	13,  // 93: msgbus.v2.BusService.Subscribe:output_type -> msgbus.v2.SubscribeResponse
+	16,  // 94: msgbus.v2.BusService.ListLogs:output_type -> msgbus.v2.ListLogsResponse
+	19,  // 95: msgbus.v2.ClientService.Send:output_type -> msgbus.v2.SendResponse
+	21,  // 96: msgbus.v2.ClientService.Broadcast:output_type -> msgbus.v2.BroadcastResponse
+	23,  // 97: msgbus.v2.ClientService.Call:output_type -> msgbus.v2.CallResponse
+	29,  // 98: msgbus.v2.ClientService.Register:output_type -> msgbus.v2.RegisterResponse
+	34,  // 99: msgbus.v2.ClientService.Join:output_type -> msgbus.v2.JoinResponse
+	43,  // 100: msgbus.v2.ClientService.SendStream:output_type -> msgbus.v2.SendStreamResponse
+	46,  // 101: msgbus.v2.ClientService.ListClients:output_type -> msgbus.v2.ListClientsResponse
+	51,  // 102: msgbus.v2.QueueService.Enqueue:output_type -> msgbus.v2.EnqueueResponse
+	54,  // 103: msgbus.v2.QueueService.Consume:output_type -> msgbus.v2.ConsumeResponse
+	60,  // 104: msgbus.v2.QueueService.Settle:output_type -> msgbus.v2.SettleResponse
+	62,  // 105: msgbus.v2.QueueService.ListQueues:output_type -> msgbus.v2.ListQueuesResponse
+	65,  // 106: msgbus.v2.QueueService.PurgeQueue:output_type -> msgbus.v2.PurgeQueueResponse
+	67,  // 107: msgbus.v2.AdminService.GetStatus:output_type -> msgbus.v2.GetStatusResponse
+	70,  // 108: msgbus.v2.AdminService.GetMetrics:output_type -> msgbus.v2.GetMetricsResponse
+	72,  // 109: msgbus.v2.AdminService.Backup:output_type -> msgbus.v2.BackupResponse
+	74,  // 110: msgbus.v2.AdminService.Verify:output_type -> msgbus.v2.VerifyResponse
+	76,  // 111: msgbus.v2.AccessService.WhoAmI:output_type -> msgbus.v2.WhoAmIResponse
+	78,  // 112: msgbus.v2.AccessService.Explain:output_type -> msgbus.v2.ExplainResponse
+	80,  // 113: msgbus.v2.AccessService.ExplainTopic:output_type -> msgbus.v2.ExplainTopicResponse
+	83,  // 114: msgbus.v2.AccessService.Reload:output_type -> msgbus.v2.ReloadResponse
+	85,  // 115: msgbus.v2.AccessService.AddUser:output_type -> msgbus.v2.AddUserResponse
+	87,  // 116: msgbus.v2.AccessService.ListUsers:output_type -> msgbus.v2.ListUsersResponse
+	90,  // 117: msgbus.v2.AccessService.RevokeUser:output_type -> msgbus.v2.RevokeUserResponse
+	92,  // 118: msgbus.v2.AccessService.AddToken:output_type -> msgbus.v2.AddTokenResponse
+	94,  // 119: msgbus.v2.AccessService.ListTokens:output_type -> msgbus.v2.ListTokensResponse
+	97,  // 120: msgbus.v2.AccessService.RevokeToken:output_type -> msgbus.v2.RevokeTokenResponse
+	99,  // 121: msgbus.v2.AccessService.VerifyAudit:output_type -> msgbus.v2.VerifyAuditResponse
+	101, // 122: msgbus.v2.AccessService.TailAudit:output_type -> msgbus.v2.TailAuditResponse
+	92,  // [92:123] is the sub-list for method output_type
+	61,  // [61:92] is the sub-list for method input_type
+	61,  // [61:61] is the sub-list for extension type_name
+	61,  // [61:61] is the sub-list for extension extendee
+	0,   // [0:61] is the sub-list for field type_name
 }
 
 func init() { file_msgbus_v2_msgbus_proto_init() }
@@ -5423,9 +7034,9 @@ func file_msgbus_v2_msgbus_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_msgbus_v2_msgbus_proto_rawDesc), len(file_msgbus_v2_msgbus_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   83,
+			NumMessages:   110,
 			NumExtensions: 0,
-			NumServices:   4,
+			NumServices:   5,
 		},
 		GoTypes:           file_msgbus_v2_msgbus_proto_goTypes,
 		DependencyIndexes: file_msgbus_v2_msgbus_proto_depIdxs,
