@@ -166,7 +166,7 @@ export class MsgBus implements Bus {
   clients(): ClientInfo[] {
     const clients: ClientInfo[] = []
     for (const client of this.live.registry.clients) {
-      if (client !== this.#daemon) clients.push(this.#info(client))
+      if (client !== this.#daemon && !client.isElsewhere) clients.push(this.#info(client))
     }
     return clients
   }

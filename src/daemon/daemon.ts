@@ -13,6 +13,8 @@ import { MsgBus } from '../core/msg-bus.ts'
 import { BusError } from '../model/errors.ts'
 import { WebSocketGates } from '../net/web-socket-gates.ts'
 import type { AdapterContext, BoundListener } from '../protocols/adapter.ts'
+import { LiveMesh } from '../sync/live/live-mesh.ts'
+import { QueueForwarder } from '../sync/live/queue-forwarder.ts'
 import type { SyncService } from '../sync/sync-service.ts'
 import { DaemonAdministration } from './administration.ts'
 import { startAdapters } from './adapters.ts'
@@ -74,6 +76,7 @@ export async function startDaemon(
     history: storage.history,
   })
   access.onChange(() => bus.accessChanged())
+  const mesh = new LiveMesh({ bus: bus.live, clock: systemClock, logger })
   const opening = open(config, data, logger)
   // It may fail before anybody waits for it; whoever does hears of it all the same.
   opening.catch(() => undefined)
@@ -130,6 +133,7 @@ export async function startDaemon(
 
   let stopping: Promise<void> | undefined
   let keeper: LastValueKeeper | undefined
+  let forwarder: QueueForwarder | undefined
   const ready = opening.then(async (store) => {
     if (stopping !== undefined) return
     keeper = await openLastValues(bus, store, data, logger)
@@ -137,7 +141,9 @@ export async function startDaemon(
     if (stopping !== undefined) return
     bus.attach(store)
     keeper?.start()
-    sync = await openSync(config, store, logger)
+    const common = { bus, store, clock: systemClock, logger }
+    forwarder = await QueueForwarder.open({ ...common, mesh, random: Math.random })
+    sync = await openSync(config, store, logger, mesh)
     bus.syncStates = sync && (() => sync?.states() ?? [])
     const { durability } = store.guarantees
     const { pid } = process
@@ -155,6 +161,8 @@ export async function startDaemon(
     // Whatever became of the start is over before its traces are removed.
     await Promise.allSettled([ready])
     await sync?.close()
+    mesh.close()
+    await forwarder?.close()
     await removeReadyFile(data)
     metrics.close()
     await keeper?.close()

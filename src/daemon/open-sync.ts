@@ -4,6 +4,7 @@ import { systemClock } from '../core/clock.ts'
 import type { LogStore } from '../core/log-store.ts'
 import type { Logger } from '../core/logger.ts'
 import { grpcDialer } from '../sync/grpc-dialer.ts'
+import type { LiveTraffic } from '../sync/live-channel.ts'
 import type { PeerRules } from '../sync/peer-rules.ts'
 import { SyncService, type SyncPeer } from '../sync/sync-service.ts'
 import type { Config } from './config-schema.ts'
@@ -15,6 +16,7 @@ export async function openSync(
   config: Config,
   store: LogStore,
   logger: Logger,
+  live: LiveTraffic,
 ): Promise<SyncService> {
   const { sync, limits } = config
   return SyncService.start({
@@ -25,6 +27,7 @@ export async function openSync(
     logger,
     peers: sync.peers.map((peer) => syncPeer(peer, config)),
     rulesFor: () => rulesOf(sync.rules.filter(({ peer }) => peer === undefined)),
+    live,
     envelopeBytes: limits.envelopeBytes,
     intervalMs: sync.intervalMs,
     batchLimit: sync.batchLimit,

@@ -185,6 +185,25 @@ describe('direct messages', () => {
     assert.equal(ann.inbox.seen[0]?.sender, at('ben', 'c'))
   })
 
+  test('whoever gets a message can answer at once, however short the sender has been there', async () => {
+    const { node, mesh, settle } = await openMesh('abc', 'ab', 'bc')
+    const ben = node('c').join('ben')
+    await settle()
+    ben.inbox.during = ({ sender }) => ben.send(sender, 'answer')
+    const ann = node('a').join('ann')
+    ann.send('ben', 'x')
+    await new Promise(setImmediate)
+    for (const link of [...mesh.links, ...mesh.links]) {
+      await link.pass()
+      await new Promise(setImmediate)
+    }
+    for (const link of mesh.links.toReversed()) {
+      await link.pass()
+      await new Promise(setImmediate)
+    }
+    assert.deepEqual(ann.texts, ['answer'])
+  })
+
   test('a name here goes before the same name elsewhere', async () => {
     const { node, settle } = await openMesh('ab', 'ab')
     const [here, there] = [node('a').join('x'), node('b').join('x')]

@@ -152,6 +152,7 @@ export class LiveMesh implements LiveTraffic, RemoteSide {
     const { map, routes } = running
     const { nodes, clients } = map.matching(mask)
     if (nodes.length === 0) return 0
+    this.#tellNow()
     const record = records.beginSpread(kinds.broadcast, map.own, this.#sequence())
     const meta = { realtime, isAcknowledged: false, user: userOf(sender), headers: noHeaders }
     records.writeFlags(meta)
@@ -184,6 +185,7 @@ export class LiveMesh implements LiveTraffic, RemoteSide {
     map.own.incarnation = this.#incarnation
     map.own.version = 1
     const routes = new MeshRoutes(map, this.counters)
+    routes.tellNews = () => this.#tellNow()
     const clients = new RemoteClients(bus, routes)
     const calls = new RemoteCalls(bus, routes, clients)
     const offer = new LocalOffer(bus, () => this.#tellSoon())
@@ -220,11 +222,15 @@ export class LiveMesh implements LiveTraffic, RemoteSide {
   // What this node tells of itself.
 
   #tellSoon(): void {
-    this.#telling ??= this.#options.clock.after(tellAfterMs, () => {
-      this.#telling = undefined
-      const change = this.#running?.offer.take()
-      if (change !== undefined) this.#change(change.added, change.gone)
-    })
+    this.#telling ??= this.#options.clock.after(tellAfterMs, () => this.#tellNow())
+  }
+
+  #tellNow(): void {
+    if (this.#telling === undefined) return
+    this.#telling.cancel()
+    this.#telling = undefined
+    const change = this.#running?.offer.take()
+    if (change !== undefined) this.#change(change.added, change.gone)
   }
 
   #change(added: readonly string[], gone: readonly string[]): void {
@@ -290,6 +296,7 @@ export class LiveMesh implements LiveTraffic, RemoteSide {
     const { map, routes } = running
     const nodes = map.wanting(topic.name)
     if (nodes.length === 0) return
+    this.#tellNow()
     const record = records.beginSpread(kinds.publication, map.own, this.#sequence())
     const meta = { realtime, isAcknowledged, user: userOf(sender), headers }
     records.writeFlags(meta)

@@ -43,6 +43,11 @@ export class MeshRoutes {
   /** By the key of the peer; of several links to one peer the first is used. */
   readonly #links = new Map<string, MeshLink[]>()
   #mark = 0
+  /**
+   * Tells others what changed here: to be called before anything is sent on behalf of a client, so that whoever gets it
+   * knows the name to which it answers.
+   */
+  tellNews: () => void = () => undefined
 
   constructor(map: MeshMap, counters: LiveCounters) {
     this.map = map

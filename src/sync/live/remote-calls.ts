@@ -125,6 +125,7 @@ export class RemoteCalls {
   invoke(node: MeshNode, call: ServedCall, content: CallContent): void {
     const { map } = this.#routes
     const { procedure, callerName } = call
+    this.#routes.tellNews()
     this.#lastId += 1
     const id = this.#lastId
     call.calleeTag = id

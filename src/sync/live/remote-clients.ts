@@ -181,6 +181,7 @@ class RemoteInbox implements Inbox {
   message(sender: Sender, bytes: Uint8Array, start: number, end: number, realtime: boolean): void {
     const routes = this.#routes
     const node = this.#node
+    routes.tellNews()
     const record = beginRouted(kinds.message, node, routes.map.own)
     const meta = { realtime, isAcknowledged: false, user: userOf(sender), headers: noHeaders }
     writeFlags(meta)
