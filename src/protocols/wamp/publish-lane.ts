@@ -14,6 +14,12 @@ interface Pending {
   readonly settled: (outcome: AppendOutcome | BusError) => void
 }
 
+/** What came behind something that waits. */
+interface Waiting {
+  readonly isStored: boolean
+  run(): void
+}
+
 /** Messages given to the bus together. */
 const batchMost = 100
 /** Beyond so many that wait, nothing more is read from the client. */
@@ -24,7 +30,7 @@ export class PublishLane {
   readonly #hold: (isHeld: boolean) => void
   #batch: Pending[] = []
   #underWay = 0
-  #waiting: (() => void)[] = []
+  #waiting: Waiting[] = []
   #isHeld = false
   #isOver = false
 
@@ -36,32 +42,38 @@ export class PublishLane {
 
   /** The session is over: what was given to the bus goes on, nobody is told. */
   close(): void {
-    this.#flush()
     this.#isOver = true
     // It was sent before the end, and nobody was promised more than to be told in order.
     this.#release()
+    this.#flush()
   }
 
   /** @param settled called once, unless the session is over */
   store(message: OutgoingMessage, settled: (outcome: AppendOutcome | BusError) => void): void {
-    this.#underWay += 1
-    this.#batch.push({ message, settled })
-    if (this.#batch.length === 1) queueMicrotask(() => this.#flush())
-    if (this.#batch.length >= batchMost) this.#flush()
+    const run = () => this.#store({ message, settled })
+    if (this.#waiting.length === 0) run()
+    else this.#waiting.push({ isStored: true, run })
     this.#look()
   }
 
   get isEmpty(): boolean {
-    return this.#underWay === 0
+    return this.#underWay === 0 && this.#waiting.length === 0
   }
 
   /** Once everything before it is stored. */
   whenStored(work: () => void): void {
-    if (this.#underWay === 0) work()
+    if (this.isEmpty) work()
     else {
-      this.#waiting.push(work)
+      this.#waiting.push({ isStored: false, run: work })
       this.#look()
     }
+  }
+
+  #store(pending: Pending): void {
+    this.#underWay += 1
+    this.#batch.push(pending)
+    if (this.#batch.length === 1) queueMicrotask(() => this.#flush())
+    if (this.#batch.length >= batchMost) this.#flush()
   }
 
   #flush(): void {
@@ -89,10 +101,16 @@ export class PublishLane {
     if (this.#underWay === 0) this.#release()
   }
 
+  /** In order: what is not stored waits for what is, those that are stored go to the store together. */
   #release(): void {
     const waiting = this.#waiting
-    this.#waiting = []
-    for (const work of waiting) work()
+    let done = 0
+    for (; done < waiting.length; done++) {
+      const next = waiting[done] as Waiting
+      if (!next.isStored && this.#underWay > 0 && !this.#isOver) break
+      next.run()
+    }
+    this.#waiting = waiting.slice(done)
   }
 
   #look(): void {
