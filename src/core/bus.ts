@@ -9,6 +9,7 @@ import type { Limits } from '../model/limits.ts'
 import type { StoredMessage } from '../model/message.ts'
 import type { NodeId } from '../model/node-id.ts'
 import type { BusClient } from './bus-client.ts'
+import type { ProcedureDirectory } from './calls.ts'
 import type { HistoryUsage, Hold } from './history-trimmer.ts'
 import type { CallBridge, ClientInfo, JoinOptions, PresenceEvent } from './live.ts'
 import type { LogStore, StoreStatus } from './log-store.ts'
@@ -75,6 +76,8 @@ export interface Bus {
   onPresence(listener: (event: PresenceEvent) => void): () => void
   /** Serves the procedures that begin with a prefix; ends with the returned function. */
   addBridge(bridge: CallBridge): () => void
+  /** What is registered in a call space (`JoinOptions.callSpace`); absent: in that of everybody. */
+  procedures(callSpace?: string): ProcedureDirectory
   /**
    * Whoever has stored messages to read yet though no client of the bus shows it, as sessions that are away: history is
    * not trimmed by age while they need it. Asked before trimming; ends with the returned function.

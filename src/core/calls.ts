@@ -10,7 +10,7 @@
 
 import type { BusError } from '../model/errors.ts'
 import type { Headers } from '../model/message.ts'
-import type { Identity } from '../model/identity.ts'
+import type { Action, Identity } from '../model/identity.ts'
 
 /**
  * What a call or an answer carries. The natural form (spec/wamp 13.2) is what every protocol understands; a protocol
@@ -110,6 +110,11 @@ export interface ServedCall {
   readonly registration: CallRegistration | undefined
   /** Where its caller gets the answer: by it an adapter knows callers of its own. */
   readonly sink: CallSink
+  /**
+   * For what a part of the daemon does on behalf of whoever calls it.
+   * @throws BusError `permission_denied/access_denied` that names the rule
+   */
+  requireAccess(action: Action, resource: string): void
   progress(content: CallContent): void
   answer(content: CallContent): void
   fail(error: BusError): void

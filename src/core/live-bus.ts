@@ -119,6 +119,11 @@ export class LiveBus {
 
   /** Of the call space that a client is in. */
   proceduresOf({ join: { callSpace } }: LiveClient): Procedures {
+    return this.callSpace(callSpace)
+  }
+
+  /** Of this name; made when it is first asked for. Without a name: that of everybody. */
+  callSpace(callSpace: string | undefined): Procedures {
     if (callSpace === undefined) return this.procedures
     let procedures = this.#callSpaces.get(callSpace)
     if (procedures === undefined) {

@@ -17,6 +17,7 @@ import type { TopicRule } from '../model/topic-rule.ts'
 import { type AccessCheck, allowEverything } from './access.ts'
 import type { TopicReceiver } from './administration.ts'
 import type { BusClient } from './bus-client.ts'
+import type { ProcedureDirectory } from './calls.ts'
 import type { Bus, BusStatus, TopicUsage, Traffic } from './bus.ts'
 import { ClientHandle } from './client-handle.ts'
 import type { Clock } from './clock.ts'
@@ -204,6 +205,10 @@ export class MsgBus implements Bus {
   onShutdown(listener: () => void): () => void {
     this.#shutdownListeners.add(listener)
     return () => this.#shutdownListeners.delete(listener)
+  }
+
+  procedures(callSpace?: string): ProcedureDirectory {
+    return this.live.callSpace(callSpace)
   }
 
   addBridge(bridge: CallBridge): () => void {

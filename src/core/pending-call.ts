@@ -13,6 +13,7 @@ import type {
   OpenCall,
   ServedCall,
 } from './calls.ts'
+import type { Action } from '../model/identity.ts'
 import type { LiveClient } from './live-client.ts'
 import type { Member, Registration } from './registration.ts'
 
@@ -21,6 +22,8 @@ export interface CallKeeper {
   /** How long a callee that is told to end a call may take. */
   readonly callKillMs: number
   nowMs(): number
+  /** @throws BusError `permission_denied/access_denied` */
+  requireAccess(subject: LiveClient, action: Action, resource: string): void
   /** Deadlines are to be looked at. */
   watch(): void
   ended(call: PendingCall, isAnswered: boolean): void
@@ -121,6 +124,10 @@ export class PendingCall implements OpenCall, ServedCall {
   }
 
   // The callee's side.
+
+  requireAccess(action: Action, resource: string): void {
+    this.#keeper.requireAccess(this.caller, action, resource)
+  }
 
   progress(content: CallContent): void {
     if (this.isEnded || !this.receivesProgress) return

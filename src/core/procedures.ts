@@ -10,6 +10,7 @@
  */
 
 import { BusError } from '../model/errors.ts'
+import type { Action } from '../model/identity.ts'
 import { checkName } from '../model/name.ts'
 import {
   type CallRequest,
@@ -92,6 +93,10 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
 
   nowMs(): number {
     return this.#bus.clock.monotonic()
+  }
+
+  requireAccess(subject: LiveClient, action: Action, resource: string): void {
+    this.#bus.requireAccess(subject, action, resource)
   }
 
   watch(): void {

@@ -104,6 +104,11 @@ export class ByteConnection implements BlockWriter {
     return this.#proof.process
   }
 
+  /** As `channelIdOf`. */
+  channelId(kind: string): Uint8Array | undefined {
+    return this.#proof.channelId(kind)
+  }
+
   get isPaused(): boolean {
     return this.#isPaused
   }

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { ClientCertificate, ProcessCredentials } from '../core/authentication.ts'
 import { type ConnectionProof, isLoopback, type ListenerSettings } from './address.ts'
+import { channelIdOf } from './channel-id.ts'
 import { certificateOf } from './client-certificate.ts'
 import { processCredentialsOf } from './process-credentials.ts'
 
@@ -27,6 +28,11 @@ export class SocketProof {
   /** Undefined on other than Unix sockets, where it cannot be known, and where it does not count. */
   get process(): ProcessCredentials | undefined {
     return this.#isUnix && this.#counts('process') ? processCredentialsOf(this.#socket) : undefined
+  }
+
+  /** As `channelIdOf`. */
+  channelId(kind: string): Uint8Array | undefined {
+    return channelIdOf(this.#socket, kind)
   }
 
   #counts(proof: ConnectionProof): boolean {

@@ -12,6 +12,7 @@ import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 import type { Identity } from '../model/identity.ts'
 import type { ConnectionOwner } from './byte-connection.ts'
+import { channelIdOf } from './channel-id.ts'
 import { type BlockWriter, type FlushSchedule, Outbox } from './outbox.ts'
 import type { WebSocketConnection } from './web-socket-gates.ts'
 
@@ -106,6 +107,10 @@ export class AcceptedWebSocket implements WebSocketConnection, BlockWriter {
   /** Whoever owns it ends it when the daemon stops. */
   get endsItself(): boolean {
     return this.#options.endsItself
+  }
+
+  channelId(kind: string): Uint8Array | undefined {
+    return channelIdOf(this.#socket, kind)
   }
 
   get lastWasText(): boolean {

@@ -38,6 +38,8 @@ export interface WebSocketConnection {
   sendAs: 'binary' | 'text-or-binary' | 'frames'
   /** Bytes the other side did not take; falls whenever it reads. */
   readonly unsentBytes: number
+  /** As `channelIdOf` of channel-id.ts. */
+  channelId?(kind: string): Uint8Array | undefined
   /** Nothing more comes after it until `resume`; then what came meanwhile comes first, not within that call. */
   pause(): void
   resume(): void

@@ -3,10 +3,9 @@
  * comes and hands it every AUTHENTICATE; everything between the two, and each method, is its business.
  */
 
-import type { Authentication } from '../../core/authentication.ts'
+import type { ClientCertificate, ProcessCredentials } from '../../core/authentication.ts'
 import type { Identity } from '../../model/identity.ts'
 import type { AuthenticateMessage, DictInput, HelloMessage } from '../../wire/wamp/messages.ts'
-import { errorUris } from './translate-error.ts'
 
 /** Who somebody is, for the bus and as WAMP tells it. */
 export interface Principal {
@@ -34,6 +33,18 @@ export interface JoinContext {
   readonly source: string | undefined
   readonly listener: string
   readonly isSecure: boolean
+  readonly proof: ChannelProof
+}
+
+/** What the connection proves, found out when it is asked for. */
+export interface ChannelProof {
+  readonly certificate: ClientCertificate | undefined
+  readonly process: ProcessCredentials | undefined
+  /**
+   * 32 octets that both ends of the TLS channel know and nobody else.
+   * @param kind `tls-exporter` or `tls-unique`; undefined: this channel has none of that kind
+   */
+  channelId(kind: string): Uint8Array | undefined
 }
 
 /** One attempt to join. Neither method throws or rejects. */
@@ -45,42 +56,4 @@ export interface JoinAttempt {
 
 export interface Authenticator {
   attempt(context: JoinContext): JoinAttempt
-}
-
-/** Takes everybody who asks for nothing else, if the daemon does. */
-export class AnonymousAuthenticator implements Authenticator {
-  readonly #authentication: Authentication
-
-  constructor(authentication: Authentication) {
-    this.#authentication = authentication
-  }
-
-  attempt(context: JoinContext): JoinAttempt {
-    const step = this.#decide(context)
-    return { begin: () => step, answer: () => step }
-  }
-
-  #decide({ hello, source, listener }: JoinContext): JoinStep {
-    const methods = hello.details.get('authmethods')
-    const isAsked = !Array.isArray(methods) || methods.length === 0 || methods.includes('anonymous')
-    if (!isAsked) {
-      const message = 'none of the methods offered is known here'
-      return { kind: 'refuse', reason: errorUris.noMatchingAuthMethod, message }
-    }
-    const identity = this.#authentication.anonymousAt({ protocol: 'wamp', source, listener })
-    if (identity === undefined) {
-      const message = 'this daemon wants to know who you are'
-      return { kind: 'refuse', reason: errorUris.authenticationRequired, message }
-    }
-    return {
-      kind: 'welcome',
-      principal: {
-        identity,
-        authid: crypto.randomUUID(),
-        authrole: 'anonymous',
-        authmethod: 'anonymous',
-        authprovider: 'static',
-      },
-    }
-  }
 }

@@ -133,6 +133,14 @@ export class Broker {
     this.publishMeta('wamp.subscription.on_delete', [session.id, id], session)
   }
 
+  /** Takes a subscription from a session, which is told if it can be. */
+  revoke(session: WampSession, subscription: Subscription, reason: string): void {
+    this.remove(session, subscription)
+    if (!session.has('subscriber', 'subscription_revocation')) return
+    const { unsubscribed: type } = messageTypes
+    session.send({ type, request: 0, details: { subscription: subscription.id, reason } })
+  }
+
   /** The session is over. */
   sessionClosed(session: WampSession): void {
     for (const subscription of this.of(session)) this.remove(session, subscription)

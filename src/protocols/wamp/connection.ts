@@ -348,6 +348,7 @@ export class WampConnection implements SessionPeer {
       source,
       listener,
       isSecure,
+      proof: transport,
     })
     const join = { hello, realm, session, attempt }
     const deadline = now() + config.joinTimeoutMs
@@ -416,6 +417,7 @@ export class WampConnection implements SessionPeer {
           source: transport.source,
           listener: transport.listener,
           slowReader: 'drop-newest',
+          callSpace: realm.options.callSpace,
         }),
     })
     const order = config.requestIds === 'strict' ? new RequestOrder() : undefined

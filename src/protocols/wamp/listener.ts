@@ -18,12 +18,12 @@ import {
   serializerOfSubprotocol,
 } from '../../wire/wamp/serializers.ts'
 import type { BoundListener, ServerTls } from '../adapter.ts'
-import { AnonymousAuthenticator } from './authenticator.ts'
 import { WampConnection } from './connection.ts'
 import type { WampConfig } from './index.ts'
 import { RawSocketLink } from './raw-socket-link.ts'
 import { Realm } from './realm.ts'
 import { type WampTransport, WebSocketTransport } from './transport.ts'
+import { WampAuthenticator } from './wamp-authenticator.ts'
 
 export interface WampListenerOptions {
   readonly bus: Bus
@@ -59,7 +59,7 @@ export class WampListener {
   /** Those whose connection is over, and when they are cut off. */
   readonly #ending = new Map<Closable, number>()
   readonly #removeGates: readonly (() => void)[]
-  readonly #authenticator: AnonymousAuthenticator
+  readonly #authenticator: WampAuthenticator
   readonly #now: () => number
   #nowMs: number
   #timer: Timer | undefined
@@ -72,9 +72,13 @@ export class WampListener {
     const { bus, clock, logger, tls, config, webSockets, authentication } = options
     this.#nowMs = clock.monotonic()
     this.#now = () => this.#nowMs
-    this.#authenticator = new AnonymousAuthenticator(authentication)
+    this.#authenticator = new WampAuthenticator(authentication, () => clock.now())
     this.realms = new Map(
-      config.realms.map((realm) => [realm.name, new Realm({ ...realm, bus, clock, logger })]),
+      config.realms.map((realm, i) => {
+        // What other protocols call, and are called by, is the first realm.
+        const callSpace = i === 0 ? undefined : `wamp ${realm.name}`
+        return [realm.name, new Realm({ ...realm, callSpace, bus, clock, logger })]
+      }),
     )
     this.#server = new ByteServer({
       tls,
@@ -130,6 +134,7 @@ export class WampListener {
       cut.cancel()
     }
     this.#timer?.cancel()
+    for (const realm of this.realms.values()) realm.close()
   }
 
   #shutDown(): void {

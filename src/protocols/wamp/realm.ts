@@ -5,7 +5,11 @@ import type { Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { UriCheck } from '../../wire/wamp/uri.ts'
 import { Broker } from './broker.ts'
-import { type Dealer, EmptyDealer } from './dealer.ts'
+import { Dealer } from './dealer.ts'
+import { MetaApi } from './meta-api.ts'
+import { registrationProcedures, tellRegistration } from './meta-registrations.ts'
+import { sessionDict, sessionProcedures } from './meta-sessions.ts'
+import { subscriptionProcedures } from './meta-subscriptions.ts'
 import type { WampSession } from './session.ts'
 
 /** Whether publishers and callers are told to those they reach (spec/wamp 9.3). */
@@ -15,6 +19,8 @@ export interface RealmOptions {
   readonly name: string
   readonly uriCheck: UriCheck
   readonly disclose: Disclosure
+  /** Where its procedures are registered; absent: where those of all other protocols are. */
+  readonly callSpace: string | undefined
   readonly bus: Bus
   readonly clock: Clock
   readonly logger: Logger
@@ -26,12 +32,23 @@ export class Realm {
   readonly broker: Broker
   readonly dealer: Dealer
   readonly #sessions = new Map<number, WampSession>()
+  readonly #stopServing: readonly (() => void)[]
 
   constructor(options: RealmOptions) {
     this.name = options.name
     this.options = options
     this.broker = new Broker(this)
-    this.dealer = new EmptyDealer()
+    this.dealer = new Dealer(this)
+    const directory = options.bus.procedures(options.callSpace)
+    const callee = new MetaApi([
+      ...sessionProcedures(this),
+      ...subscriptionProcedures(this),
+      ...registrationProcedures(directory),
+    ])
+    this.#stopServing = [
+      directory.serve({ prefix: 'wamp.', callee, isReserved: true }),
+      directory.onChange((event) => tellRegistration(this, event)),
+    ]
   }
 
   /** By id, in the order in which they joined. */
@@ -39,24 +56,14 @@ export class Realm {
     return this.#sessions
   }
 
+  /** Serves `wamp.` no more. Its sessions are over. */
+  close(): void {
+    for (const stop of this.#stopServing) stop()
+  }
+
   joined(session: WampSession): void {
     this.#sessions.set(session.id, session)
-    const { principal, peer, id: number } = session
-    const { authid, authrole, authmethod, authprovider } = principal
-    this.broker.publishMeta(
-      'wamp.session.on_join',
-      [
-        {
-          session: number,
-          authid,
-          authrole,
-          authmethod,
-          authprovider,
-          transport: { ...peer.transport },
-        },
-      ],
-      session,
-    )
+    this.broker.publishMeta('wamp.session.on_join', [sessionDict(session)], session)
   }
 
   /** The order of spec/wamp 3: subscriptions, registrations, calls, testaments, meta events. */
@@ -65,7 +72,8 @@ export class Realm {
     this.broker.sessionClosed(session)
     this.dealer.sessionClosed(session)
     const { authid, authrole } = session.principal
-    this.broker.publishMeta('wamp.session.on_leave', [session.id, authid, authrole], session)
+    if (!session.leavesQuietly)
+      this.broker.publishMeta('wamp.session.on_leave', [session.id, authid, authrole], session)
     session.client.close()
   }
 }

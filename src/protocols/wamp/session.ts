@@ -65,8 +65,9 @@ export class WampSession implements Inbox {
   /** Events that were not delivered because it did not read. */
   droppedEvents = 0
   isOver = false
+  /** Nobody is told that it leaves, and it leaves nothing behind: everybody is sent away at once. */
+  leavesQuietly = false
   readonly #features: ReadonlySet<string>
-  #lastInvocation = 0
 
   constructor(options: {
     readonly id: number
@@ -104,12 +105,6 @@ export class WampSession implements Inbox {
   /** Whether the client announced a feature of one of its roles. */
   has(role: ClientRole, feature: string): boolean {
     return this.#features.has(`${role}.${feature}`)
-  }
-
-  /** Ids of INVOCATION: 1, 2, 3 … without gap (spec/wamp 2.1). */
-  nextInvocation(): number {
-    this.#lastInvocation = this.#lastInvocation === 2 ** 53 ? 1 : this.#lastInvocation + 1
-    return this.#lastInvocation
   }
 
   /** False: it is larger than what the client takes, and was not sent. After the end nothing is sent. */

@@ -3,18 +3,20 @@
  * Both write into the outbox of the connection below, so that all messages of one turn leave in one write.
  */
 
+import type { ClientCertificate, ProcessCredentials } from '../../core/authentication.ts'
 import type { ByteConnection } from '../../net/byte-connection.ts'
 import type { Outbox } from '../../net/outbox.ts'
 import { frameOpcodes, writeFrame } from '../../net/web-socket-frame.ts'
 import type { WebSocketConnection } from '../../net/web-socket-gates.ts'
 import type { Serializer } from '../../wire/wamp/serializer.ts'
 import { frameTypes, writeHead } from './raw-socket.ts'
+import type { ChannelProof } from './authenticator.ts'
 import type { TransportInfo } from './session.ts'
 
 /** Close codes of WebSocket (spec/wamp 6.1); RawSocket has none. */
 export const closeCodes = { done: 1000, goingAway: 1001, violation: 1002, tryLater: 1013 } as const
 
-export interface WampTransport {
+export interface WampTransport extends ChannelProof {
   readonly info: TransportInfo
   readonly source: string | undefined
   readonly listener: string
@@ -43,6 +45,13 @@ export class WebSocketTransport implements WampTransport {
     this.#opcode = serializer.isText ? frameOpcodes.text : frameOpcodes.binary
     this.info = { type: 'websocket', protocol: link.protocol, peer: link.source ?? 'unix' }
     link.sendAs = 'frames'
+  }
+
+  readonly certificate = undefined
+  readonly process = undefined
+
+  channelId(kind: string): Uint8Array | undefined {
+    return this.#link.channelId?.(kind)
   }
 
   get source(): string | undefined {
@@ -99,6 +108,18 @@ export class RawSocketTransport implements WampTransport {
     this.messageBytesMost = messageBytesMost
     this.#onHold = onHold
     this.info = { type: 'rawsocket', protocol: serializer.subprotocol, peer: link.source ?? 'unix' }
+  }
+
+  get certificate(): ClientCertificate | undefined {
+    return this.#link.certificate
+  }
+
+  get process(): ProcessCredentials | undefined {
+    return this.#link.process
+  }
+
+  channelId(kind: string): Uint8Array | undefined {
+    return this.#link.channelId(kind)
   }
 
   get source(): string | undefined {
