@@ -50,11 +50,16 @@ function password(user: string, text: string): Credentials {
   return { kind: 'password', user, password: text }
 }
 
+function certificate(names: string[], fingerprint = '0'.repeat(64), commonName = 'x'): Credentials {
+  const subject = `CN=${commonName}`
+  return { kind: 'certificate', certificate: { subject, commonName, names, fingerprint } }
+}
+
 function fails(reason: string) {
   return (error: unknown) => error instanceof BusError && error.reason === reason
 }
 
-function subject(identity: Identity, name = '') {
+function who(identity: Identity, name = '') {
   return { identity, name }
 }
 
@@ -65,7 +70,7 @@ describe('who somebody is', () => {
     assert.equal(access.authentication.isOpen, true)
     assert.equal(access.authentication.anonymousAt(caller), anonymous)
     assert.equal(await login(password('x', 'y')), anonymous)
-    assert.equal(access.refusal(subject(anonymous), 'admin', ''), undefined)
+    assert.equal(access.refusal(who(anonymous), 'admin', ''), undefined)
   })
 
   test('a user comes in by the right password only, and is the same one each time', async (t) => {
@@ -109,6 +114,8 @@ describe('who somebody is', () => {
     assert.ok(told > 0, 'nobody was told that a token expired')
     await assert.rejects(login({ kind: 'token', token }), fails('bad_credentials'))
     assert.equal(await access.tokens.remove(({ id }) => id === row.id), 1)
+    access.changed()
+    assert.equal(access.isOpen, false, 'the last token opened the daemon')
   })
 
   test('certificates and processes are the users that list them', async (t) => {
@@ -118,14 +125,6 @@ describe('who somebody is', () => {
       { name: 'local', processes: ['uid:1000'] },
     ]
     const { access, login } = await open(t, { users })
-    const certificate = (
-      names: string[],
-      fingerprint = '0'.repeat(64),
-      commonName = 'x',
-    ): Credentials => {
-      const subject = `CN=${commonName}`
-      return { kind: 'certificate', certificate: { subject, commonName, names, fingerprint } }
-    }
     assert.equal((await login(certificate([], 'ab'.repeat(32)))).user, 'gate')
     assert.equal((await login(certificate(['DNS:site.example']))).user, 'site')
     const byName = await login(certificate([]))
@@ -238,7 +237,7 @@ describe('what somebody may do', () => {
       ],
     })
     const ask = (identity: Identity, action: 'publish' | 'subscribe' | 'connect', name: string) =>
-      access.refusal(subject(identity), action, name)
+      access.refusal(who(identity), action, name)
     assert.equal(ask(alice, 'publish', 'a/b'), undefined)
     assert.match(
       ask(alice, 'publish', 'a/secret') ?? '',
@@ -254,9 +253,9 @@ describe('what somebody may do', () => {
 
   test('with users and no rules, users may do everything and nobody else anything', async (t) => {
     const { access } = await open(t, { users: [{ name: 'alice' }] })
-    assert.equal(access.refusal(subject(alice), 'admin', ''), undefined)
-    assert.match(access.refusal(subject(anonymous), 'publish', 'x') ?? '', /nobody has logged in/)
-    assert.notEqual(access.refusal(subject(anonymous), 'connect', 'x'), undefined)
+    assert.equal(access.refusal(who(alice), 'admin', ''), undefined)
+    assert.match(access.refusal(who(anonymous), 'publish', 'x') ?? '', /nobody has logged in/)
+    assert.notEqual(access.refusal(who(anonymous), 'connect', 'x'), undefined)
   })
 
   test('a faulty file changes nothing', async (t) => {

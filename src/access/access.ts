@@ -5,7 +5,7 @@
  * more.
  *
  * Without users, tokens, issuers and rules everybody is anonymous and may do everything. The first of them closes
- * the daemon.
+ * the daemon, and taking the last one away does not open it again: the tables of the data folder stay, empty.
  */
 
 import { join } from 'node:path'
@@ -247,8 +247,13 @@ export class Access implements AccessCheck {
 
   #judge(): void {
     const { rules, jwt } = this.#settings
+    const { users, tokens } = this
     this.#isOpen =
-      this.users.size === 0 && this.tokens.size === 0 && rules.length === 0 && jwt.length === 0
+      users.size === 0 &&
+      !users.wasChanged &&
+      !tokens.wasChanged &&
+      rules.length === 0 &&
+      jwt.length === 0
   }
 
   #watchExpiry(): void {

@@ -13,14 +13,14 @@ import type { UserSetting } from './access-schema.ts'
 type ChallengeSecret = NonNullable<UserSetting['challengeSecret']>
 
 const keyBytes = 32
-const iterations = 100_000
+const newIterations = 100_000
 const derive = promisify(pbkdf2)
 
 /** Of a new password; some 30 ms beside the loop. */
 export async function makeChallengeSecret(password: string): Promise<ChallengeSecret> {
   const salt = randomBytes(16).toString('base64')
-  const key = await derive(password, salt, iterations, keyBytes, 'sha256')
-  return { salt, iterations, key: key.toString('base64') }
+  const key = await derive(password, salt, newIterations, keyBytes, 'sha256')
+  return { salt, iterations: newIterations, key: key.toString('base64') }
 }
 
 export function verifiersFor(
@@ -45,7 +45,7 @@ export function verifiersFor(
 
 function madeUp(name: string, secret: Uint8Array): ChallengeSecret {
   const salt = hmac(secret, `salt ${name}`).subarray(0, 16).toString('base64')
-  return { salt, iterations, key: hmac(secret, `key ${name}`).toString('base64') }
+  return { salt, iterations: newIterations, key: hmac(secret, `key ${name}`).toString('base64') }
 }
 
 function hmac(key: Uint8Array, text: string): Buffer {

@@ -45,10 +45,10 @@ export class JwtVerifier {
   async verify(token: string, nowMs: number): Promise<JwtIdentity | undefined> {
     if (token.length > tokenCharactersMost) return undefined
     const issuer = issuerOf(token)
-    for (const { setting, verify } of this.#issuers) {
-      if (setting.issuer !== issuer) continue
+    for (const each of this.#issuers) {
+      if (each.setting.issuer !== issuer) continue
       try {
-        const found = identityOf(await verify(token, nowMs), setting)
+        const found = identityOf(await each.verify(token, nowMs), each.setting)
         if (found !== undefined) return found
       } catch {
         // What is wrong with it is nobody's business: another key of the same issuer may fit.

@@ -104,7 +104,7 @@ export class PasswordHasher {
       if (job === undefined) return
       this.#underWay.set(job.request.number, job)
       this.mostUnderWay = Math.max(this.mostUnderWay, this.#underWay.size)
-      this.#running().postMessage(job.request)
+      this.#running().postMessage(job.request, [])
     }
   }
 

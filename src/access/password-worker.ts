@@ -5,7 +5,7 @@ import { parentPort } from 'node:worker_threads'
 import type { HashRequest, HashResponse } from './password-hasher.ts'
 
 parentPort?.on('message', (request: HashRequest) => {
-  void answer(request).then((response) => parentPort?.postMessage(response))
+  void answer(request).then((response) => parentPort?.postMessage(response, []))
 })
 
 async function answer(request: HashRequest): Promise<HashResponse> {

@@ -33,6 +33,7 @@ const prefix = 'mbt_'
 export class TokenTable {
   readonly #path: string | undefined
   #rows = new Map<string, TokenRow>()
+  #wasChanged = false
 
   /** @param path undefined: kept in memory only */
   constructor(path: string | undefined) {
@@ -47,6 +48,7 @@ export class TokenTable {
       this.#rows = new Map()
       return
     }
+    this.#wasChanged = true
     const parsed = fileSchema.safeParse(found)
     if (!parsed.success) {
       const where = parsed.error.issues[0]?.path.join('.') ?? ''
@@ -54,6 +56,11 @@ export class TokenTable {
       throw new BusError('failed_precondition', 'bad_config', text)
     }
     this.#rows = new Map(parsed.data.tokens.map((row) => [row.id, row]))
+  }
+
+  /** A token was made at some time: a daemon that was closed stays so when the last one goes. */
+  get wasChanged(): boolean {
+    return this.#wasChanged
   }
 
   get size(): number {
@@ -105,6 +112,7 @@ export class TokenTable {
 
   async #save(tokens: readonly TokenRow[]): Promise<void> {
     if (this.#path !== undefined) await writePrivateJson(this.#path, { tokens })
+    this.#wasChanged = true
   }
 }
 

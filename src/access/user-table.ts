@@ -18,6 +18,7 @@ export class UserTable {
   readonly #path: string | undefined
   #configured: ReadonlyMap<string, UserSetting> = new Map()
   #added = new Map<string, UserSetting>()
+  #wasChanged = false
   #byCertificate = new Map<string, UserSetting>()
   #byProcess = new Map<string, UserSetting>()
 
@@ -38,8 +39,14 @@ export class UserTable {
       throw new BusError('failed_precondition', 'bad_config', text)
     }
     this.#configured = table
+    this.#wasChanged ||= found !== undefined
     this.#added = added
     this.#sort()
+  }
+
+  /** Somebody was added at some time: a daemon that was closed stays so when the last one goes. */
+  get wasChanged(): boolean {
+    return this.#wasChanged
   }
 
   get size(): number {
@@ -110,6 +117,7 @@ export class UserTable {
   async #save(added: Map<string, UserSetting>): Promise<void> {
     if (this.#path !== undefined) await writePrivateJson(this.#path, { users: [...added.values()] })
     this.#added = added
+    this.#wasChanged = true
     this.#sort()
   }
 

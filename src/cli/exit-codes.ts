@@ -51,7 +51,9 @@ const advice: Partial<Record<ErrorReason, string>> = {
   starting:
     'the daemon is opening its store: try again in a moment, or wait with msgbus ready --wait',
   disk_full: 'free some space on the disk of the data folder: reading still works',
-  access_denied: 'ask the operator of this daemon for the right, or present a client certificate',
+  access_denied: 'msgbus whoami says who you are, msgbus explain access which rule decides',
+  bad_credentials:
+    'log in with --user, --token-file or MSGBUS_TOKEN, or show a client certificate with --tls-cert',
   damaged_record: 'msgbus doctor says what is damaged',
 }
 

@@ -5,8 +5,10 @@
  */
 
 import { Command, CommanderError, Option } from 'commander'
+import { addAccessCommands } from './commands/access.ts'
 import { addBackupCommands } from './commands/backup.ts'
 import { addBenchCommands } from './commands/bench.ts'
+import { addCertCommand } from './commands/cert.ts'
 import { addClientsCommand } from './commands/clients.ts'
 import { addTreeCommands } from './commands/completion.ts'
 import { addDaemonCommands } from './commands/daemon.ts'
@@ -35,6 +37,7 @@ Environment:
   MSGBUS_SERVER      address of the daemon, like --server
   MSGBUS_BUSRT       address of the BUS/RT broker, like --busrt
   MSGBUS_TMB_SERVER  address of the TMB server, like --tmb
+  MSGBUS_TOKEN       a token to log in by;  MSGBUS_PASSWORD  the password of --user
   NO_COLOR           no colours;  MSGBUS_DEBUG  causes and stacks of errors`
 
 export function createProgram(terminal: Terminal): Command {
@@ -51,6 +54,9 @@ export function createProgram(terminal: Terminal): Command {
     .option('--tls-cert <file>', 'PEM file of the client certificate')
     .option('--tls-key <file>', 'PEM file of its key')
     .option('--tls-server-name <name>', 'name to verify instead of the host of --server')
+    .option('--user <name>', 'log in as this user; the password is asked for, or from:')
+    .option('--password-file <file>', 'file with the password of --user')
+    .option('--token-file <file>', 'file with a token to log in by')
     .option('--json', 'one JSON object per line instead of text')
     .addOption(
       new Option('--timeout <duration>', 'for single calls: 500ms, 10s, 1m')
@@ -83,6 +89,8 @@ export function createProgram(terminal: Terminal): Command {
   addDaemonCommands(program, terminal)
   addSyncCommands(program, terminal)
   addClientsCommand(program, terminal)
+  addAccessCommands(program, terminal)
+  addCertCommand(program, terminal)
   addTopCommand(program, terminal)
   addOpenCommand(program, terminal)
   addDoctorCommand(program, terminal)

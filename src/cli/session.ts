@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander'
 import type { ConnectOptions, MsgbusClient } from '../client/index.ts'
+import { readCredentials } from './credentials.ts'
 import { UsageError } from './exit-codes.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -13,6 +14,10 @@ export interface GlobalOptions {
   readonly tlsCert?: string
   readonly tlsKey?: string
   readonly tlsServerName?: string
+  /** Log in as this user, with the password of `passwordFile`, the environment or a prompt. */
+  readonly user?: string
+  readonly passwordFile?: string
+  readonly tokenFile?: string
   readonly json?: boolean
   /** Milliseconds. */
   readonly timeout: number
@@ -29,6 +34,7 @@ export async function withClient<R>(
   const { connect } = await import('../client/index.ts')
   const client = await connect(global.server, {
     tls: await readTls(global),
+    ...(await readCredentials(global, terminal)),
     timeoutMs: global.timeout,
     signal: terminal.signal,
     ...options,

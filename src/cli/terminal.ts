@@ -31,6 +31,8 @@ export interface Terminal {
   finish(): Promise<void>
   /** Writes to standard error. */
   writeError(text: string): void
+  /** Lets a person type a line that is not shown; absent in tests. */
+  readonly askSecret?: ((question: string) => Promise<string>) | undefined
   /** Takes the terminal over, until it is closed. Undefined where standard output is none. */
   readonly openScreen: ((events: ScreenEvents) => Promise<Screen>) | undefined
   /** Lets a person type lines while others are printed. Undefined where input or output is no terminal. */
@@ -74,6 +76,7 @@ export function openTerminal(from: Process): Terminal {
       paced.flush()
       stderr.write(text)
     },
+    askSecret: (question) => askSecret(from, question),
     openScreen: stdout.isTTY ? (events) => openScreen(from, events) : undefined,
     // Touching stdin opens it, so it is asked no earlier than needed.
     get openPrompt() {
@@ -86,6 +89,11 @@ export function openTerminal(from: Process): Terminal {
 async function openScreen(from: Process, events: ScreenEvents): Promise<Screen> {
   const { Screen } = await import('./screen.ts')
   return new Screen(from, events)
+}
+
+async function askSecret(from: Process, question: string): Promise<string> {
+  const { promptSecret } = await import('./secret-prompt.ts')
+  return promptSecret(from, question)
 }
 
 async function openPrompt(from: Process, options: PromptOptions): Promise<Prompt> {

@@ -13,6 +13,7 @@ import { Channel, ChannelCredentials, Metadata, connectivityState, status } from
 import type { ChannelOptions } from '@grpc/grpc-js'
 import { BusError, toBusError } from '../model/errors.ts'
 import { onAbort } from './abort-listeners.ts'
+import { authorizationOf, type LoginOptions } from './login.ts'
 import { toErrorCode, toErrorReason } from './status-code.ts'
 import { formatTarget, parseTarget } from './target.ts'
 import type { Target } from './target.ts'
@@ -37,7 +38,8 @@ export interface ClientTlsOptions {
   readonly serverName?: string | undefined
 }
 
-export interface GrpcTransportOptions {
+/** Who the client is; without TLS it goes over the network in clear. */
+export interface GrpcTransportOptions extends LoginOptions {
   /** TLS; `true` for the usual authorities. `https://` targets use TLS without it. */
   readonly tls?: ClientTlsOptions | boolean | undefined
   /** Largest response taken, bytes; default 256 MiB, since a daemon may allow large messages. */
@@ -66,6 +68,7 @@ class GrpcTransport implements Transport {
   readonly #address: string
   readonly #credentials: ChannelCredentials
   readonly #options: ChannelOptions
+  readonly #authorization: string | undefined
   readonly #calls = new Set<GrpcCall<unknown>>()
   #channel: Channel | undefined
   readonly #stop = new AbortController()
@@ -81,6 +84,7 @@ class GrpcTransport implements Transport {
       )
     }
     this.target = target
+    this.#authorization = authorizationOf(options)
     this.#address = grpcAddress(parsed)
     this.#credentials =
       tls === false ? ChannelCredentials.createInsecure() : sslCredentials(tls === true ? {} : tls)
@@ -177,7 +181,10 @@ class GrpcTransport implements Transport {
       onEnd: () => this.#calls.delete(call),
     })
     this.#calls.add(call)
-    call.start(options.metadata, options.onOpen)
+    const authorization = this.#authorization
+    const metadata =
+      authorization === undefined ? options.metadata : { ...options.metadata, authorization }
+    call.start(metadata, options.onOpen)
     return call
   }
 

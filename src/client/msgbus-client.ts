@@ -4,6 +4,7 @@
  * `BusError`: callers branch on `code`.
  */
 
+import { AccessAdmin } from './access-admin.ts'
 import { BusError } from '../model/errors.ts'
 import { parseTopicFilter, topicMatches } from '../model/topic-filter.ts'
 import type { NodeId } from '../model/node-id.ts'
@@ -110,6 +111,7 @@ export class MsgbusClient {
   readonly #publishRetry: boolean
   readonly #ids = new PublishIds()
   #livePublisher: LivePublisher | undefined
+  #access: AccessAdmin | undefined
 
   /** Most programs call `connect` instead. The client owns the transport. */
   constructor(transport: Transport, options: ClientOptions = {}) {
@@ -121,6 +123,11 @@ export class MsgbusClient {
       timeoutMs: options.timeoutMs ?? 10_000,
       defaultOrigin: options.defaultOrigin,
     }
+  }
+
+  /** Users, tokens, rules and questions about them. */
+  get access(): AccessAdmin {
+    return (this.#access ??= new AccessAdmin(this.#context))
   }
 
   /** Another client with this default origin over the same connection; closing either closes both. */

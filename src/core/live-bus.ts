@@ -177,7 +177,7 @@ export class LiveBus {
   accessChanged(): void {
     const { access, registry, router } = this
     router.forgetAll()
-    for (const client of [...registry.clients]) {
+    for (const client of registry.clients) {
       const { identity, name } = client
       if (client.isClosed || client.isDaemon) continue
       if (access.isValid?.(identity) === false) registry.end(client, revoked(identity.user))

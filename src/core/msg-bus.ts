@@ -108,7 +108,7 @@ export class MsgBus implements Bus {
    */
   accessChanged(): void {
     this.live.accessChanged()
-    for (const client of [...this.#clients.values()]) client.accessChanged()
+    for (const client of this.#clients.values()) client.accessChanged()
   }
 
   /** Who subscribes to what a topic matches, and why they would get a message on it or not. */
