@@ -573,9 +573,10 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
   }
 
   #newIncoming(session: MqttSession, client: BusClient): Incoming {
-    const { clock, logger, counters, config } = this.#options
+    const { bus, clock, logger, counters, config } = this.#options
     const { receiveMaximum, topicAliasMaximum } = config
     return new Incoming({
+      bus,
       client,
       session,
       clock,

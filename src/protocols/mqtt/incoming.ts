@@ -6,20 +6,27 @@
 
 import { copyOf } from '../../base/copy-of.ts'
 import type { BusClient } from '../../core/bus-client.ts'
+import type { Bus } from '../../core/bus.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/logger.ts'
 import { BusError, toBusError } from '../../model/errors.ts'
 import type { Headers, OutgoingMessage } from '../../model/message.ts'
 import { AckQueue } from './acks.ts'
 import type { IncomingPublish } from './publish-in-place.ts'
-import { headersOf } from './message-properties.ts'
+import { answerHistory, historyPrefix, readQuestion } from './history.ts'
+import { headersOf, mqttHeaders } from './message-properties.ts'
 import { closedTopic, isOpenTopic } from './open-topics.ts'
 import { type AckType, MqttError, packetTypes, protocolError, reasonCodes } from './packets.ts'
+import { PacketReader } from './packet-reader.ts'
+import { encodeProperties } from './packet-writer.ts'
+import { parsePublishProperties } from './properties.ts'
 import type { MqttCounters } from './session-context.ts'
 import type { MqttSession } from './session.ts'
 import { isPassing, reasonOfError } from './translate.ts'
 
 export interface IncomingOptions {
+  /** For questions about history; undefined: there are none. */
+  readonly bus: Bus | undefined
   readonly client: BusClient
   readonly session: MqttSession
   readonly clock: Clock
@@ -46,6 +53,8 @@ interface Pending {
 const acksMost = 1_000
 /** Messages given to the bus together. */
 const batchMost = 100
+/** Questions about history of one client that are being answered. */
+const questionsMost = 8
 const noBytes = new Uint8Array(0)
 /** Of a message of QoS 1 that says nothing but topic and payload. */
 const plainTraits = { qos: 1, retain: false, properties: noBytes, messageExpiry: -1 } as const
@@ -59,6 +68,7 @@ export class Incoming {
   readonly #underWay = new Set<number>()
   /** Messages of QoS 1 that came in this turn: one promise serves all of them. */
   #batch: Pending[] = []
+  #asking = 0
   #isOver = false
 
   constructor(options: IncomingOptions) {
@@ -88,7 +98,8 @@ export class Incoming {
       return
     }
     if (!isOpenTopic(from, topicStart, topicEnd)) {
-      this.#options.counters.messagesDropped += 1
+      const refusal = this.#ask(publish, textOf(from, topicStart, topicEnd))
+      if (refusal !== undefined) this.#options.counters.messagesDropped += 1
       return
     }
     const headers = this.#headersOf(publish)
@@ -155,7 +166,10 @@ export class Incoming {
     }
     const topic = textOf(from, topicStart, topicEnd)
     if (!isOpenTopic(from, topicStart, topicEnd)) {
-      settled(closedTopic(topic))
+      const refusal = this.#ask(publish, topic)
+      // A question that is asked twice is answered twice: of its identifier nothing needs to be kept on disk.
+      if (refusal === undefined && isExactlyOnce) session.received.load(id)
+      settled(refusal)
       return
     }
     if (isExactlyOnce) {
@@ -178,6 +192,42 @@ export class Incoming {
       ([outcome]) => whenStored(outcome?.kind === 'rejected' ? outcome.error : undefined),
       (error: unknown) => whenStored(toBusError(error)),
     )
+  }
+
+  /** Answers a question about history, soon; undefined: it will be. Other topics of this kind are closed. */
+  #ask(publish: IncomingPublish, topic: string): BusError | undefined {
+    const { bus, client, session, isVersion5 } = this.#options
+    if (bus === undefined || !topic.startsWith(historyPrefix)) return closedTopic(topic)
+    const { bytes, start, end, qos } = publish
+    const properties = publish.hasProperties ? publish.properties() : noBytes
+    const said = parsePublishProperties(new PacketReader(), properties)
+    const payload = copyOf(bytes, start, end)
+    const question = readQuestion({ topic: topic.slice(historyPrefix.length), payload })
+    const { responseTopic: replyTo = question.replyTo, correlationData } = said
+    if (replyTo === undefined || !session.listensTo(replyTo)) {
+      const text = 'nobody would get the answer: name a response topic, and subscribe to it first'
+      return new BusError('failed_precondition', 'bad_argument', text)
+    }
+    if (this.#asking >= questionsMost) {
+      return new BusError('resource_exhausted', 'quota_exceeded', 'too many questions at a time')
+    }
+    this.#asking += 1
+    void answerHistory(bus, client, question).then(({ payload: answer, error }) => {
+      this.#asking -= 1
+      if (this.#isOver) return
+      const userProperties: [string, string][] = error ? [['msgbus-error', error.reason]] : []
+      const encoded = encodeProperties({
+        payloadFormat: 1,
+        contentType: 'application/json',
+        ...(correlationData !== undefined && { correlationData }),
+        ...(userProperties.length > 0 && { userProperties }),
+      })
+      const traits = { qos, retain: false, properties: encoded, messageExpiry: -1 }
+      const headers = headersOf(isVersion5 ? traits : { ...traits, properties: noBytes }, 0)
+      // Nobody told the bus of its QoS otherwise.
+      session.tell(replyTo, answer, new Map(headers).set(mqttHeaders.qos, String(qos)))
+    })
+    return undefined
   }
 
   /**

@@ -2,7 +2,7 @@
 
 import { BusError } from '../../model/errors.ts'
 
-const prefixes = ['$SYS/', '$share/', '$msgbus.'].map((text) => Buffer.from(text))
+const prefixes = ['$SYS/', '$share/', '$msgbus.', '$msgbus/'].map((text) => Buffer.from(text))
 const levelsMost = 128
 
 /** Whether it is one where clients may publish; `bytes[start..end)` is a topic name. */

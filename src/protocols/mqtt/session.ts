@@ -12,8 +12,10 @@ import type { Inbox, Publication } from '../../core/live.ts'
 import type { NoteChange } from '../../core/log-store.ts'
 import { BusError } from '../../model/errors.ts'
 import { levelFilter } from '../../model/level-filter.ts'
+import type { Headers } from '../../model/message.ts'
 import { Delivery, type SessionPeer } from './delivery.ts'
 import { parseFilter } from './filters.ts'
+import { asPublication } from './kept-message.ts'
 import { wasRetained } from './message-properties.ts'
 import { NotedTasks } from './noted-tasks.ts'
 import {
@@ -174,6 +176,18 @@ export class MqttSession implements Inbox {
     if (parsed?.group !== undefined) this.#context.groups.leave(filter, this, false)
     else this.#delivery?.client.live.unsubscribe(levelFilter('mqtt', filter))
     return true
+  }
+
+  /** Whether something on this topic would reach it. */
+  listensTo(topic: string): boolean {
+    return this.subscriptions.matches(topic)
+  }
+
+  /** Gives it a message that nobody published and nobody else gets, if it listens to its topic. */
+  tell(topic: string, payload: Uint8Array, headers: Headers): void {
+    const place = { topic, sequence: 0, isAcknowledged: false }
+    const message = { topic: Buffer.from(topic), payload, headers }
+    if (this.listensTo(topic)) this.publication(asPublication(message, place))
   }
 
   /** PUBACK, PUBREC or PUBCOMP of the client. @throws MqttError */

@@ -9,7 +9,7 @@ import type { Inbox, Publication } from '../../core/live.ts'
 import { daemonIdentity } from '../../model/identity.ts'
 import { levelFilter } from '../../model/level-filter.ts'
 import { parseFilter } from './filters.ts'
-import { keep, type KeptMessage } from './kept-message.ts'
+import { asPublication, keep, type KeptMessage } from './kept-message.ts'
 import { qosOf } from './message-properties.ts'
 import type { Qos } from './packets.ts'
 import type { GroupRecord, Place } from './session-notes.ts'
@@ -20,7 +20,6 @@ import type { InFlight } from './window.ts'
 
 /** Messages that no log has and that may wait for a member with room; more are dropped and counted. */
 const waitingMost = 1_000
-const noBytes = new Uint8Array(0)
 
 export interface GroupsOptions {
   readonly bus: Bus
@@ -145,7 +144,7 @@ export class SharedGroup implements Inbox {
         this.#read(first)
         return
       }
-      if (!this.#give(publicationOf(first, message))) return
+      if (!this.#give(asPublication(message, first))) return
       this.#waiting.shift()
     }
     this.#client.live.holdStored(false)
@@ -207,30 +206,6 @@ export class SharedGroup implements Inbox {
         this.#isReading = false
         onError(error)
       })
-  }
-}
-
-/** A message that waited, in the form in which sessions take it. */
-function publicationOf(
-  { topic, sequence, isAcknowledged }: Waiting,
-  { topic: bytes, payload, headers }: KeptMessage,
-): Publication {
-  return {
-    topic: { name: topic, bytes },
-    sender: { name: '', nameBytes: noBytes },
-    bytes: payload,
-    start: 0,
-    end: payload.length,
-    headers,
-    realtime: false,
-    isLocal: true,
-    sequence,
-    isAcknowledged,
-    fanOut: 1,
-    serial: -1,
-    toMessage() {
-      throw new Error('a message that waited for a member is not kept by it')
-    },
   }
 }
 

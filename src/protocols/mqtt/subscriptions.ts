@@ -99,6 +99,11 @@ export class Subscriptions {
     return isOwn ? resolved.foreign : resolved.all
   }
 
+  /** Whether one of them, shared ones left out, is about this topic. */
+  matches(topic: string): boolean {
+    return this.#matching(topic).length > 0
+  }
+
   #matching(topic: string): Known[] {
     return [...this.#byFilter.values()].filter((each) => each.matches(topic))
   }

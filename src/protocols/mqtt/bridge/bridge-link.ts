@@ -393,6 +393,7 @@ export class BridgeLink implements SessionPeer, SessionOwner, ServerPacketHandle
   #newIncoming(session: MqttSession, client: BusClient): Incoming {
     const { clock, logger, counters, window } = this.#options
     return new Incoming({
+      bus: undefined,
       client,
       session,
       clock,
