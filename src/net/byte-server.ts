@@ -10,6 +10,7 @@ import { ByteConnection } from './byte-connection.ts'
 import { ConnectionLimits } from './connection-limits.ts'
 import { listen } from './listen.ts'
 import { FlushSchedule } from './outbox.ts'
+import { ProxyProtocolError, type ProxySources, takeProxyHeader } from './proxy-protocol.ts'
 import { type ReadMode, readFrom } from './read-buffer.ts'
 import { sourceOf } from './source.ts'
 import { ListenerTls, type TlsMaterial } from './server-tls.ts'
@@ -26,6 +27,8 @@ export interface ByteServerOptions {
   /** A connection that never became one: a failed TLS handshake, no descriptors left. */
   readonly onError: (error: Error) => void
   readonly readMode?: ReadMode | undefined
+  /** Whether a connection to this address begins with the header of a proxy, and of which ones. Absent: none does. */
+  readonly proxied?: ((address: ListenAddress) => ProxySources | undefined) | undefined
 }
 
 export interface BoundAddress {
@@ -52,9 +55,12 @@ export class ByteServer {
   /** @throws the system's error */
   async bind(address: ListenAddress): Promise<void> {
     const bound = { address: '' }
-    const server = address.tls
-      ? this.#secureServer(address, bound)
-      : this.#plainServer(address, bound)
+    const proxies = this.#options.proxied?.(address)
+    const server = proxies
+      ? this.#proxiedServer(address, bound, proxies)
+      : address.tls
+        ? this.#secureServer(address, bound)
+        : this.#plainServer(address, bound)
     bound.address = await listen(server, address)
     server.on('error', (error) => this.#options.onError(error))
     this.#servers.push(server)
@@ -88,7 +94,58 @@ export class ByteServer {
     })
   }
 
-  #secureServer(address: ListenAddress, bound: { readonly address: string }): TlsServer {
+  /**
+   * Connections that come by a proxy: they are handed on when their header was read. One that comes from elsewhere, or
+   * whose header does not do, is closed without a word.
+   */
+  #proxiedServer(
+    address: ListenAddress,
+    bound: { readonly address: string },
+    proxies: ProxySources,
+  ): Server {
+    const { onConnection, onError, handshakeTimeoutMs } = this.#options
+    /** By the connection to the proxy: who it speaks for. */
+    const sources = new Map<string, string | undefined>()
+    const secure = address.tls ? this.#secureServer(address, bound, sources) : undefined
+    // Behind a proxy all come from one address, which says nothing about them.
+    const limits = new ConnectionLimits({ maxConnections: address.settings?.maxConnections })
+    const noDelay = address.kind === 'tcp'
+    return createServer({ allowHalfOpen: true, noDelay, ...this.#keepAlive() }, (accepted) => {
+      if (!limits.admit(accepted)) return
+      accepted.on('error', () => accepted.destroy())
+      if (address.kind === 'tcp' && !proxies.has(accepted.remoteAddress)) {
+        const from = accepted.remoteAddress ?? 'somebody who has gone'
+        onError(new ProxyProtocolError(`${from} is no proxy that is configured`))
+        accepted.destroy()
+        return
+      }
+      takeProxyHeader(accepted, handshakeTimeoutMs).then(
+        ({ source = sourceOf(accepted) }) => {
+          if (secure !== undefined) {
+            const key = keyOf(accepted)
+            sources.set(key, source)
+            accepted.on('close', () => sources.delete(key))
+            secure.emit('connection', accepted)
+            return
+          }
+          const connection = this.#open(accepted, address, source, bound.address)
+          readFrom(accepted, 'events', (bytes, length) => connection.receive(bytes, length))
+          onConnection(connection)
+        },
+        (error: Error) => {
+          accepted.destroy()
+          onError(error)
+        },
+      )
+    })
+  }
+
+  /** @param sources whom connections speak for, where proxies say that; absent: for themselves */
+  #secureServer(
+    address: ListenAddress,
+    bound: { readonly address: string },
+    sources?: ReadonlyMap<string, string | undefined>,
+  ): TlsServer {
     const { tls, onConnection, onError, handshakeTimeoutMs } = this.#options
     if (tls === undefined) throw new Error('a TLS listener needs a certificate')
     const own = new ListenerTls(tls, address.settings, handshakeTimeoutMs)
@@ -98,12 +155,13 @@ export class ByteServer {
       noDelay: true,
       ...this.#keepAlive(),
     })
-    new ConnectionLimits(address.settings).watch(server)
+    if (sources === undefined) new ConnectionLimits(address.settings).watch(server)
     server.on('tlsClientError', onError)
     own.guard(server)
     server.on('secureConnection', (socket) => {
       if (socket.destroyed) return
-      const connection = this.#open(socket, address, sourceOf(socket), bound.address)
+      const source = sources?.get(keyOf(socket)) ?? sourceOf(socket)
+      const connection = this.#open(socket, address, source, bound.address)
       readFrom(socket, 'events', (bytes, length) => connection.receive(bytes, length))
       onConnection(connection)
     })
@@ -133,4 +191,9 @@ export class ByteServer {
       settings: address.settings,
     })
   }
+}
+
+/** Tells a connection from all others, also from within TLS. */
+function keyOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
 }

@@ -5,7 +5,9 @@
 
 import { z } from 'zod'
 import { type Clock, systemClock } from '../../core/clock.ts'
+import { formatListenAddress } from '../../net/address.ts'
 import { listenSetting } from '../../net/listen-setting.ts'
+import { ProxySources } from '../../net/proxy-protocol.ts'
 import type { AdapterContext, ProtocolAdapter } from '../adapter.ts'
 import { bridgesSetting } from './bridge/bridge-settings.ts'
 import { Bridges } from './bridge/bridge.ts'
@@ -14,7 +16,7 @@ import { MqttListener } from './listener.ts'
 
 const seconds = () => z.int().min(0).max(0xffff_fffe)
 
-export const mqttSettings = z.strictObject({
+const settings = z.strictObject({
   listen: listenSetting('127.0.0.1:1883', 'MQTT'),
   connectTimeoutMs: z
     .int()
@@ -65,7 +67,31 @@ export const mqttSettings = z.strictObject({
     .describe(
       'What may wait for a client to read. Above it, messages that are not stored are dropped for it, and stored ones wait in the log.',
     ),
+  proxyProtocol: z
+    .strictObject({
+      listen: listenSetting('off', 'MQTT behind a proxy').describe(
+        'Those of the addresses in `listen` on which every connection begins with a PROXY protocol header (version 1 or 2); `off` for none.',
+      ),
+      from: z
+        .array(
+          z.string().superRefine((text, context) => {
+            const fault = ProxySources.faultOf(text)
+            if (fault !== undefined) context.addIssue(fault)
+          }),
+        )
+        .default(['127.0.0.1', '::1'])
+        .describe('Addresses and networks of the proxies; nobody else is served there.'),
+    })
+    .prefault({}),
   bridges: bridgesSetting,
+})
+
+export const mqttSettings = settings.superRefine(({ listen, proxyProtocol }, context) => {
+  const known = new Set(listen.map(formatListenAddress))
+  for (const each of proxyProtocol.listen.map(formatListenAddress)) {
+    if (!known.has(each))
+      context.addIssue(`proxyProtocol.listen: ${each} is not among those of listen`)
+  }
 })
 
 export type MqttConfig = z.output<typeof mqttSettings>

@@ -6,8 +6,10 @@
 import type { Bus } from '../../core/bus.ts'
 import type { Clock, Timer } from '../../core/clock.ts'
 import type { Logger } from '../../core/logger.ts'
+import { formatListenAddress, type ListenAddress } from '../../net/address.ts'
 import type { ByteConnection } from '../../net/byte-connection.ts'
 import { ByteServer } from '../../net/byte-server.ts'
+import { ProxySources } from '../../net/proxy-protocol.ts'
 import type { WebSocketConnection, WebSocketGates } from '../../net/web-socket-gates.ts'
 import type { BoundListener, ServerTls } from '../adapter.ts'
 import type { Admission } from '../admission.ts'
@@ -68,6 +70,7 @@ export class MqttListener {
       tls,
       outboxBytes: config.outboxBytes,
       handshakeTimeoutMs: config.connectTimeoutMs,
+      proxied: proxiedBy(config),
       onConnection: (connection) => this.#accept(connection),
       onError: (error) => logger.info('mqtt_connection_failed', { reason: error.message }),
     })
@@ -181,4 +184,12 @@ export class MqttListener {
       })
       .finally(() => (this.#isTicking = false))
   }
+}
+
+/** The listeners behind proxies. */
+function proxiedBy({ proxyProtocol }: MqttConfig) {
+  const sources = new ProxySources(proxyProtocol.from)
+  const addresses = new Set(proxyProtocol.listen.map(formatListenAddress))
+  return (address: ListenAddress) =>
+    addresses.has(formatListenAddress(address)) ? sources : undefined
 }
