@@ -32,12 +32,15 @@ export interface JoinContext {
   /** `ip:port`; undefined for a Unix socket. */
   readonly source: string | undefined
   readonly listener: string
-  readonly isSecure: boolean
   readonly proof: ChannelProof
 }
 
 /** What the connection proves, found out when it is asked for. */
 export interface ChannelProof {
+  /** Nobody on the way can read along: TLS, a Unix socket, or this machine only. */
+  readonly isSecure: boolean
+  /** Who opened it, where the HTTP request of a WebSocket has proved that. */
+  readonly identity: Identity | undefined
   readonly certificate: ClientCertificate | undefined
   readonly process: ProcessCredentials | undefined
   /**

@@ -44,7 +44,6 @@ export interface ConnectionOptions {
   readonly realms: ReadonlyMap<string, Realm>
   readonly serializer: Serializer
   readonly transport: WampTransport
-  readonly isSecure: boolean
   /** Octets of text were checked to be UTF-8. */
   readonly isTextChecked: boolean
   /** Monotonic milliseconds, as of the last tick. */
@@ -329,7 +328,7 @@ export class WampConnection implements SessionPeer {
   }
 
   #begin(hello: HelloMessage): void {
-    const { realms, authenticator, transport, isSecure, now, config } = this.#options
+    const { realms, authenticator, transport, now, config } = this.#options
     const realm = realms.get(hello.realm)
     if (realm === undefined) {
       this.abort(errorUris.noSuchRealm, 'there is no such realm')
@@ -347,7 +346,6 @@ export class WampConnection implements SessionPeer {
       realm: realm.name,
       source,
       listener,
-      isSecure,
       proof: transport,
     })
     const join = { hello, realm, session, attempt }

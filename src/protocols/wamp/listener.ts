@@ -205,9 +205,6 @@ export class WampListener {
       realms: this.realms,
       serializer,
       transport,
-      isSecure: this.#server.listeners.some(
-        ({ address, tls }) => tls && address === transport.listener,
-      ),
       isTextChecked: transport instanceof WebSocketTransport,
       now: this.#now,
       onClosed: () => {

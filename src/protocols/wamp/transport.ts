@@ -4,6 +4,7 @@
  */
 
 import type { ClientCertificate, ProcessCredentials } from '../../core/authentication.ts'
+import type { Identity } from '../../model/identity.ts'
 import type { ByteConnection } from '../../net/byte-connection.ts'
 import type { Outbox } from '../../net/outbox.ts'
 import { frameOpcodes, writeFrame } from '../../net/web-socket-frame.ts'
@@ -47,8 +48,17 @@ export class WebSocketTransport implements WampTransport {
     link.sendAs = 'frames'
   }
 
+  // The HTTP request has been asked for these already.
   readonly certificate = undefined
   readonly process = undefined
+
+  get identity(): Identity | undefined {
+    return this.#link.identity
+  }
+
+  get isSecure(): boolean {
+    return this.#link.isSecure === true
+  }
 
   channelId(kind: string): Uint8Array | undefined {
     return this.#link.channelId?.(kind)
@@ -108,6 +118,12 @@ export class RawSocketTransport implements WampTransport {
     this.messageBytesMost = messageBytesMost
     this.#onHold = onHold
     this.info = { type: 'rawsocket', protocol: serializer.subprotocol, peer: link.source ?? 'unix' }
+  }
+
+  readonly identity = undefined
+
+  get isSecure(): boolean {
+    return this.#link.isSecure
   }
 
   get certificate(): ClientCertificate | undefined {

@@ -138,6 +138,10 @@ class Join {
 
   /** What the connection proves counts for those who show nothing else. */
   async #beginAnonymous(): Promise<Asked | undefined> {
+    const { identity: opener } = this.#context.proof
+    if (opener !== undefined && opener.method !== 'none') {
+      return { step: this.#welcome(opener, methodNames[opener.method] ?? 'ticket') }
+    }
     const proven = (await this.#beginProcess()) ?? (await this.#beginCertificate())
     if (proven !== undefined) return proven
     const identity = this.#authentication.anonymousAt(this.#caller)
@@ -170,8 +174,7 @@ class Join {
 
   /** A ticket passes as it is, so only where nobody can read along. */
   #beginTicket(): Asked | undefined {
-    const { isSecure, source } = this.#context
-    if (this.#authentication.isOpen || !(isSecure || isLoopback(source))) return undefined
+    if (this.#authentication.isOpen || !this.#context.proof.isSecure) return undefined
     const user = this.#authid
     return {
       step: { kind: 'challenge', method: 'ticket', extra: {} },
@@ -299,16 +302,16 @@ class Join {
   }
 }
 
+/** As the protocol calls what an HTTP request has proved. */
+const methodNames: Readonly<Partial<Record<Identity['method'], string>>> = {
+  certificate: 'tls',
+  process: 'peercred',
+}
+
 /** Whatever was wrong. */
 function denied(): JoinStep {
   const message = 'user, ticket or signature is not one that is known here'
   return { kind: 'refuse', reason: errorUris.authenticationDenied, message }
-}
-
-/** Also a Unix socket. */
-function isLoopback(source: string | undefined): boolean {
-  if (source === undefined) return true
-  return /^(127\.|\[?::1\]?:|\[?::ffff:127\.)/.test(source)
 }
 
 function textOf(value: WampValue | undefined): string | undefined {

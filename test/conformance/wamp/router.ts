@@ -6,6 +6,8 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import type { z } from 'zod'
+import type { AccessCheck } from '../../../src/core/access.ts'
+import type { Authentication } from '../../../src/core/authentication.ts'
 import { ManualClock } from '../../../src/core/manual-clock.ts'
 import { MsgBus } from '../../../src/core/msg-bus.ts'
 import { silentLogger } from '../../../src/core/logger.ts'
@@ -23,6 +25,10 @@ export interface RouterOptions {
   readonly config?: Partial<z.input<typeof wampSettings>>
   readonly limits?: Partial<Limits>
   readonly topicRules?: readonly TopicRule[]
+  /** Absent: everybody is anonymous. */
+  readonly authentication?: Authentication
+  /** Absent: everything is allowed. */
+  readonly access?: AccessCheck
 }
 
 const node = { tenantId: 'tenant', blName: 'default', deviceId: 'node-a' }
@@ -100,7 +106,7 @@ export class Router {
   }
 
   async #start(): Promise<void> {
-    const { engine = 'memory', config = {}, limits, topicRules } = this.#options
+    const { engine = 'memory', config = {}, limits, topicRules, ...who } = this.#options
     const { clock } = this
     const logger = silentLogger
     const bus = new MsgBus({
@@ -109,6 +115,7 @@ export class Router {
       clock,
       logger,
       topicRules,
+      access: who.access,
     })
     const { publishIdWindowMs, publishIdCount } = defaultLimits
     const open = engine === 'memory' ? openMemoryLogStore : openLmdbLogStore
@@ -118,7 +125,14 @@ export class Router {
     const store = await open({ folder, node, durability, clock, logger, ...window })
     await bus.retained.load(store)
     bus.attach(store)
-    const context = { bus, logger, version: '0', tls: undefined, metricsText: async () => '' }
+    const context = {
+      bus,
+      logger,
+      version: '0',
+      tls: undefined,
+      authentication: who.authentication,
+      metricsText: async () => '',
+    }
     const settings = wampSettings.parse({ ...config, listen: ['127.0.0.1:0'] })
     const adapter = await startWampAdapter(context, settings, clock)
     this.#port = Number(adapter.listeners[0]?.address.split(':')[1])
