@@ -240,6 +240,10 @@ const commands = {
     prepare()
     await become('dist/bench/main.js', args)
   },
+  docs(args) {
+    prepare()
+    must(process.execPath, [join(root, 'docs-site/build.mjs'), ...args])
+  },
   package(args) {
     prepare()
     must(process.execPath, [join(root, 'packaging/package.mjs'), ...args])
