@@ -48,6 +48,8 @@ interface Want {
   /** The last to be sent. */
   readonly last: number
   isQueued: boolean
+  /** In the commit order here what is to be sent next comes after it; undefined: not known. */
+  after: number | undefined
   stored: number
   /** Turns in which it stood behind others. */
   waited: number
@@ -61,6 +63,9 @@ const pageMessages = 4_000
 /** Batches of other logs that a log of delete markers lets go first. */
 const markerPatience = 64
 const messageOverheadBytes = 128
+/** Fewer logs than this are read one by one. */
+const feedWantsLeast = 4
+const feedBytes = 262_144
 
 export class LinkGiver {
   readonly #options: LinkGiverOptions
@@ -161,7 +166,8 @@ export class LinkGiver {
     if (log.want !== undefined) this.#end(log.want.number)
     const last = limit === 0 ? Infinity : fromHeadId + limit - 1
     const stored = Math.max(0, fromHeadId - 1)
-    const want = { number, log, next: fromHeadId, last, isQueued: false, stored, waited: 0 }
+    const after = fromHeadId === 1 ? 0 : undefined
+    const want = { number, log, next: fromHeadId, last, isQueued: false, after, stored, waited: 0 }
     log.want = want
     this.#wants.set(number, want)
     // By what it gets, it hears of the head.
@@ -224,7 +230,8 @@ export class LinkGiver {
       for (let at = 0; at < messages.length;) {
         const message = messages[at] as StoredMessage
         if (!fits(message, envelopeBytes)) {
-          // The way through the store says why it cannot be sent.
+          // The way log by log says why it cannot be sent.
+          want.after = undefined
           this.#enqueue(want)
           break
         }
@@ -265,6 +272,7 @@ export class LinkGiver {
       while (!this.#isClosed && writer.unsentBytes <= bulkMarkBytes) {
         if (this.#tellHeads()) continue
         if (this.#credit <= 0) return
+        if (await this.#sendFeed()) continue
         const want = this.#next()
         if (want === undefined) return
         await this.#sendPage(want)
@@ -337,6 +345,59 @@ export class LinkGiver {
     return undefined
   }
 
+  /**
+   * When many logs are behind, reads them together in the order in which they were committed: blocks of the store hold
+   * messages of many logs, and log by log each block would be read again for each. Answers whether it did.
+   */
+  async #sendFeed(): Promise<boolean> {
+    const { store } = this.#options
+    const taking = new Set<Want>()
+    let after = Infinity
+    for (const want of this.#queue) {
+      if (want.after === undefined || want.log.want !== want) continue
+      taking.add(want)
+      after = Math.min(after, want.after)
+    }
+    if (taking.size < feedWantsLeast) return false
+    const wantOf = ({ topic, origin }: LogKey): Want | undefined => {
+      const want = this.#logs.get(topic, origin)?.want
+      return want !== undefined && taking.has(want) ? want : undefined
+    }
+    const limit = { messages: pageMessages, bytes: feedBytes }
+    const isWanted = (log: LogKey): boolean => wantOf(log) !== undefined
+    const page = await store.readFeed(after, isWanted, limit).catch(storeFailed)
+    if (this.#isClosed) return true
+    const touched: Want[] = []
+    for (const message of page.messages) {
+      const want = wantOf(message)
+      if (want?.after === undefined) continue
+      const { fresh } = want.log
+      const next = want.next + fresh.length
+      if (message.headId < next || message.headId > want.last) continue
+      if (message.headId > next) {
+        // Trimmed or damaged before it: the way log by log knows what to say.
+        want.after = undefined
+        continue
+      }
+      if (fresh.length === 0) touched.push(want)
+      fresh.push(message)
+    }
+    const hasMoved = page.nextAfter > after
+    for (const want of taking) {
+      if (want.after === undefined) continue
+      // What is damaged does not come: without progress it is read log by log.
+      want.after = hasMoved ? Math.max(want.after, page.nextAfter) : undefined
+    }
+    this.#push(touched)
+    const queue = this.#queue
+    this.#queue = []
+    for (const want of queue) {
+      want.isQueued = false
+      if (want.log.want === want && want.next <= want.log.head) this.#enqueue(want)
+    }
+    return true
+  }
+
   async #sendPage(want: Want): Promise<void> {
     const { store, writer } = this.#options
     const { log, number } = want
@@ -359,6 +420,9 @@ export class LinkGiver {
       at += count
       want.next += count
     }
+    // A stub has none.
+    const sequence = page.messages.at(-1)?.sequence ?? 0
+    want.after = sequence === 0 ? undefined : sequence
     if (want.next > want.last) this.#end(number)
     else if (want.next <= log.head) this.#enqueue(want)
   }
