@@ -98,7 +98,11 @@ async function catchUp(storage: string, messages: number): Promise<void> {
     const startedAt = performance.now()
     const before = [usageOf(a.pid), usageOf(b.pid)]
     const last = (messages - 1) % topics
-    await headReached(b, `bench/${last}`, Math.ceil(messages / topics) - (last === topics - 1 ? 0 : 1))
+    await headReached(
+      b,
+      `bench/${last}`,
+      Math.ceil(messages / topics) - (last === topics - 1 ? 0 : 1),
+    )
     const tookMs = performance.now() - startedAt
     const cpu = [usageOf(a.pid), usageOf(b.pid)].map(
       ({ cpuSeconds }, i) => cpuSeconds - (before[i]?.cpuSeconds ?? 0),

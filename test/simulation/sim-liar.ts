@@ -4,7 +4,14 @@
  */
 
 import type { MessageEnvelope, TopicHead } from '../../src/wire/gen/msgbus-v1.ts'
+import {
+  decodeLinkFrame,
+  encodeLinkFrame,
+  type LinkBatch,
+  type LinkFrame,
+} from '../../src/wire/gen/msgbus-link.ts'
 import type { Random } from '../fuzz/random.ts'
+import type { DistortFrame } from './sim-link.ts'
 import type { Distort } from './sim-v1.ts'
 
 /** What a lie of this file carries; no honest node may ever store it. */
@@ -46,5 +53,46 @@ function distortMessage(message: MessageEnvelope, random: Random): MessageEnvelo
     { ...lie, origin: undefined },
     { ...lie, origin: { tenantId: 'sim', blName: 'test', deviceId: 'somebody else' } },
     { ...lie, id: '' },
+  ])
+}
+
+/** The same on a link. */
+export function linkLiar(random: Random): DistortFrame {
+  return (bytes) => {
+    if (!random.once(6)) return bytes
+    const frame = decodeLinkFrame(bytes)
+    const [batch] = frame.batches
+    if (batch !== undefined && batch.messages.length > 0) {
+      return encodeLinkFrame({ ...frame, batches: [distortBatch(batch, random)] })
+    }
+    return random.one(frameLies)(frame)
+  }
+}
+
+const name = { tenantId: 'sim', blName: 'test', deviceId: 'somebody else' }
+
+const frameLies: readonly ((frame: LinkFrame) => Uint8Array)[] = [
+  () => Uint8Array.of(0x0a, 0x7f),
+  (frame) => encodeLinkFrame({ ...frame, hello: { version: 1, node: name, epoch: 'another' } }),
+  (frame) => encodeLinkFrame({ ...frame, heads: [{ topic: 'events', headId: 3 }] }),
+  (frame) => encodeLinkFrame({ ...frame, heads: [{ topic: 'events', origin: name, headId: 0 }] }),
+  (frame) => encodeLinkFrame({ ...frame, heads: [{ topic: '', origin: name, headId: 1 }] }),
+  (frame) => encodeLinkFrame({ ...frame, credit: 1_000_000_000 }),
+  (frame) => encodeLinkFrame({ ...frame, batches: [{ number: 1_000_000, firstHeadId: 1 }] }),
+  (frame) => encodeLinkFrame({ ...frame, wants: [{ number: 1, topic: 'events', origin: name }] }),
+]
+
+function distortBatch(batch: LinkBatch, random: Random): LinkBatch {
+  const messages = batch.messages.map((message) => ({ ...message, payload: Buffer.from(lieMark) }))
+  const lie = { ...batch, messages }
+  const odd = messages.map((message) => ({ ...message, uuid: message.uuid.subarray(1) }))
+  const nameless = messages.map((message) => ({ ...message, uuid: message.uuid.subarray(16) }))
+  return random.one([
+    { ...lie, firstHeadId: batch.firstHeadId + 1 },
+    { ...lie, firstHeadId: 0 },
+    { ...lie, number: batch.number + 1_000_000 },
+    { ...lie, headId: Number.MAX_SAFE_INTEGER },
+    { ...lie, messages: odd },
+    { ...lie, messages: nameless },
   ])
 }

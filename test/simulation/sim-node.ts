@@ -13,7 +13,7 @@ import { openMemoryLogStore } from '../../src/stores/memory/memory-log-store.ts'
 import type { Random } from '../fuzz/random.ts'
 import { type SimClock, NodeClock } from './sim-clock.ts'
 import { openStoreLife, type StoreLife } from './sim-disk.ts'
-import { SimFrameStream } from './sim-link.ts'
+import { type DistortFrame, SimFrameStream } from './sim-link.ts'
 import type { SimNetwork, SimSocket } from './sim-network.ts'
 import { dialSimulated, type Distort, serveV1 } from './sim-v1.ts'
 
@@ -25,6 +25,7 @@ export interface NodeSetting {
   /** Indices of the nodes it pulls from. */
   readonly peers: readonly number[]
   readonly distort?: Distort | undefined
+  readonly distortFrame?: DistortFrame | undefined
   /** It speaks msgbus.v2; otherwise it is as a reference node. */
   readonly knowsLinks: boolean
   readonly trace: (text: string) => void
@@ -93,6 +94,7 @@ export class SimNode {
 
   start(): void {
     const { clock: simClock, network, random, index, peers, distort, knowsLinks } = this.setting
+    const { distortFrame } = this.setting
     const clock = new NodeClock(simClock, random.below(20_000) - 10_000)
     const disk = openStoreLife(this.disk, clock, random)
     const starting = SyncService.start({
@@ -105,7 +107,7 @@ export class SimNode {
         endpoint: `http://node-${peer}:1`,
         pin: nodeId(peer),
         rules: {},
-        dial: dialSimulated(network, index, peer, knowsLinks),
+        dial: dialSimulated(network, index, peer, { knowsLinks, distortFrame }),
       })),
       rulesFor: () => ({}),
       envelopeBytes: 4_194_304,
@@ -122,7 +124,7 @@ export class SimNode {
     void starting.then((sync) => (life.sync = sync))
     this.#life = life
     const acceptLink = (socket: SimSocket): void => {
-      void starting.then((sync) => sync.accept(new SimFrameStream(socket)))
+      void starting.then((sync) => sync.accept(new SimFrameStream(socket, distortFrame)))
     }
     network.listen(index, (socket) => {
       serveV1(socket, this.id, disk.store, distort, knowsLinks ? acceptLink : undefined)

@@ -11,7 +11,7 @@ import type {
   TopicHead,
 } from '../../src/wire/gen/msgbus-v1.ts'
 import type { FrameStream } from '../../src/net/frame-stream.ts'
-import { openLink, refuseLink, SimFrameStream } from './sim-link.ts'
+import { type DistortFrame, openLink, refuseLink, SimFrameStream } from './sim-link.ts'
 import type { SimNetwork, SimSocket } from './sim-network.ts'
 
 type Ask =
@@ -78,18 +78,24 @@ export function serveV1(
   }
 }
 
-/** Connections from one node to another. @param withLinks the node that dials knows links */
+export interface HowToDial {
+  readonly knowsLinks: boolean
+  /** What a liar does to its frames. */
+  readonly distortFrame: DistortFrame | undefined
+}
+
+/** Connections from one node to another.  */
 export function dialSimulated(
   network: SimNetwork,
   from: number,
   to: number,
-  withLinks: boolean,
+  how: HowToDial,
 ): DialV1 {
   return async (signal) => {
     const socket = await network.connect(from, to).catch((cause: unknown) => {
       throw new BusError('unavailable', 'connection_lost', 'refused', { cause })
     })
-    if (!signal.aborted) return withLinks ? new SimLinkPeer(socket) : new SimPeer(socket)
+    if (!signal.aborted) return how.knowsLinks ? new SimLinkPeer(socket, how) : new SimPeer(socket)
     socket.close()
     throw lost()
   }
@@ -159,9 +165,16 @@ class SimPeer implements V1Peer {
 }
 
 class SimLinkPeer extends SimPeer {
+  readonly #how: HowToDial
+
+  constructor(socket: SimSocket, how: HowToDial) {
+    super(socket)
+    this.#how = how
+  }
+
   /** After a link that was refused the socket is as it was. */
   openLink(): FrameStream {
-    const stream = new SimFrameStream(this.socket, undefined, () => this.listen())
+    const stream = new SimFrameStream(this.socket, this.#how.distortFrame, () => this.listen())
     this.socket.send(openLink)
     return stream
   }

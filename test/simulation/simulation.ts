@@ -17,7 +17,7 @@ import { Random } from '../fuzz/random.ts'
 import { SimClock } from './sim-clock.ts'
 import { SimNetwork } from './sim-network.ts'
 import { SimNode } from './sim-node.ts'
-import { liar, lieMark } from './sim-liar.ts'
+import { liar, lieMark, linkLiar } from './sim-liar.ts'
 
 export interface SimulationResult {
   /** What happened, in order; the same for the same seed. */
@@ -108,8 +108,12 @@ async function createNodes({ clock, network, random, tell }: World): Promise<Sim
     nodes.push(await SimNode.create({ ...setting, ...own }))
   }
   for (const index of liars) {
-    const distort = liar(random)
-    nodes.push(await SimNode.create({ ...setting, index, peers: [0], distort, knowsLinks: false }))
+    const lies = {
+      distort: liar(random),
+      distortFrame: linkLiar(random),
+      knowsLinks: random.once(2),
+    }
+    nodes.push(await SimNode.create({ ...setting, index, peers: [0], ...lies }))
   }
   return nodes
 }
