@@ -60,7 +60,7 @@ async function latency(storage: string, seconds: number): Promise<void> {
         if (read === count) break
       }
     })()
-    await subscription.ready
+    await subscription.ready()
     const startedAt = performance.now()
     let sent = 0
     await new Promise<void>((resolve) => {

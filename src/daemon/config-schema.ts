@@ -146,6 +146,13 @@ function bothOrNone(
   context.addIssue('peer TLS cert and key must be configured together')
 }
 
+const proxy = (description: string) =>
+  z
+    .string()
+    .regex(/^off$|^https?:\/\/[^/]+\/?$/, 'must be http://host:port or off')
+    .optional()
+    .describe(description)
+
 const sync = z
   .strictObject({
     peers: z
@@ -180,6 +187,15 @@ const sync = z
     cutOffMs: delay(600_000).describe(
       'How long a peer is left alone that said what no honest peer says.',
     ),
+    accept: z
+      .enum(['all', 'listed', 'none'])
+      .default('all')
+      .describe(
+        'Links of which nodes are accepted: all that may by the access rules, those that a rule names with `node`, or none.',
+      ),
+    proxy: proxy(
+      'Proxy through which peers are reached, `http://[user:password@]host:port`, or `off`. Default: as `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say.',
+    ),
     rules: z
       .array(
         z.strictObject({
@@ -188,7 +204,25 @@ const sync = z
             .min(1)
             .optional()
             .describe('Endpoint of the peer the rule is about; every peer when it is left out.'),
-          topics: filters('Take only messages of these topics.'),
+          node: parsed(parseNodeId)
+            .optional()
+            .describe('Node the rule is about, also when it dials: `tenant/bl/device`.'),
+          user: z
+            .string()
+            .min(1)
+            .optional()
+            .describe(
+              'User that the node must be when it dials: who else says its name is refused.',
+            ),
+          direction: z
+            .enum(['both', 'in', 'out'])
+            .optional()
+            .describe(
+              'What crosses a link: `in` is only taken from the peer, `out` only given to it.',
+            ),
+          tokenFile: file('File with the token that is shown to the peer.'),
+          proxy: proxy('Proxy for this peer, as `sync.proxy`.'),
+          topics: filters('Take only messages of these topics; on links, give only these as well.'),
           exceptTopics: filters('Do not take messages of these, also when `topics` has them.'),
           origins: z
             .array(parsed(parseNodeId))

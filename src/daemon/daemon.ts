@@ -97,9 +97,9 @@ export async function startDaemon(
     }),
     metricsText: metrics.text,
     webSockets: new WebSocketGates(),
-    acceptLink: (stream) => {
+    acceptLink: (stream, identity) => {
       if (sync === undefined) stream.close(new BusError('unavailable', 'starting', 'it starts'))
-      else sync.accept(stream)
+      else sync.accept(stream, identity)
     },
     // Asked for by clients, who come when the adapters listen.
     describe: () => {
@@ -143,7 +143,7 @@ export async function startDaemon(
     keeper?.start()
     const common = { bus, store, clock: systemClock, logger }
     forwarder = await QueueForwarder.open({ ...common, mesh, random: Math.random })
-    sync = await openSync(config, store, logger, mesh)
+    sync = await openSync(config, store, logger, mesh, access)
     bus.syncStates = sync && (() => sync?.states() ?? [])
     const { durability } = store.guarantees
     const { pid } = process

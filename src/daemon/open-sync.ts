@@ -1,12 +1,17 @@
 /** From the configuration to running synchronisation: who the peers are, and what holds for each. */
 
+import { accessDenied, type AccessCheck } from '../core/access.ts'
 import { systemClock } from '../core/clock.ts'
 import type { LogStore } from '../core/log-store.ts'
 import type { Logger } from '../core/logger.ts'
+import { BusError } from '../model/errors.ts'
+import type { Identity } from '../model/identity.ts'
+import { formatNodeId, type NodeId, nodeIdEquals } from '../model/node-id.ts'
 import { grpcDialer } from '../sync/grpc-dialer.ts'
 import type { LiveTraffic } from '../sync/live-channel.ts'
 import type { PeerRules } from '../sync/peer-rules.ts'
 import { SyncService, type SyncPeer } from '../sync/sync-service.ts'
+import { webSocketDialer } from '../sync/web-socket-dialer.ts'
 import type { Config } from './config-schema.ts'
 import { nodeOf } from './open-store.ts'
 import type { PeerSpec } from './peer-spec.ts'
@@ -17,6 +22,7 @@ export async function openSync(
   store: LogStore,
   logger: Logger,
   live: LiveTraffic,
+  access: AccessCheck,
 ): Promise<SyncService> {
   const { sync, limits } = config
   return SyncService.start({
@@ -26,7 +32,7 @@ export async function openSync(
     random: Math.random,
     logger,
     peers: sync.peers.map((peer) => syncPeer(peer, config)),
-    rulesFor: () => rulesOf(sync.rules.filter(({ peer }) => peer === undefined)),
+    rulesFor: (peer, identity) => welcome(peer, identity, access, config),
     live,
     envelopeBytes: limits.envelopeBytes,
     intervalMs: sync.intervalMs,
@@ -40,21 +46,56 @@ export async function openSync(
   })
 }
 
-function syncPeer({ endpoint, node }: PeerSpec, { sync, limits }: Config): SyncPeer {
-  const matching = sync.rules.filter(({ peer }) => peer === undefined || peer === endpoint)
-  const tls = matching.find((rule) => rule.tls !== undefined)?.tls ?? sync.tls
-  return {
-    endpoint,
-    pin: node,
-    rules: rulesOf(matching),
-    dial: grpcDialer(endpoint, tls, limits.envelopeBytes),
+/** What a peer is, from how it was written and the rules about it. */
+export function syncPeer({ endpoint, node }: PeerSpec, { sync, limits }: Config): SyncPeer {
+  const matching = sync.rules.filter((rule) => isAbout(rule, endpoint, node))
+  const settings = {
+    tls: matching.find(({ tls }) => tls !== undefined)?.tls ?? sync.tls,
+    tokenFile: matching.find(({ tokenFile }) => tokenFile !== undefined)?.tokenFile,
+    proxy: matching.find(({ proxy }) => proxy !== undefined)?.proxy ?? sync.proxy,
+    envelopeBytes: limits.envelopeBytes,
   }
+  const dialer = /^ws/i.test(endpoint) ? webSocketDialer : grpcDialer
+  return { endpoint, pin: node, rules: rulesOf(matching), dial: dialer(endpoint, settings) }
 }
 
-function rulesOf(matching: Config['sync']['rules']): PeerRules {
+type Rule = Config['sync']['rules'][number]
+
+function isAbout(rule: Rule, endpoint: string | undefined, node: NodeId | undefined): boolean {
+  if (rule.peer !== undefined && rule.peer !== endpoint) return false
+  return rule.node === undefined || (node !== undefined && nodeIdEquals(rule.node, node))
+}
+
+/** What holds for a node that has dialled. @throws BusError when it is not welcome */
+function welcome(
+  node: NodeId,
+  identity: Identity,
+  access: AccessCheck,
+  { sync }: Config,
+): PeerRules {
+  const matching = sync.rules.filter((rule) => isAbout(rule, undefined, node))
+  const name = formatNodeId(node)
+  const subject = { identity, name: '' }
+  const refusal = access.refusal(subject, 'sync', name)
+  if (refusal !== undefined) throw accessDenied(subject, 'sync', name, refusal)
+  const isNamed = matching.some((rule) => rule.node !== undefined)
+  if (sync.accept === 'none' || (sync.accept === 'listed' && !isNamed)) {
+    const text = `links of ${name} are not accepted here (sync.accept: ${sync.accept})`
+    throw new BusError('permission_denied', 'access_denied', text)
+  }
+  const user = matching.find((rule) => rule.user !== undefined)?.user
+  if (user !== undefined && user !== identity.user) {
+    const text = `${name} is ${user}, and this is ${identity.user}`
+    throw new BusError('permission_denied', 'access_denied', text)
+  }
+  return rulesOf(matching)
+}
+
+function rulesOf(matching: readonly Rule[]): PeerRules {
   return {
     topics: matching.find(({ topics }) => topics !== undefined)?.topics,
     exceptTopics: matching.find(({ exceptTopics }) => exceptTopics !== undefined)?.exceptTopics,
     origins: matching.find(({ origins }) => origins !== undefined)?.origins,
+    direction: matching.find(({ direction }) => direction !== undefined)?.direction,
   }
 }

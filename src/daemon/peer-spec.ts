@@ -10,7 +10,7 @@ import { checkName } from '../model/name.ts'
 import type { NodeId } from '../model/node-id.ts'
 
 export interface PeerSpec {
-  /** `http://host:port` or `https://host:port`, as it was written. */
+  /** `http://host:port`, `https://host:port`, `ws://host[:port][/path]` or `wss://…`, as it was written. */
   readonly endpoint: string
   /** The node that must answer there; undefined: whoever does. */
   readonly node: NodeId | undefined
@@ -24,10 +24,12 @@ export function parsePeerSpec(text: string): PeerSpec {
   if (endpoint === '') throw bad('peer endpoint is empty')
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined
   // URL drops a port that is the default of the scheme, so the text is asked.
-  if (url === undefined || !/^https?:\/\/[^/?#@]+:\d+\/?$/i.test(endpoint)) {
-    throw bad(
-      `peer endpoint ${JSON.stringify(endpoint)} is not http://host:port or https://host:port`,
-    )
+  const isGrpc = /^https?:\/\/[^/?#@]+:\d+\/?$/i.test(endpoint)
+  // The port of a WebSocket may be the default one of its scheme, and it may have a path.
+  const isWebSocket = /^wss?:\/\/[^/?#@]+(?:\/[^?#]*)?$/i.test(endpoint)
+  if (url === undefined || !(isGrpc || isWebSocket)) {
+    const forms = 'http://host:port, https://host:port, ws://host or wss://host'
+    throw bad(`peer endpoint ${JSON.stringify(endpoint)} is not ${forms}`)
   }
   return { endpoint, node: split === -1 ? undefined : parseNodeId(text.slice(split + 1).trim()) }
 }

@@ -3,7 +3,7 @@
  * time, so that what it keeps is known; the rest waits here, and is what `unsentBytes` counts.
  */
 
-import { type Channel, Metadata, status } from '@grpc/grpc-js'
+import { type Channel, type Metadata, status } from '@grpc/grpc-js'
 import type { FrameHandler, FrameStream } from '../net/frame-stream.ts'
 
 type Call = ReturnType<Channel['createCall']>
@@ -13,6 +13,7 @@ const farewellMs = 1_000
 
 export class GrpcFrameStream implements FrameStream {
   readonly #call: Call
+  readonly #metadata: Metadata
   readonly #toError: (status: [code: status, details: string]) => Error
   readonly #onOver: () => void
   readonly #queue: Uint8Array[] = []
@@ -31,10 +32,12 @@ export class GrpcFrameStream implements FrameStream {
    */
   constructor(
     call: Call,
+    metadata: Metadata,
     toError: (status: [code: status, details: string]) => Error,
     onOver: () => void,
   ) {
     this.#call = call
+    this.#metadata = metadata
     this.#toError = toError
     this.#onOver = onOver
   }
@@ -45,7 +48,7 @@ export class GrpcFrameStream implements FrameStream {
 
   start(handler: FrameHandler): void {
     this.#handler = handler
-    this.#call.start(new Metadata(), {
+    this.#call.start(this.#metadata, {
       onReceiveMetadata: () => undefined,
       onReceiveMessage: (bytes: Buffer) => {
         this.#isReading = false

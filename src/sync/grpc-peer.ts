@@ -24,6 +24,7 @@ import {
   msgbusService,
   type TopicHead,
 } from '../wire/gen/msgbus-v1.ts'
+import { proxyCredentials } from './http-proxy.ts'
 import { offeredLogsMost } from './peer-claims.ts'
 import type { FrameStream } from '../net/frame-stream.ts'
 import { linkService } from '../wire/gen/msgbus-link.ts'
@@ -39,6 +40,10 @@ export interface GrpcPeerOptions {
   readonly serverName: string | undefined
   /** Larger messages are not taken (`limits.envelopeBytes`). */
   readonly envelopeBytes: number
+  /** Through which the connection is made. */
+  readonly proxy?: URL | undefined
+  /** Metadata `authorization` of every call. */
+  readonly authorization?: string | undefined
 }
 
 /** Of ListHeads, which has no pages: 250,000 logs with names of 100 bytes; also what one hostile answer can take. */
@@ -52,28 +57,35 @@ const healthCall = msgbusService.health
 
 /** @throws BusError `unavailable/connection_lost` when there is no connection to be had */
 export async function dialGrpcPeer(options: GrpcPeerOptions, signal: AbortSignal): Promise<V1Peer> {
-  const { address, credentials, serverName } = options
+  const { address, credentials, serverName, proxy, authorization } = options
   const sockets = new Set<Socket>()
   holdSockets(credentials, sockets)
-  const channel = new Channel(`dns:${address}`, credentials, {
-    'grpc.max_receive_message_length': Math.max(answerBytesMost, options.envelopeBytes),
-    'grpc.max_send_message_length': -1,
-    'grpc.keepalive_time_ms': 30_000,
-    'grpc.keepalive_timeout_ms': 10_000,
-    'grpc.enable_retries': 0,
-    'grpc.enable_channelz': 0,
-    'grpc.enable_http_proxy': 0,
-    'grpc.service_config_disable_resolution': 1,
-    'grpc.use_local_subchannel_pool': 1,
-    'grpc-node.flow_control_window': windowBytes,
-    ...(serverName === undefined
-      ? {}
-      : {
-          'grpc.ssl_target_name_override': serverName,
-          'grpc.default_authority': serverName,
-        }),
-  })
-  const peer = new GrpcPeer(channel, sockets, options.envelopeBytes)
+  const channel = new Channel(
+    `dns:${proxy === undefined ? address : proxyAddress(proxy)}`,
+    credentials,
+    {
+      'grpc.max_receive_message_length': Math.max(answerBytesMost, options.envelopeBytes),
+      'grpc.max_send_message_length': -1,
+      'grpc.keepalive_time_ms': 30_000,
+      'grpc.keepalive_timeout_ms': 10_000,
+      'grpc.enable_retries': 0,
+      'grpc.enable_channelz': 0,
+      'grpc.enable_http_proxy': 0,
+      'grpc.service_config_disable_resolution': 1,
+      'grpc.use_local_subchannel_pool': 1,
+      'grpc-node.flow_control_window': windowBytes,
+      ...(serverName === undefined
+        ? {}
+        : {
+            'grpc.ssl_target_name_override': serverName,
+            'grpc.default_authority': serverName,
+          }),
+      ...(proxy === undefined ? {} : throughProxy(proxy, address, serverName)),
+    },
+  )
+  const metadata = new Metadata()
+  if (authorization !== undefined) metadata.set('authorization', authorization)
+  const peer = new GrpcPeer(channel, sockets, options.envelopeBytes, metadata)
   const close = (): void => peer.close()
   signal.addEventListener('abort', close)
   try {
@@ -88,19 +100,43 @@ export async function dialGrpcPeer(options: GrpcPeerOptions, signal: AbortSignal
   }
 }
 
+/** @throws BusError: grpc-js speaks to proxies without TLS only */
+function proxyAddress({ protocol, host, hostname, port }: URL): string {
+  if (protocol === 'http:') return port === '' ? `${hostname}:80` : host
+  const text = `the proxy ${host} is reached by https, which gRPC cannot; use a wss:// endpoint`
+  throw new BusError('failed_precondition', 'bad_config', text)
+}
+
+/** What makes grpc-js ask the proxy for a tunnel; the name of the server stays that of the peer. */
+function throughProxy(proxy: URL, address: string, serverName: string | undefined) {
+  const credentials = proxyCredentials(proxy)
+  return {
+    'grpc.http_connect_target': `dns:${address}`,
+    ...(credentials === undefined ? {} : { 'grpc.http_connect_creds': credentials }),
+    ...(serverName === undefined ? { 'grpc.default_authority': address } : {}),
+  }
+}
+
 class GrpcPeer implements V1Peer {
   readonly #channel: Channel
   readonly #sockets: ReadonlySet<Socket>
   readonly #envelopeBytes: number
+  readonly #metadata: Metadata
   readonly #calls = new Set<{ cancel(): void }>()
   #isClosed = false
   /** The bytes of the last list. */
   #listed: Buffer | undefined
 
-  constructor(channel: Channel, sockets: ReadonlySet<Socket>, envelopeBytes: number) {
+  constructor(
+    channel: Channel,
+    sockets: ReadonlySet<Socket>,
+    envelopeBytes: number,
+    metadata: Metadata,
+  ) {
     this.#channel = channel
     this.#sockets = sockets
     this.#envelopeBytes = envelopeBytes
+    this.#metadata = metadata
   }
 
   /** Resolves once the connection stands. @throws BusError `unavailable` that says why it does not */
@@ -161,7 +197,7 @@ class GrpcPeer implements V1Peer {
     const { path } = linkService.connect
     const call = this.#channel.createCall(path, Infinity, undefined, null, undefined)
     const toError = (error: [status, string]) => statusError(...error, path)
-    const stream = new GrpcFrameStream(call, toError, () => this.close())
+    const stream = new GrpcFrameStream(call, this.#metadata.clone(), toError, () => this.close())
     this.#calls.add(stream)
     return stream
   }
@@ -208,7 +244,7 @@ class GrpcPeer implements V1Peer {
     const call = this.#channel.createCall(path, Infinity, undefined, null, undefined)
     const pulled = new PulledCall(call, path, () => this.#calls.delete(pulled))
     this.#calls.add(pulled)
-    pulled.start(request)
+    pulled.start(request, this.#metadata.clone())
     return pulled
   }
 }
@@ -251,8 +287,8 @@ class PulledCall {
     this.#onEnd = onEnd
   }
 
-  start(request: Uint8Array): void {
-    this.#call.start(new Metadata(), {
+  start(request: Uint8Array, metadata: Metadata): void {
+    this.#call.start(metadata, {
       onReceiveMetadata: () => undefined,
       onReceiveMessage: (bytes: Buffer) => {
         const reader = this.#reader

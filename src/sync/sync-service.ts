@@ -9,6 +9,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Logger } from '../core/logger.ts'
 import type { LogStore } from '../core/log-store.ts'
 import { BusError, ProtocolError, toBusError } from '../model/errors.ts'
+import type { Identity } from '../model/identity.ts'
 import { formatNodeId, nodeKey, type NodeId } from '../model/node-id.ts'
 import type { PeerSyncState } from '../model/peer-sync-state.ts'
 import type { BackOff } from './back-off.ts'
@@ -50,7 +51,7 @@ export interface SyncServiceOptions {
   readonly logger: Logger
   readonly peers: readonly SyncPeer[]
   /** What holds for a node that dials this one. @throws BusError when it is not welcome */
-  readonly rulesFor: (node: NodeId) => PeerRules
+  readonly rulesFor: (node: NodeId, identity: Identity) => PeerRules
   /** What carries live traffic over links; undefined: nothing does. */
   readonly live?: LiveTraffic | undefined
   /** Larger messages are not taken. */
@@ -141,12 +142,12 @@ export class SyncService {
   }
 
   /** A link that somebody has dialled. It is ended here when they are not welcome. */
-  accept(stream: FrameStream): void {
+  accept(stream: FrameStream, identity: Identity): void {
     if (this.#isClosed) {
       stream.close(new BusError('unavailable', 'shutting_down', 'the daemon is stopping'))
       return
     }
-    const over = this.#accept(stream)
+    const over = this.#accept(stream, identity)
     this.#accepted.add(over)
     void over.finally(() => this.#accepted.delete(over))
   }
@@ -160,13 +161,13 @@ export class SyncService {
     await this.#rows.close()
   }
 
-  async #accept(stream: FrameStream): Promise<void> {
+  async #accept(stream: FrameStream, identity: Identity): Promise<void> {
     const { logger } = this.#options
     let node: NodeId | undefined
     try {
       const welcome = (who: NodeId): LinkOptions => {
         node = who
-        return this.#welcome(who)
+        return this.#welcome(who, identity)
       }
       const nobody = this.#linkOptions('', undefined, {}, this.#newMemory())
       const session = await LinkSession.accept(stream, nobody, welcome)
@@ -180,7 +181,7 @@ export class SyncService {
   }
 
   /** What holds for a node that has dialled. @throws BusError when it is not welcome */
-  #welcome(node: NodeId): LinkOptions {
+  #welcome(node: NodeId, identity: Identity): LinkOptions {
     const key = nodeKey(node)
     const untilMs = this.#cutOff.get(key)
     if (untilMs !== undefined) {
@@ -189,13 +190,14 @@ export class SyncService {
       }
       this.#cutOff.delete(key)
     }
+    const rules = this.#options.rulesFor(node, identity)
     const memory = this.#memories.get(key) ?? this.#newMemory()
     // Those that came last are remembered; others list what they have once more.
     this.#memories.delete(key)
     this.#memories.set(key, memory)
     const [oldest] = this.#memories.keys()
     if (this.#memories.size > memoriesMost && oldest !== undefined) this.#memories.delete(oldest)
-    return this.#linkOptions(formatNodeId(node), undefined, this.#options.rulesFor(node), memory)
+    return this.#linkOptions(formatNodeId(node), undefined, rules, memory)
   }
 
   /** A link that somebody has dialled is over, or was none. */

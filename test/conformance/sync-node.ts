@@ -9,8 +9,11 @@ import { defaultLimits } from '../../src/model/limits.ts'
 import type { LogKey, StoredMessage } from '../../src/model/message.ts'
 import type { NodeId } from '../../src/model/node-id.ts'
 import type { PeerSyncState } from '../../src/model/peer-sync-state.ts'
-import { grpcDialer, type PeerTls } from '../../src/sync/grpc-dialer.ts'
+import { type DialSettings, grpcDialer } from '../../src/sync/grpc-dialer.ts'
+import type { PeerTls } from '../../src/sync/peer-secrets.ts'
+import { webSocketDialer } from '../../src/sync/web-socket-dialer.ts'
 import type { PeerRules } from '../../src/sync/peer-rules.ts'
+import type { DialV1 } from '../../src/sync/v1-port.ts'
 import { SyncService, type SyncServiceOptions } from '../../src/sync/sync-service.ts'
 import { openMemoryLogStore } from '../../src/stores/memory/memory-log-store.ts'
 
@@ -62,6 +65,7 @@ export async function startSyncNode(
   peers: readonly PeerSetting[],
   options: SyncNodeOptions = {},
 ): Promise<SyncNode> {
+  const { envelopeBytes = defaultLimits.envelopeBytes } = options
   const { node = puller, clock = systemClock, open = openMemoryLogStore } = options
   const lines: LogLine[] = []
   const at =
@@ -97,10 +101,10 @@ export async function startSyncNode(
       endpoint,
       pin,
       rules,
-      dial: grpcDialer(endpoint, tls, options.envelopeBytes ?? defaultLimits.envelopeBytes),
+      dial: dialer(endpoint, { tls, envelopeBytes }),
     })),
     rulesFor: () => ({}),
-    envelopeBytes: 4_194_304,
+    envelopeBytes,
     intervalMs: 20,
     batchLimit: 100,
     parallelPeers: 8,
@@ -133,4 +137,8 @@ export async function startSyncNode(
     lined: (event) => lines.filter((line) => line.event === event),
     stop,
   }
+}
+
+function dialer(endpoint: string, settings: DialSettings): DialV1 {
+  return (endpoint.startsWith('ws') ? webSocketDialer : grpcDialer)(endpoint, settings)
 }

@@ -6,6 +6,7 @@
 import type { LogStore } from '../../src/core/log-store.ts'
 import type { Logger } from '../../src/core/logger.ts'
 import { noHeaders, type StoredMessage } from '../../src/model/message.ts'
+import { anonymous } from '../../src/model/identity.ts'
 import type { NodeId } from '../../src/model/node-id.ts'
 import { logKey } from '../../src/sync/peer-claims.ts'
 import { SyncService } from '../../src/sync/sync-service.ts'
@@ -124,7 +125,7 @@ export class SimNode {
     void starting.then((sync) => (life.sync = sync))
     this.#life = life
     const acceptLink = (socket: SimSocket): void => {
-      void starting.then((sync) => sync.accept(new SimFrameStream(socket, distortFrame)))
+      void starting.then((sync) => sync.accept(new SimFrameStream(socket, distortFrame), anonymous))
     }
     network.listen(index, (socket) => {
       serveV1(socket, this.id, disk.store, distort, knowsLinks ? acceptLink : undefined)
