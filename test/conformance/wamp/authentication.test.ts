@@ -124,9 +124,24 @@ async function welcomed(client: RawClient, signature: string, extra: Dict = {}):
   return message[2] as Dict
 }
 
+function stringOf(value: Json | undefined): string {
+  assert.ok(typeof value === 'string')
+  return value
+}
+
 function identityIn({ authid, authrole, authmethod, authprovider }: Dict): Json[] {
   return [authid, authrole, authmethod, authprovider]
 }
+
+const wampCraAnswer = ({ extra }: Challenged, secret: string) => {
+  const { challenge, salt, iterations, keylen } = extra
+  const key = pbkdf2Sync(secret, stringOf(salt), Number(iterations), Number(keylen), 'sha256')
+  return createHmac('sha256', key.toString('base64')).update(stringOf(challenge)).digest('base64')
+}
+
+const challengeOf = ({ extra }: Challenged) => Buffer.from(stringOf(extra['challenge']), 'hex')
+
+const hmac = (key: Buffer, text: string) => createHmac('sha256', key).update(text).digest()
 
 test('case 104: a ticket', { timeout: 30_000 }, async (t) => {
   const { router, access } = await guarded(t)
@@ -153,22 +168,17 @@ test('case 104: a ticket', { timeout: 30_000 }, async (t) => {
 
 test('cases 105, 108: WAMP-CRA', { timeout: 30_000 }, async (t) => {
   const { router } = await guarded(t)
-  const answer = ({ extra }: Challenged, secret: string) => {
-    const { challenge, salt, iterations, keylen } = extra
-    const key = pbkdf2Sync(secret, String(salt), Number(iterations), Number(keylen), 'sha256')
-    return createHmac('sha256', key.toString('base64')).update(String(challenge)).digest('base64')
-  }
   const right = await challenged(router, ['wampcra'], { authid: 'peter', authrole: 'dev' })
-  const challenge = JSON.parse(String(right.extra['challenge'])) as Dict
+  const challenge = JSON.parse(stringOf(right.extra['challenge'])) as Dict
   assert.deepEqual([challenge['authid'], challenge['authmethod']], ['peter', 'wampcra'])
-  const details = await welcomed(right.client, answer(right, password))
+  const details = await welcomed(right.client, wampCraAnswer(right, password))
   assert.deepEqual(identityIn(details), ['peter', 'dev', 'wampcra', 'static'])
   assert.equal(right.client.session, challenge['session'])
-  right.client.send([5, answer(right, password), {}])
+  right.client.send([5, wampCraAnswer(right, password), {}])
   await right.client.aborts()
   for (const authid of ['peter', 'nobody', 'paul']) {
     const wrong = await challenged(router, ['wampcra'], { authid })
-    wrong.client.send([5, answer(wrong, authid === 'peter' ? 'wrong' : password), {}])
+    wrong.client.send([5, wampCraAnswer(wrong, authid === 'peter' ? 'wrong' : password), {}])
     await wrong.client.aborts(denied)
   }
   // Salt and work of somebody who is not there are always the same.
@@ -191,18 +201,17 @@ test('case 106: cryptosign', { timeout: 30_000 }, async (t) => {
   }
   const signed = (octets: Buffer, keys: typeof ownKeys) =>
     sign(null, octets, keys.privateKey).toString('hex') + octets.toString('hex')
-  const octetsOf = ({ extra }: Challenged) => Buffer.from(String(extra['challenge']), 'hex')
   // There is no channel to bind to without TLS.
   const right = await begin(ownKeys, 'tls-exporter')
   assert.equal(right.extra['channel_binding'], null)
-  const details = await welcomed(right.client, signed(octetsOf(right), ownKeys))
+  const details = await welcomed(right.client, signed(challengeOf(right), ownKeys))
   assert.deepEqual(identityIn(details), ['peter', 'ops', 'cryptosign', 'static'])
   const upper = await begin(ownKeys)
-  await welcomed(upper.client, signed(octetsOf(upper), ownKeys).toUpperCase())
+  await welcomed(upper.client, signed(challengeOf(upper), ownKeys).toUpperCase())
   const wrong: ((attempt: Challenged) => string)[] = [
-    (attempt) => signed(octetsOf(attempt), foreignKeys),
+    (attempt) => signed(challengeOf(attempt), foreignKeys),
     () => signed(Buffer.alloc(32), ownKeys),
-    (attempt) => signed(octetsOf(attempt), ownKeys).slice(0, 190),
+    (attempt) => signed(challengeOf(attempt), ownKeys).slice(0, 190),
     () => '',
   ]
   for (const signature of wrong) {
@@ -213,13 +222,12 @@ test('case 106: cryptosign', { timeout: 30_000 }, async (t) => {
   }
   clock.advance(600_000)
   const unknown = await begin(foreignKeys)
-  unknown.client.send([5, signed(octetsOf(unknown), foreignKeys), {}])
+  unknown.client.send([5, signed(challengeOf(unknown), foreignKeys), {}])
   await unknown.client.aborts(denied)
 })
 
 test('SCRAM, as the text has it and as some clients compute it', { timeout: 30_000 }, async (t) => {
   const { router } = await guarded(t)
-  const hmac = (key: Buffer, text: string) => createHmac('sha256', key).update(text).digest()
   for (const [method, binding, key] of [
     ['wamp-scram', 'biws', 'verifier'],
     ['scram', '', 'scram_server_signature'],
@@ -229,27 +237,27 @@ test('SCRAM, as the text has it and as some clients compute it', { timeout: 30_0
       const details = { authid: 'peter', authextra: { nonce } }
       const { client, extra } = await challenged(router, [method], details)
       const { nonce: both, salt, iterations, kdf } = extra
-      assert.ok(String(both).startsWith(nonce) && String(both).length > nonce.length + 16)
+      assert.ok(stringOf(both).startsWith(nonce) && stringOf(both).length > nonce.length + 16)
       assert.equal(kdf, 'pbkdf2')
       const salted = pbkdf2Sync(
         secret,
-        Buffer.from(String(salt), 'base64'),
+        Buffer.from(stringOf(salt), 'base64'),
         Number(iterations),
         32,
         'sha256',
       )
-      const server = `r=${both},s=${salt},i=${iterations}`
-      const message = `n=peter,r=${nonce},${server},c=${binding},r=${both}`
+      const server = `r=${stringOf(both)},s=${stringOf(salt)},i=${Number(iterations)}`
+      const message = `n=peter,r=${nonce},${server},c=${binding},r=${stringOf(both)}`
       const clientKey = hmac(salted, 'Client Key')
       const storedKey = createHash('sha256').update(clientKey).digest()
       const signature = hmac(storedKey, message)
       const proof = Buffer.from(clientKey.map((octet, i) => octet ^ (signature[i] ?? 0)))
       if (secret !== password) {
-        client.send([5, proof.toString('base64'), { nonce: String(both) }])
+        client.send([5, proof.toString('base64'), { nonce: stringOf(both) }])
         await client.aborts(denied)
         continue
       }
-      const welcome = await welcomed(client, proof.toString('base64'), { nonce: String(both) })
+      const welcome = await welcomed(client, proof.toString('base64'), { nonce: stringOf(both) })
       const verifier = hmac(hmac(salted, 'Server Key'), message).toString('base64')
       assert.deepEqual(welcome['authextra'], { [key]: verifier })
     }
@@ -275,7 +283,7 @@ test('cases 14, 15: without users everybody is anonymous', { timeout: 30_000 }, 
     const { welcome } = await router.client({ details })
     const [authid, ...rest] = identityIn(welcome)
     assert.deepEqual(rest, ['anonymous', 'anonymous', 'static'])
-    assert.ok(String(authid).length >= 16)
+    assert.ok(stringOf(authid).length >= 16)
   }
   assert.equal(await refused(router, ['ticket']), 'wamp.error.no_matching_auth_method')
 })
