@@ -137,10 +137,10 @@ export class AccessRules {
     return clauses
   }
 
-  #memoryOf({ identity, name }: Subject): Remembered {
+  #memoryOf({ identity, name, ruleName = name }: Subject): Remembered {
     let byName = this.#memory.get(identity)
     if (byName === undefined) this.#memory.set(identity, (byName = new Map()))
-    const client = this.#usesClient ? name : ''
+    const client = this.#usesClient ? ruleName : ''
     let memory = byName.get(client)
     if (memory === undefined) {
       memory = { clauses: new Map(), decisions: new Map() }

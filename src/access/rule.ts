@@ -46,10 +46,10 @@ export class Rule {
     return isMeant(this.#to, user, groups, isAnonymous)
   }
 
-  patternsFor({ identity, name }: Subject): ResourcePattern[] {
+  patternsFor({ identity, name, ruleName = name }: Subject): ResourcePattern[] {
     const found: ResourcePattern[] = []
     for (const text of this.#on) {
-      const pattern = ResourcePattern.parse(text, identity.user, name)
+      const pattern = ResourcePattern.parse(text, identity.user, ruleName)
       if (pattern !== undefined) found.push(pattern)
     }
     return found

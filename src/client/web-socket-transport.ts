@@ -5,6 +5,8 @@
  */
 
 import { BusError } from '../model/errors.ts'
+import { authorizationOf } from './login.ts'
+import type { LoginOptions } from './login.ts'
 import { systemTiming } from './timing.ts'
 import type { Timing } from './timing.ts'
 import { closedError, encodeRequest, missingResponse } from './transport-errors.ts'
@@ -16,7 +18,8 @@ import { globalWebSocket } from './web-socket-class.ts'
 import type { WebSocketClass } from './web-socket-class.ts'
 import { toWebSocketUrl } from './web-socket-url.ts'
 
-export interface WebSocketTransportOptions {
+/** Who the client is; a page of the daemon's own console need not say so. */
+export interface WebSocketTransportOptions extends LoginOptions {
   /** Default: the runtime's own. In Node.js before 22 give that of the package `ws`. */
   readonly webSocket?: WebSocketClass | undefined
   /** A connection silent for so long is asked for a sign of life, milliseconds; default 30,000. */
@@ -40,12 +43,14 @@ class WebSocketTransport implements Transport {
   readonly target: string
   readonly #webSocket: WebSocketClass
   readonly #timing: Timing
+  readonly #authorization: string | undefined
   readonly #keepAliveMs: number
   readonly #stop = new AbortController()
   #link: TunnelLink | undefined
 
   constructor(url: string, options: WebSocketTransportOptions) {
     this.target = url
+    this.#authorization = authorizationOf(options)
     this.#webSocket = options.webSocket ?? globalWebSocket()
     this.#timing = options.timing ?? systemTiming
     this.#keepAliveMs = options.keepAliveMs ?? 30_000
@@ -80,7 +85,12 @@ class WebSocketTransport implements Transport {
     this.#link?.close(closedError())
   }
 
-  #start<Q, R>(rpc: Rpc<Q, R>, call: CallOptions): TunnelStream<Q, R> {
+  #start<Q, R>(rpc: Rpc<Q, R>, options: CallOptions): TunnelStream<Q, R> {
+    const authorization = this.#authorization
+    const call =
+      authorization === undefined
+        ? options
+        : { ...options, metadata: { ...options.metadata, authorization } }
     const { target } = this
     const timing = this.#timing
     const isClosed = this.#stop.signal.aborted

@@ -13,8 +13,10 @@ import type { LiveFilter } from './live.ts'
 /** Whom a decision is about; every client of the bus is one. */
 export interface Subject {
   readonly identity: Identity
-  /** Full name on the bus; empty: it has none. Rules write it `%c`. */
+  /** Full name on the bus; empty: it has none. */
   readonly name: string
+  /** What rules write `%c`, where it is not the name: a client of MQTT knows its client id, and not what we make of it. */
+  readonly ruleName?: string | undefined
 }
 
 /** What one identity may use, all its connections together. What is absent has no bound but those of everybody. */

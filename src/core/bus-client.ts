@@ -39,6 +39,8 @@ export interface BusClient {
    * @throws BusError `permission_denied/access_denied`
    */
   requireAccess(action: Action, resource: string): void
+  /** As `requireAccess`, for a filter: refused when nothing that it matches can be allowed. @throws BusError */
+  requireFilterAccess(action: Action, filter: LevelFilter): void
   /** Whether something is to be shown in a listing; nothing is recorded when not. */
   maySee(action: Action, resource: string): boolean
 

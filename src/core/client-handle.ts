@@ -267,6 +267,10 @@ export class ClientHandle implements BusClient {
     this.#require(action, resource)
   }
 
+  requireFilterAccess(action: Action, filter: LevelFilter): void {
+    this.#bus.live.requireFilterAccess(this.live, action, filter)
+  }
+
   maySee(action: Action, resource: string): boolean {
     return this.#bus.live.maySee(this.live, action, resource)
   }

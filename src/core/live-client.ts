@@ -95,6 +95,10 @@ export class LiveClient implements LiveOperations {
     return this.bytes
   }
 
+  get ruleName(): string {
+    return this.join.ruleName ?? this.name
+  }
+
   /** It speaks for the daemon. */
   get isDaemon(): boolean {
     return this.identity === daemonIdentity

@@ -117,6 +117,8 @@ export interface JoinOptions {
    * be there, and ends with it.
    */
   readonly name?: string | undefined
+  /** What rules write `%c`; default: the name. */
+  readonly ruleName?: string | undefined
   /** Takes the name over: the client that has it is ended. Never for a secondary. */
   readonly replace?: boolean | undefined
   readonly inbox?: Inbox | undefined

@@ -15,6 +15,8 @@ export interface RememberedCallersOptions<Client> {
   readonly identify: (credentials: string) => Promise<Identity>
   /** @throws BusError as `Bus.connect` */
   readonly connect: (identity: Identity) => Client
+  /** The bus has ended it: whoever it was is asked anew. */
+  readonly isOver: (client: Client) => boolean
   /** It is not who it was any more: everything it has under way ends with this. */
   readonly end: (client: Client, error: BusError) => void
 }
@@ -46,6 +48,8 @@ export class RememberedCallers<Client> {
    */
   of(credentials: string): Client | Promise<Client> {
     const caller = this.#callerFor(credentials)
+    const { isOver } = this.#options
+    if (caller.client !== undefined && isOver(caller.client)) caller.client = undefined
     const { client, askedAtMs } = caller
     const isFresh = this.#options.clock.monotonic() - askedAtMs < validMs
     if (client !== undefined && isFresh) return client

@@ -27,6 +27,7 @@ import { levelFilter } from '../../model/level-filter.ts'
 import type { StoredMessage } from '../../model/message.ts'
 import type { NodeId } from '../../model/node-id.ts'
 import { rpcCodeOfResult, rpcErrorCodes } from '../../wire/busrt/rpc.ts'
+import { mayKnowOf } from '../visible-clients.ts'
 import { RpcFailure } from './daemon-inbox.ts'
 import { resultOfError } from './translate.ts'
 
@@ -87,7 +88,9 @@ export function brokerMethods(options: BrokerMethodsOptions): ReadonlyMap<string
       return encode(answer())
     })
   }
-  methods.set('client.list', (params) => encode({ clients: listClients(bus, params) }))
+  methods.set('client.list', (params, sender) => {
+    return encode({ clients: listClients(bus, params, sender) })
+  })
   for (const [name, answer] of Object.entries(reading)) {
     methods.set(name, (params, sender) => answerBus(() => answer(unpackMap(params), sender)))
   }
@@ -105,9 +108,12 @@ async function answerBus(answer: () => unknown): Promise<Uint8Array> {
 }
 
 /** Primaries of all protocols, by the bytes of their names. */
-function listClients(bus: Bus, params: Uint8Array): Record<string, unknown>[] {
+function listClients(bus: Bus, params: Uint8Array, sender: Sender): Record<string, unknown>[] {
   const matches = nameFilter(params)
-  const clients = bus.clients().filter((client) => isPrimary(client) && matches(client.name))
+  const clients = bus
+    .clients()
+    .filter((client) => isPrimary(client) && matches(client.name))
+    .filter(mayKnowOf(clientOf(bus, sender)))
   clients.sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)))
   return clients.map((client) => ({
     name: client.name,

@@ -20,8 +20,8 @@ export interface CallersOptions {
 export class Callers {
   readonly #options: CallersOptions
   readonly #remembered: RememberedCallers<Connection>
-  /** On an open daemon. */
-  readonly #only: Connection | undefined
+  /** On an open daemon, which it may cease to be. */
+  #only: Connection | undefined
   #outboxBytes: () => number = () => 0
 
   /** @throws BusError as `Bus.connect`, on an open daemon */
@@ -32,6 +32,7 @@ export class Callers {
       clock,
       identify: async (authorization) => this.#identify(authorization),
       connect: (identity) => this.#connect(identity),
+      isOver: ({ ended }) => ended !== undefined,
       end: (connection, error) => connection.end(error),
     })
     if (admission.isOpen) this.#only = this.#connect(admission.nameless(newcomer))
@@ -45,7 +46,8 @@ export class Callers {
 
   /** At once when it is known. @throws BusError, and rejects with it */
   of(metadata: MetadataReader): Connection | Promise<Connection> {
-    if (this.#only !== undefined) return this.#only
+    const { admission, newcomer } = this.#options
+    if (admission.isOpen) return (this.#only ??= this.#connect(admission.nameless(newcomer)))
     const [header] = metadata.get('authorization')
     return this.#remembered.of(typeof header === 'string' ? header : '')
   }

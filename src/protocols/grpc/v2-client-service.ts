@@ -11,6 +11,7 @@ import {
   encodeListClientsResponse,
 } from '../../wire/gen/msgbus-v2.ts'
 import type { AdapterContext } from '../adapter.ts'
+import { mayKnowOf } from '../visible-clients.ts'
 import type { Caller, Calls } from './calls.ts'
 import { broadcastTo, sendTo } from './direct-message.ts'
 import { JoinStream } from './join-stream.ts'
@@ -44,9 +45,10 @@ export function addClientService(calls: Calls, { bus }: AdapterContext): void {
   calls.duplex(clientService.sendStream, (requests, responses, { connection }) => {
     new SendStream(connection, requests, responses).start()
   })
-  calls.serverStream(clientService.listClients, async ({ mask }, responses) => {
+  calls.serverStream(clientService.listClients, async ({ mask }, responses, { client }) => {
     const clients = bus
       .clients()
+      .filter(mayKnowOf(client))
       .filter(({ name }) => mask === '' || (name !== '' && nameMatches(mask, name)))
       .sort((a, b) => compareUtf8(a.name, b.name) || a.id - b.id)
     for (let i = 0; i < clients.length && !responses.isEnded; i += clientsPerResponse) {

@@ -45,6 +45,9 @@ type Handle = (
   listener: ListenerTrait,
 ) => void | Promise<void>
 
+/** As rules name the metrics: there is no such topic, it belongs to those of the daemon. */
+const metricsResource = '$SYS/metrics'
+
 const plainText = { 'content-type': 'text/plain; charset=utf-8' }
 
 export class Handler {
@@ -65,8 +68,11 @@ export class Handler {
     this.#route('POST', '/v1/session', session.begin.bind(session))
     this.#route('DELETE', '/v1/session', session.end.bind(session))
     this.#route('GET', '/metrics', async (request, response, listener) => {
-      // Whoever collects them shows who it is, where anybody has to.
-      if (!options.identities.isOpen) await options.connections.of(request, listener)
+      // They tell about everybody.
+      if (!options.identities.isOpen) {
+        const { client } = await options.connections.of(request, listener)
+        client.requireAccess('fetch', metricsResource)
+      }
       const text = await options.context.metricsText()
       send(response, 200, text, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
     })

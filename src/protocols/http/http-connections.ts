@@ -103,11 +103,13 @@ class HttpSocket {
         return identities.identify(shown, this.#newcomer)
       },
       connect: (identity) => this.#connect(identity),
-      end: (connection, error) => connection.end(error),
+      isOver: ({ isOver }) => isOver,
+      end: (connection) => connection.end(),
     })
   }
 
   open(): HttpConnection {
+    if (this.#only?.isOver === true) this.#only = undefined
     this.#only ??= this.#connect(this.#options.identities.admission.nameless(this.#newcomer))
     return this.#only
   }
@@ -164,6 +166,8 @@ export class HttpConnection {
   #isPaused = false
   /** It reads an event stream: that may stand still, since it holds a position and no queue. */
   streams = 0
+  /** The bus has ended its client: what is asked next is asked by another one. */
+  isOver = false
 
   constructor(bus: Bus, socket: Socket, listener: string, identity: Identity) {
     this.#bus = bus
@@ -210,10 +214,10 @@ export class HttpConnection {
   }
 
   /** Whoever asks is not who it was: what goes on under that name ends with the connection. */
-  end(_error: BusError): void {
+  end(): void {
     if (this.streams > 0) this.#socket.destroy()
     this.close()
-    this.#client = undefined
+    this.isOver = true
   }
 
   close(): void {
@@ -239,9 +243,8 @@ export class HttpConnection {
       get queuedBytes() {
         return socket.writableLength
       },
-      // What it asks next is asked by another client.
       end: () => {
-        this.#client = undefined
+        this.isOver = true
       },
     }
   }

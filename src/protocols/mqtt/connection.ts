@@ -439,6 +439,7 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
     this.#session = session
     const client = bus.connect(this.identity, {
       name: session.name,
+      ruleName: this.#clientId,
       replace: true,
       inbox: session,
       protocol: 'mqtt',
@@ -447,6 +448,14 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
       listener: link.listener,
       slowReader: 'drop-newest',
     })
+    if (packet.will !== undefined) {
+      try {
+        client.requireAccess('publish', packet.will.topic)
+      } catch (error) {
+        client.close()
+        throw error
+      }
+    }
     this.#client = client
     this.#incoming = this.#newIncoming(session, client)
     this.#keepAliveMs = terms.keepAliveSeconds * 1_000

@@ -10,6 +10,7 @@
 import type { BusClient } from '../../core/bus-client.ts'
 import type { Inbox, Publication } from '../../core/live.ts'
 import type { NoteChange } from '../../core/log-store.ts'
+import type { RetainedMessage } from '../../core/retained-messages.ts'
 import { BusError } from '../../model/errors.ts'
 import { levelFilter } from '../../model/level-filter.ts'
 import type { Headers } from '../../model/message.ts'
@@ -162,7 +163,7 @@ export class MqttSession implements Inbox {
       if (isShared) this.#context.groups.update(filter, this, subscription)
       if (!isRetainedWanted) return
       const messages = delivery.client.retained.match(levelFilter('mqtt', parsed.filter))
-      const system = this.#context.systemTopics(parsed.filter)
+      const system = this.#visible(this.#context.systemTopics(parsed.filter))
       delivery.sendRetained([messages, system], subscription)
     }
     return { code: qos, subscription, confirm }
@@ -287,6 +288,11 @@ export class MqttSession implements Inbox {
     return this.#delivery?.hasRoomFor(qos) === true
   }
 
+  /** Whether rules allow it messages of this topic. */
+  maySee(topic: string): boolean {
+    return this.#delivery?.client.maySee('subscribe', topic) === true
+  }
+
   /** A message that a group gives it; there is room. Answers whether it is under way now, to be acknowledged. */
   give(publication: Publication, subscription: Subscription, group: string): boolean {
     const retain = subscription.retainAsPublished && wasRetained(publication.headers)
@@ -309,6 +315,10 @@ export class MqttSession implements Inbox {
     else send()
   }
 
+  *#visible(messages: Iterable<RetainedMessage>): Iterable<RetainedMessage> {
+    for (const message of messages) if (this.maySee(message.topic)) yield message
+  }
+
   #storeFailed(error: unknown): void {
     this.isChanged = true
     this.#context.notes.failed(error)
@@ -323,9 +333,13 @@ export class MqttSession implements Inbox {
 
   #join(client: BusClient, subscription: Subscription): void {
     const { filter } = subscription
-    if (parseFilter(filter)?.group === undefined) {
-      client.live.subscribe(levelFilter('mqtt', filter))
-    } else this.#context.groups.join(filter, this, subscription)
+    const parsed = parseFilter(filter)
+    if (parsed?.group === undefined) client.live.subscribe(levelFilter('mqtt', filter))
+    else {
+      // The group is the daemon's; what its members get is what each of them may have.
+      client.requireFilterAccess('subscribe', levelFilter('mqtt', parsed.filter))
+      this.#context.groups.join(filter, this, subscription)
+    }
   }
 
   #requireDelivery(): Delivery {

@@ -163,7 +163,9 @@ export class Sessions {
     const nowMs = this.#options.clock.now()
     const will = kind === 'lost' ? owner.will : undefined
     const delaySeconds = Math.min(will?.properties.willDelay ?? 0, expirySeconds)
-    if (will !== undefined && delaySeconds === 0) void this.#wills.publish(will, owner.identity)
+    if (will !== undefined && delaySeconds === 0) {
+      void this.#wills.publish(will, { clientId, identity: owner.identity })
+    }
     if (isDurable) {
       const isPending = will !== undefined && delaySeconds > 0
       const willDueAtMs = isPending ? nowMs + delaySeconds * 1_000 : undefined
@@ -248,7 +250,7 @@ export class Sessions {
     this.#parting.delete(clientId)
     // A session that ends takes its will with it by sending it.
     const pending = this.#endAbsence(clientId, found !== undefined)
-    if (found === undefined && pending !== undefined) void this.#publishPending(pending)
+    if (found === undefined && pending !== undefined) void this.#publishPending(clientId, pending)
     const session = found ?? new MqttSession(clientId, this.#context)
     session.expirySeconds = expirySeconds
     this.#connected.set(clientId, { session, owner })
@@ -314,7 +316,7 @@ export class Sessions {
     owner.takenOver()
     const delay = will?.properties.willDelay ?? 0
     const isDropped = version === 5 && delay > 0 && isKept
-    if (will !== undefined && !isDropped) void this.#wills.publish(will, identity)
+    if (will !== undefined && !isDropped) void this.#wills.publish(will, { clientId, identity })
     return isKept ? session : undefined
   }
 
@@ -371,7 +373,7 @@ export class Sessions {
     const pending = this.#endAbsence(clientId, false)
     this.#parting.delete(clientId)
     if (pending === undefined) await this.#write(removal)
-    else await this.#publishPending(pending, removal)
+    else await this.#publishPending(clientId, pending, removal)
     this.#isNoted.delete(clientId)
   }
 
@@ -382,16 +384,18 @@ export class Sessions {
     this.#pendingWills.delete(clientId)
     if (record?.will === undefined) return
     const sent = { ...record, will: undefined, willDueAtMs: undefined }
-    await this.#publishPending(record, [sessionNote(clientId, sent)])
+    await this.#publishPending(clientId, record, [sessionNote(clientId, sent)])
   }
 
   async #publishPending(
+    clientId: string,
     { will, user, groups = [] }: SessionRecord,
     notes: readonly NoteChange[] = [],
   ): Promise<void> {
-    const identity: Identity = { user, groups, method: 'none' }
+    const isKnown = user !== anonymous.user
+    const identity: Identity = isKnown ? { user, groups, method: 'challenge' } : anonymous
     if (will === undefined) await this.#write(notes)
-    else await this.#wills.publish(will, identity, notes)
+    else await this.#wills.publish(will, { clientId, identity }, notes)
   }
 
   /** What a session that is away and ends had under way for groups goes to other members. */

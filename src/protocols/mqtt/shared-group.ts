@@ -172,14 +172,17 @@ export class SharedGroup implements Inbox {
     this.#members.clear()
   }
 
-  /** To the next member with room, whose turn comes last from then on. */
+  /** To the next member with room that may have it, whose turn comes last from then on. False: it has to wait. */
   #give(publication: Publication): boolean {
     const { headers, isAcknowledged, sequence, topic } = publication
     const qos = qosOf(headers, isAcknowledged)
+    let isForSomebody = this.#members.size === 0
     for (const [session, subscription] of this.#members) {
       const granted: Qos = qos < subscription.qos ? qos : subscription.qos
       // One that was not told yet that it is a member has to wait for that.
       const isMember = session.subscriptions.get(this.filter) !== undefined
+      if (!session.maySee(topic.name)) continue
+      isForSomebody = true
       if (!isMember || !session.hasRoomFor(granted)) continue
       this.#members.delete(session)
       this.#members.set(session, subscription)
@@ -187,7 +190,8 @@ export class SharedGroup implements Inbox {
       if (!session.give(publication, subscription, this.filter)) this.#given.delete(sequence)
       return true
     }
-    return false
+    // What nobody of the group may have does not wait for anybody.
+    return !isForSomebody
   }
 
   #read(first: Waiting): void {

@@ -9,7 +9,7 @@ import type { Clock } from '../../core/clock.ts'
 import type { NoteChange } from '../../core/log-store.ts'
 import type { Logger } from '../../core/logger.ts'
 import { toBusError } from '../../model/errors.ts'
-import { anonymous, daemonIdentity, type Identity } from '../../model/identity.ts'
+import { daemonIdentity, type Identity } from '../../model/identity.ts'
 import { noHeaders } from '../../model/message.ts'
 import { headersOf } from './message-properties.ts'
 import { encodeProperties } from './packet-writer.ts'
@@ -21,11 +21,15 @@ export interface WillsOptions {
   readonly logger: Logger
 }
 
+/** Whose a will is. */
+export interface Testator {
+  readonly identity: Identity
+  readonly clientId: string
+}
+
 export class Wills {
   readonly #options: WillsOptions
   readonly #underWay = new Set<Promise<void>>()
-  /** For the wills of those who have no name. */
-  #nobody: BusClient | undefined
   #daemon: BusClient | undefined
 
   constructor(options: WillsOptions) {
@@ -34,11 +38,11 @@ export class Wills {
 
   /**
    * Hands a will to the bus before it returns; a refusal is logged.
-   * @param identity whose it is: rules hold for the dead as for the living
+   * @param testator whose it is: rules hold for the dead as for the living
    * @param notes written with it
    */
-  publish(will: Will, identity: Identity, notes: readonly NoteChange[] = []): Promise<void> {
-    return this.#own(() => this.#publish(will, identity, notes))
+  publish(will: Will, testator: Testator, notes: readonly NoteChange[] = []): Promise<void> {
+    return this.#own(() => this.#publish(will, testator, notes))
   }
 
   forgetRetained(topic: string): void {
@@ -49,17 +53,15 @@ export class Wills {
   /** Resolves when the store has everything. */
   async close(): Promise<void> {
     await Promise.all(this.#underWay)
-    this.#nobody?.close()
     this.#daemon?.close()
   }
 
-  async #publish(will: Will, identity: Identity, notes: readonly NoteChange[]): Promise<void> {
-    if (identity.user === anonymous.user) {
-      this.#nobody ??= this.#options.bus.connect(anonymous, internal)
-      await this.#publishAs(this.#nobody, will, notes)
-      return
-    }
-    const client = this.#options.bus.connect(identity, internal)
+  async #publish(
+    will: Will,
+    { identity, clientId }: Testator,
+    notes: readonly NoteChange[],
+  ): Promise<void> {
+    const client = this.#options.bus.connect(identity, { ...internal, ruleName: clientId })
     try {
       await this.#publishAs(client, will, notes)
     } finally {

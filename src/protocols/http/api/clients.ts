@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { BusError } from '../../../model/errors.ts'
 import { nameMatches } from '../../../model/name-mask.ts'
 import type { ClientInfo, Peer } from '../../../core/live.ts'
+import { mayKnowOf } from '../../visible-clients.ts'
 import { messageHeadersOf, toHttpHeaders } from '../message-headers.ts'
 import { toClientJson } from '../message-json.ts'
 import { json, operation } from '../operation.ts'
@@ -30,10 +31,10 @@ export const listClients = operation({
     limit: param.integer('Most clients; default 1,000.', 1, clientsMost).optional(),
   }),
   answer: { description: 'The clients.', schema: clientsSchema },
-  run({ context: { bus } }, { mask, after = -1, limit = clientsDefault }) {
+  run({ client, context: { bus } }, { mask, after = -1, limit = clientsDefault }) {
     const matches = ({ id, name }: ClientInfo) =>
       id > after && (mask === undefined || (name !== '' && nameMatches(mask, name)))
-    const clients = bus.clients().filter(matches)
+    const clients = bus.clients().filter(mayKnowOf(client)).filter(matches)
     return json({
       clients: clients.slice(0, limit).map(toClientJson),
       more: clients.length > limit,

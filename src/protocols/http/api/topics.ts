@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { TimeSlice } from '../../../base/time-slice.ts'
+import type { BusClient } from '../../../core/bus-client.ts'
 import type { Bus } from '../../../core/bus.ts'
 import { compareUtf8 } from '../../../core/log-order.ts'
 import type { LogInfo } from '../../../core/log-store.ts'
@@ -99,8 +100,8 @@ export const topicLevel = operation({
     limit: param.integer('Most entries; default 200.', 1, listMost).optional(),
   }),
   answer: { description: 'The entries.', schema: topicLevelSchema },
-  async run({ context: { bus } }, { under, contains, after, limit = entriesDefault }) {
-    const level = await readLevel(bus, under, contains)
+  async run({ client, context: { bus } }, { under, contains, after, limit = entriesDefault }) {
+    const level = await readLevel(bus, client, under, contains)
     const names = [...level.keys()]
       .filter((name) => after === undefined || compareUtf8(name, after) > 0)
       .sort(compareUtf8)
@@ -156,11 +157,12 @@ class Branch {
 }
 
 /**
- * Goes through all topics once, those that are remembered and those that are stored; others have their turn between.
+ * Goes through all topics once that the client may read, those that are remembered and those that are stored; others have their turn between.
  * @param contains each topic that has it in its name is an entry of its own
  */
 async function readLevel(
   bus: Bus,
+  client: BusClient,
   under: string | undefined,
   contains: string | undefined,
 ): Promise<Map<string, Branch>> {
@@ -172,6 +174,7 @@ async function readLevel(
   const put = (name: string, publications: number, log: LogInfo | undefined, isNew: boolean) => {
     if (!name.startsWith(prefix) || name.startsWith('$msgbus.')) return
     if (wanted !== undefined && !name.toLowerCase().includes(wanted)) return
+    if (!client.maySee('fetch', name)) return
     const end = wanted === undefined ? name.indexOf('/', prefix.length) : -1
     const start = wanted === undefined ? prefix.length : 0
     const own = end === -1 ? name.slice(start) : name.slice(start, end)
