@@ -22,14 +22,17 @@ import { EventFrames } from './event-frames.ts'
 import { filterOf } from './filters.ts'
 import { newId } from './ids.ts'
 import { payloadOf } from './natural-form.ts'
-import { booleanOption, textOption } from './options.ts'
+import { type HistoryQuery, parseHistoryQuery } from './history-query.ts'
+import { booleanOption, dictOption, textOption } from './options.ts'
 import { publicationIdOf } from './publication-id.ts'
 import { type Handed, Publishing } from './publishing.ts'
 import type { Realm } from './realm.ts'
+import { Replay } from './replay.ts'
 import { sendRetained } from './retained-events.ts'
 import type { WampSession } from './session.ts'
 import { type Subscription, SubscriptionTable } from './subscription-table.ts'
-import { errorUris } from './translate-error.ts'
+import { Testaments } from './testaments.ts'
+import { errorUris, WampError } from './translate-error.ts'
 
 const policies: readonly string[] = ['exact', 'prefix', 'wildcard'] satisfies MatchPolicy[]
 
@@ -45,10 +48,12 @@ export class Broker {
     subscriber_blackwhite_listing: true,
     pattern_based_subscription: true,
     event_retention: true,
+    event_history: true,
     payload_passthru_mode: true,
   }
   readonly subscriptions = new SubscriptionTable()
   readonly publishing: Publishing
+  readonly testaments: Testaments
   readonly #realm: Realm
   readonly #bySession = new Map<WampSession, Set<Subscription>>()
   readonly #frames = new EventFrames()
@@ -62,6 +67,7 @@ export class Broker {
   constructor(realm: Realm) {
     this.#realm = realm
     this.publishing = new Publishing(realm)
+    this.testaments = new Testaments(realm, this.publishing)
   }
 
   /** @throws ProtocolError */
@@ -85,13 +91,16 @@ export class Broker {
       session.sendError(type, request, errorUris.invalidUri, [`no URI to match ${match}: ${uri}`])
       return
     }
+    const replayed = dictOption(options, '_replay')
     const known = this.subscriptions.find(uri, match, hasMeta)
     const own = this.of(session)
     const isNew = known === undefined || !own.has(known)
+    let query: HistoryQuery | undefined
     try {
+      if (replayed !== undefined) query = parseHistoryQuery(replayed, true)
       if (isNew) this.#subscribeOnBus(session, uri, match)
     } catch (error) {
-      if (!(error instanceof BusError)) throw error
+      if (!(error instanceof BusError || error instanceof WampError)) throw error
       session.fail(type, request, error)
       return
     }
@@ -102,6 +111,7 @@ export class Broker {
     if (isNew && !isReservedUri(uri))
       this.#tellSubscribed(session, subscription, known === undefined)
     if (isRetainedWanted) sendRetained(session, subscription)
+    if (query !== undefined) this.#replay(session, subscription, query)
   }
 
   unsubscribe(session: WampSession, { request, subscription: id }: UnsubscribeMessage): void {
@@ -119,6 +129,8 @@ export class Broker {
   remove(session: WampSession, subscription: Subscription): void {
     const { uri, match, sessions, id } = subscription
     if (!sessions.delete(session)) return
+    session.replays.get(subscription)?.stop()
+    session.replays.delete(subscription)
     const own = new Set(this.of(session))
     own.delete(subscription)
     if (own.size === 0) this.#bySession.delete(session)
@@ -162,6 +174,7 @@ export class Broker {
     for (let i = 0; i < matching.length; i++) {
       const subscription = matching[i] as Subscription
       if (!subscription.sessions.has(session)) continue
+      if (session.replays.size > 0 && !isLet(session, subscription, publication)) continue
       if (frames.startOf(i, serializer) < 0) this.#encode(i, subscription, session, publication)
       const start = frames.startOf(i, serializer)
       const end = frames.endOf(i, serializer)
@@ -231,6 +244,19 @@ export class Broker {
     if (isOnBus(uri, match)) session.client.live.subscribe(filterOf(uri, match))
   }
 
+  #replay(session: WampSession, subscription: Subscription, query: HistoryQuery): void {
+    session.replays.get(subscription)?.stop()
+    try {
+      const replay = new Replay(session, subscription, query)
+      session.replays.set(subscription, replay)
+      void replay.run()
+    } catch (error) {
+      if (!(error instanceof WampError)) throw error
+      // It was told that it is subscribed: the past it asked for cannot be left out silently.
+      session.peer.abort(error.uri, error.message)
+    }
+  }
+
   #tellSubscribed(session: WampSession, subscription: Subscription, isCreated: boolean): void {
     const { id, uri, match, createdAtMs } = subscription
     if (isCreated) {
@@ -240,6 +266,14 @@ export class Broker {
     }
     this.publishMeta('wamp.subscription.on_subscribe', [session.id, id], session)
   }
+}
+
+function isLet(
+  session: WampSession,
+  subscription: Subscription,
+  publication: Publication,
+): boolean {
+  return session.replays.get(subscription)?.lets(publication) ?? true
 }
 
 /** What the router itself tells does not go over the bus. */

@@ -85,6 +85,8 @@ export class WampConnection implements SessionPeer {
   readonly #decoder: MessageDecoder
   #state: State
   #holds = 0
+  /** Who waits for room in the outbox. */
+  #waiting: (() => void)[] = []
   #heardAt: number
   #isPinged = false
   #stalledBytes = 0
@@ -167,7 +169,13 @@ export class WampConnection implements SessionPeer {
     if (this.#state.kind === 'open') this.#state.session.client.live.congested(true)
   }
 
+  room(): Promise<void> {
+    if (!this.isFull || this.#state.kind !== 'open') return Promise.resolve()
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
   outboxEmpty(): void {
+    this.#tellRoom()
     if (this.#state.kind === 'open') this.#state.session.client.live.congested(false)
   }
 
@@ -189,6 +197,7 @@ export class WampConnection implements SessionPeer {
   /** The daemon stops. */
   shutDown(): void {
     if (this.#state.kind === 'open') {
+      this.#state.session.leavesQuietly = true
       this.goodbye(errorUris.systemShutdown, 'the daemon is stopping', closeCodes.goingAway)
     } else if (this.#state.kind !== 'closing') this.#close(closeCodes.goingAway)
   }
@@ -422,9 +431,14 @@ export class WampConnection implements SessionPeer {
     this.#state = { kind: 'open', session, order }
     const agent = config.hideAgent ? undefined : `msgbus/${version}`
     const details = welcomeDetails(session, agent)
-    this.send({ type: messageTypes.welcome, session: id, details })
-    if (this.#outbox.isFull) session.client.live.congested(true)
     realm.joined(session)
+    if (!this.send({ type: messageTypes.welcome, session: id, details })) {
+      // It does not even take that much.
+      this.#end()
+      this.#close(closeCodes.done)
+      return
+    }
+    if (this.#outbox.isFull) session.client.live.congested(true)
   }
 
   /** The session, if there is one, is over: nothing more is sent for it. */
@@ -433,6 +447,7 @@ export class WampConnection implements SessionPeer {
     if (state.kind !== 'open') return
     const { session } = state
     session.isOver = true
+    this.#tellRoom()
     // Whatever happens in between finds no session here.
     this.#state = { kind: 'waiting', deadline: Infinity }
     session.realm.left(session)
@@ -448,6 +463,12 @@ export class WampConnection implements SessionPeer {
     if (this.#state.kind === 'closed') return
     this.#state = { kind: 'closed' }
     this.#options.onClosed()
+  }
+
+  #tellRoom(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const resolve of waiting) resolve()
   }
 
   /** Counts, since a session may be paused while something else is held. */

@@ -46,6 +46,7 @@ export class Dealer {
     registration_revocation: true,
     session_meta_api: true,
     registration_meta_api: true,
+    testament_meta_api: true,
     payload_passthru_mode: true,
     call_reroute: true,
   }

@@ -1,7 +1,8 @@
 /** What an EVENT tells beside its arguments (spec/wamp 9.3, 9.14, 13.5), and the headers in which that is kept. */
 
 import type { Publication } from '../../core/live.ts'
-import type { Headers } from '../../model/message.ts'
+import type { Headers, StoredMessage } from '../../model/message.ts'
+import { topicToUri } from '../../wire/wamp/topic.ts'
 import type { WampInput } from '../../wire/wamp/value.ts'
 import type { PublishOptions } from './options.ts'
 import type { WampSession } from './session.ts'
@@ -91,14 +92,19 @@ export function detailsOfEvent(
   return subscription.hasMeta ? { ...told, ...metaOf(publication.toMessage()) } : told
 }
 
+/** Of an event of the past; undefined: none. */
+export function detailsOfStored(
+  message: StoredMessage,
+  subscription: Subscription,
+): Record<string, WampInput> | undefined {
+  const details = detailsOfHeaders(message.headers)
+  if (subscription.match === 'exact' && !subscription.hasMeta) return details
+  const topic = subscription.match === 'exact' ? {} : { topic: topicToUri(message.topic) }
+  return { ...topic, ...details, ...(subscription.hasMeta ? metaOf(message) : {}) }
+}
+
 /** About a message of the bus, for those who asked for it (`_meta`). */
-export function metaOf(message: {
-  readonly id: string
-  readonly headId: number
-  readonly origin: { readonly tenantId: string; readonly blName: string; readonly deviceId: string }
-  readonly createdAtMs: number
-  readonly headers: Headers
-}): Record<string, WampInput> {
+function metaOf(message: StoredMessage): Record<string, WampInput> {
   const { id, headId, origin, createdAtMs, headers } = message
   const shown = [...headers].filter(([key]) => !ownHeaders.has(key))
   return {

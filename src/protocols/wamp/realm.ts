@@ -7,6 +7,7 @@ import type { UriCheck } from '../../wire/wamp/uri.ts'
 import { Broker } from './broker.ts'
 import { Dealer } from './dealer.ts'
 import { MetaApi } from './meta-api.ts'
+import { pastProcedures } from './meta-past.ts'
 import { registrationProcedures, tellRegistration } from './meta-registrations.ts'
 import { sessionDict, sessionProcedures } from './meta-sessions.ts'
 import { subscriptionProcedures } from './meta-subscriptions.ts'
@@ -44,6 +45,7 @@ export class Realm {
       ...sessionProcedures(this),
       ...subscriptionProcedures(this),
       ...registrationProcedures(directory),
+      ...pastProcedures(this),
     ])
     this.#stopServing = [
       directory.serve({ prefix: 'wamp.', callee, isReserved: true }),
@@ -71,9 +73,11 @@ export class Realm {
     if (!this.#sessions.delete(session.id)) return
     this.broker.sessionClosed(session)
     this.dealer.sessionClosed(session)
+    this.broker.testaments.publish(session)
     const { authid, authrole } = session.principal
-    if (!session.leavesQuietly)
+    if (!session.leavesQuietly) {
       this.broker.publishMeta('wamp.session.on_leave', [session.id, authid, authrole], session)
+    }
     session.client.close()
   }
 }

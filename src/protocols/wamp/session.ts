@@ -15,6 +15,8 @@ import type { WampArgs, WampDict, WampKwargs } from '../../wire/wamp/value.ts'
 import type { Principal } from './authenticator.ts'
 import { PublishLane } from './publish-lane.ts'
 import type { Realm } from './realm.ts'
+import type { Replay } from './replay.ts'
+import type { Subscription } from './subscription-table.ts'
 import { errorUris, textOf, uriOfError, type WampError } from './translate-error.ts'
 
 /** What a session needs of its connection. */
@@ -24,6 +26,8 @@ export interface SessionPeer {
   /** Above the soft mark: nothing that can be dropped or read again later is to be queued. */
   readonly isFull: boolean
   readonly queuedBytes: number
+  /** Resolves when there is room again, or the connection is over. */
+  room(): Promise<void>
   /** False: it is larger than what the client takes, and was not sent. */
   send(message: RouterMessage): boolean
   /** A message encoded in the client's serializer; false as `send`. */
@@ -62,6 +66,8 @@ export class WampSession implements Inbox {
   readonly lane: PublishLane
   /** Stands for the session in what is stored; the id is for those only to whom it is disclosed. */
   readonly token = crypto.randomUUID().slice(-12)
+  /** What is being sent to it of the past, or was, by subscription. */
+  readonly replays = new Map<Subscription, Replay>()
   /** Events that were not delivered because it did not read. */
   droppedEvents = 0
   isOver = false
