@@ -5,7 +5,8 @@
  *    they come from `.msgbus`, and its replies go back to the caller;
  *  - an RPC request to `.msgbus` calls the procedure that its method names.
  *
- * Parameters and results pass as the bytes they are.
+ * Parameters and results pass as the bytes they are, with headers that say what arguments of WAMP they stand for; what
+ * comes from WAMP itself is turned into parameters (rpc-params.ts).
  */
 
 import { copyOf } from '../../base/copy-of.ts'
@@ -24,6 +25,8 @@ import {
   rpcErrorCodes,
   type RpcFrame,
 } from '../../wire/busrt/rpc.ts'
+import { wampHeader } from '../../wire/wamp/natural-form.ts'
+import { headersOfParams, paramsOf } from '../../wire/wamp/rpc-params.ts'
 import { DaemonInbox, RpcFailure, type RpcRequest } from './daemon-inbox.ts'
 
 export interface CallGateOptions {
@@ -33,6 +36,8 @@ export interface CallGateOptions {
 interface PendingCall {
   /** Name of the callee: only its replies count. */
   readonly target: string
+  /** The caller understands arguments. */
+  readonly isWamp: boolean
   resolve(result: CallResult): void
   reject(error: BusError): void
 }
@@ -75,8 +80,10 @@ export class CallGate extends DaemonInbox {
     const caller = this.#bus.handle(sender.name)
     if (caller === undefined) throw new RpcFailure(rpcErrorCodes.internal, 'the caller is gone')
     try {
-      const call = { procedure, payload: copyOf(params), headers: noHeaders }
-      return (await caller.calls.call(call)).payload
+      const asked = copyOf(params)
+      const call = { procedure, payload: asked, headers: headersOfParams(asked) }
+      const { payload, headers } = await caller.calls.call(call)
+      return paramsOf(payload, headers)
     } catch (error) {
       throw failureOf(toBusError(error))
     }
@@ -94,13 +101,14 @@ export class CallGate extends DaemonInbox {
     if (pending === undefined || pending.target !== sender.name) return
     this.#pending.delete(frame.id)
     if (frame.kind === 'reply') {
-      pending.resolve({ payload: copyOf(bytes, frame.start, end), headers: noHeaders })
+      const payload = copyOf(bytes, frame.start, end)
+      pending.resolve({ payload, headers: pending.isWamp ? headersOfParams(payload) : noHeaders })
     } else {
       pending.reject(errorOf(frame.code, decodeText(bytes, frame.start, end) ?? ''))
     }
   }
 
-  async #call({ procedure, payload, signal }: Invocation): Promise<CallResult> {
+  async #call({ procedure, payload, headers, signal }: Invocation): Promise<CallResult> {
     const [client = '', method = '', ...more] = procedure.slice(prefix.length).split('.')
     if (client === '' || method === '' || more.length > 0) {
       throw noSuchProcedure(`expected ${prefix}<client>.<method>`)
@@ -119,8 +127,8 @@ export class CallGate extends DaemonInbox {
     const id = this.#nextId()
     return new Promise((resolve, reject) => {
       signal.addEventListener('abort', () => this.#pending.delete(id), { once: true })
-      this.#pending.set(id, { target, resolve, reject })
-      const request = encodeRequest(id, decodeWampSegment(method), payload)
+      this.#pending.set(id, { target, isWamp: headers.has(wampHeader), resolve, reject })
+      const request = encodeRequest(id, decodeWampSegment(method), paramsOf(payload, headers))
       if (this.send(targetBytes, request, false) === 'sent') return
       this.#pending.delete(id)
       reject(noSuchProcedure(`${JSON.stringify(target)} takes no messages`))

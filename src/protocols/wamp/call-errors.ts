@@ -75,7 +75,10 @@ export function toErrorAnswer(error: BusError, serializer: Serializer): ErrorAns
   if (error instanceof WampRefusal) return answered(error.uri, error.content)
   if (error instanceof WampCallError) return answered(error.errorName, error.content)
   if (error instanceof CallError) return foreignError(error, serializer)
-  const uri = uriByReason[error.reason] ?? uriOfError(error)
+  const uri =
+    error.reason === 'application_error'
+      ? uriByCode[error.code]
+      : (uriByReason[error.reason] ?? uriOfError(error))
   const text = error.reason === 'callee_gone' ? 'callee gone' : error.message
   return { uri, payload: encodePayload(serializer, [text]), passthru: undefined }
 }
@@ -91,11 +94,38 @@ const uriByReason: Partial<Record<ErrorReason, string>> = {
   slow_client: errorUris.networkFailure,
 }
 
+/** What callees of other protocols say with a code alone (spec/wamp 13.7). */
+const uriByCode: Readonly<Record<BusErrorCode, string>> = {
+  cancelled: errorUris.canceled,
+  unknown: errorUris.runtimeError,
+  invalid_argument: errorUris.invalidArgument,
+  deadline_exceeded: errorUris.timeout,
+  not_found: errorUris.runtimeError,
+  already_exists: errorUris.runtimeError,
+  permission_denied: errorUris.notAuthorized,
+  resource_exhausted: errorUris.payloadSizeExceeded,
+  failed_precondition: errorUris.runtimeError,
+  aborted: errorUris.canceled,
+  out_of_range: errorUris.invalidArgument,
+  unimplemented: errorUris.noSuchProcedure,
+  internal: errorUris.runtimeError,
+  unavailable: errorUris.unavailable,
+  data_loss: errorUris.runtimeError,
+  unauthenticated: errorUris.notAuthorized,
+}
+
+/** Of BUS/RT, for errors that are told apart by the URI that stands before the text. */
+const ownErrorCode = -32_000
+
 /** An error of an application that speaks another protocol; of BUS/RT, whose errors are numbers, too. */
 function foreignError(error: CallError, serializer: Serializer): ErrorAnswer {
   const { errorName, message, payload, headers } = error
   if (/^-?\d+$/.test(errorName)) {
     const code = Number(errorName)
+    const [, named, text] = code === ownErrorCode ? (/^(\S+\.\S+): (.*)$/s.exec(message) ?? []) : []
+    if (named !== undefined && isUri(named)) {
+      return { uri: named, payload: encodePayload(serializer, [text ?? '']), passthru: undefined }
+    }
     const args = encodePayload(serializer, [message], { code })
     return { uri: 'msgbus.error.busrt', payload: args, passthru: undefined }
   }

@@ -19,6 +19,18 @@ import { conformance } from './router.ts'
 const noSuchSession = 'wamp.error.no_such_session'
 const invalidArgument = 'wamp.error.invalid_argument'
 
+/** A session is told to go, and goes. */
+const ends = async (client: RawClient, reason: string, details: Dict) => {
+  assert.deepEqual(await client.next(), [6, details, reason])
+  client.send([6, {}, 'wamp.close.goodbye_and_out'])
+  await client.closes()
+}
+
+function textOf(value: Json | undefined): string {
+  assert.ok(typeof value === 'string')
+  return value
+}
+
 function dictOf(value: Json): Dict {
   assert.ok(typeof value === 'object' && value !== null && !Array.isArray(value))
   return value as Dict
@@ -36,7 +48,10 @@ conformance('93', 'who is here', async (router) => {
   const { transport, ...rest } = about
   assert.deepEqual(rest, {
     session: other.session,
-    ...{ authid, authrole, authmethod, authprovider },
+    authid,
+    authrole,
+    authmethod,
+    authprovider,
     agent: 'x/1',
     dropped: 0,
   })
@@ -66,11 +81,6 @@ conformance('94', 'who comes and goes is told to the others', async (router) => 
 
 conformance('95', 'kill', async (router) => {
   const killer = await router.client()
-  const ends = async (client: RawClient, reason: string, details: Dict) => {
-    assert.deepEqual(await client.next(), [6, details, reason])
-    client.send([6, {}, 'wamp.close.goodbye_and_out'])
-    await client.closes()
-  }
   let victim = await router.client()
   const kill = (client: RawClient, kwargs: Dict) =>
     meta(killer, 'wamp.session.kill', [client.session], kwargs)
@@ -112,7 +122,7 @@ conformance('96', 'registrations', async (router) => {
   const about = dictOf(made[1] ?? null)
   assert.equal(made[0], one.session)
   const { created: at, ...rest } = about
-  assert.match(String(at), /^\d{4}-\d\d-\d\dT/)
+  assert.match(textOf(at), /^\d{4}-\d\d-\d\dT/)
   assert.deepEqual(rest, { id: registration, uri: 'a.b', match: 'exact', invoke: 'roundrobin' })
   assert.deepEqual((await watcher.event(joined)).args, [one.session, registration])
   await register(other, 'a.b', { invoke: 'roundrobin' })
@@ -198,7 +208,7 @@ conformance('97', 'subscriptions', async (router) => {
   assert.deepEqual(await meta(other, `${s}.match`, ['a.b']), [exact, prefix])
   assert.equal(await meta(other, `${s}.match`, ['b']), null)
   const { created, ...rest } = dictOf(await meta(other, `${s}.get`, [exact]))
-  assert.match(String(created), /^\d{4}-\d\d-\d\dT/)
+  assert.match(textOf(created), /^\d{4}-\d\d-\d\dT/)
   assert.deepEqual(rest, { id: exact, uri: 'a.b', match: 'exact' })
   const sessions = [one.session, other.session]
   assert.deepEqual(await meta(other, `${s}.list_subscribers`, [exact]), sessions)
