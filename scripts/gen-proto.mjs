@@ -24,7 +24,12 @@ import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const record = join(root, 'sdks/generated.json')
-const contracts = ['msgbus/v1/msgbus.proto', 'msgbus/v2/link.proto', 'msgbus/v2/msgbus.proto']
+const contracts = [
+  'msgbus/v1/msgbus.proto',
+  'msgbus/v2/link.proto',
+  'msgbus/v2/msgbus.proto',
+  'msgbus/v2/peers.proto',
+]
 const say = (text) => process.stderr.write(`gen-proto: ${text}\n`)
 
 /**

@@ -15,6 +15,7 @@ import { addDaemonCommands } from './commands/daemon.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addLogCommands } from './commands/log.ts'
 import { addOpenCommand } from './commands/open.ts'
+import { addPeersCommands } from './commands/peers.ts'
 import { addPublishCommand } from './commands/publish.ts'
 import { addQueueCommands } from './commands/queue.ts'
 import { addRpcCommands } from './commands/rpc.ts'
@@ -88,6 +89,7 @@ export function createProgram(terminal: Terminal): Command {
   addTmbCommands(program, terminal)
   addDaemonCommands(program, terminal)
   addSyncCommands(program, terminal)
+  addPeersCommands(program, terminal)
   addClientsCommand(program, terminal)
   addAccessCommands(program, terminal)
   addCertCommand(program, terminal)

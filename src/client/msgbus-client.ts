@@ -10,6 +10,8 @@ import { parseTopicFilter, topicMatches } from '../model/topic-filter.ts'
 import type { NodeId } from '../model/node-id.ts'
 import type { PeerSyncState } from '../model/peer-sync-state.ts'
 import type { QueueMessage } from '../model/queue-message.ts'
+import type { DiscoveredNode, MeshNode, PeerInfo } from './peer-list.ts'
+import { peerServiceCalls } from '../wire/gen/msgbus-peers.ts'
 import { msgbusServiceCalls } from '../wire/gen/msgbus-v1.ts'
 import type { FifoMessage } from '../wire/gen/msgbus-v1.ts'
 import {
@@ -499,6 +501,35 @@ export class MsgbusClient {
       options,
     )
     return queues
+  }
+
+  /** Peers that are dialled, then links that others dialled. @throws as `listQueues` */
+  async listPeers(options?: RequestOptions): Promise<readonly PeerInfo[]> {
+    return (await this.#callV2(peerServiceCalls.listPeers, {}, 'a list of peers', options)).peers
+  }
+
+  /**
+   * Lets the daemon dial another one from now on, also after a restart.
+   * @param peer `http://host:port`, and `=tenant/bl/device` behind it to accept that node only
+   * @throws BusError `already_exists/peer_taken`, `invalid_argument`, `permission_denied`
+   */
+  async addPeer(peer: string, options?: RequestOptions): Promise<void> {
+    await this.#callV2(peerServiceCalls.addPeer, { peer }, 'adding peers', options)
+  }
+
+  /** @throws BusError `not_found`, `failed_precondition/peer_configured`, `permission_denied` */
+  async removePeer(peer: string, options?: RequestOptions): Promise<void> {
+    await this.#callV2(peerServiceCalls.removePeer, { peer }, 'removing peers', options)
+  }
+
+  /** Daemons that can be reached over links, the nearest first. @throws as `listQueues` */
+  async listNodes(options?: RequestOptions): Promise<readonly MeshNode[]> {
+    return (await this.#callV2(peerServiceCalls.listNodes, {}, 'a list of nodes', options)).nodes
+  }
+
+  /** Daemons that announce themselves on the network. @throws BusError `unimplemented` without `--discover` */
+  async listDiscovered(options?: RequestOptions): Promise<readonly DiscoveredNode[]> {
+    return (await this.#call(peerServiceCalls.listDiscovered, {}, options)).nodes
   }
 
   /** Removes what nobody has leased and resolves with how many. @throws as `listQueues` */

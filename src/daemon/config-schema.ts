@@ -168,6 +168,12 @@ const sync = z
         })
       })
       .describe('Daemons to synchronise with: `endpoint` or `endpoint=tenant/bl/device`.'),
+    discover: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Announce this daemon on the local network by multicast DNS, and list others that do. Nobody is dialled by that.',
+      ),
     intervalMs: z.int().min(100).default(1000).describe('Pause between two passes over a peer.'),
     batchLimit: count()
       .default(100)

@@ -93,6 +93,7 @@ const samples: Record<string, readonly [env: string, flag: string | boolean]> = 
   '--device-id': ['a', 'b'],
   '--adopt-node-id': ['true', true],
   '--allow-insecure': ['yes', true],
+  '--discover': ['yes', true],
   '--bridge': ['mqtt://one:1883', 'mqtt://two:1883'],
   '--peer': ['', ' , '],
   '--peer-tls-ca': ['/a', '/b'],

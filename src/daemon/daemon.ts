@@ -13,6 +13,7 @@ import { MsgBus } from '../core/msg-bus.ts'
 import { BusError } from '../model/errors.ts'
 import { WebSocketGates } from '../net/web-socket-gates.ts'
 import type { AdapterContext, BoundListener } from '../protocols/adapter.ts'
+import type { Discovery } from '../sync/discovery/discovery.ts'
 import { LiveMesh } from '../sync/live/live-mesh.ts'
 import { QueueForwarder } from '../sync/live/queue-forwarder.ts'
 import type { SyncService } from '../sync/sync-service.ts'
@@ -23,7 +24,9 @@ import { createMetrics } from './metrics.ts'
 import { openAccess } from './open-access.ts'
 import { openLastValues } from './open-last-values.ts'
 import { nodeOf, openStore } from './open-store.ts'
-import { openSync } from './open-sync.ts'
+import { openDiscovery, openSync, syncPeer } from './open-sync.ts'
+import { PeerKeeper } from './peer-keeper.ts'
+import type { PeerSpec } from './peer-spec.ts'
 import { removeReadyFile, writeReadyFile } from './ready-file.ts'
 import { Reloader } from './reloader.ts'
 import { messageOf, StartError } from './start-error.ts'
@@ -81,6 +84,7 @@ export async function startDaemon(
   // It may fail before anybody waits for it; whoever does hears of it all the same.
   opening.catch(() => undefined)
   let sync: SyncService | undefined
+  let peers: PeerKeeper | undefined
   const metrics = createMetrics(bus, () => sync)
   const startedAtMs = systemClock.now()
   const context: AdapterContext = {
@@ -97,6 +101,7 @@ export async function startDaemon(
     }),
     metricsText: metrics.text,
     webSockets: new WebSocketGates(),
+    peering: () => peers,
     acceptLink: (stream, identity) => {
       if (sync === undefined) stream.close(new BusError('unavailable', 'starting', 'it starts'))
       else sync.accept(stream, identity)
@@ -112,7 +117,7 @@ export async function startDaemon(
         counters: bus.counters,
         topicRules: config.topics,
         history: storage.history,
-        peers: config.sync.peers.map(({ endpoint }) => endpoint),
+        peers: peers?.endpoints ?? config.sync.peers.map(({ endpoint }) => endpoint),
       }
     },
   }
@@ -134,6 +139,7 @@ export async function startDaemon(
   let stopping: Promise<void> | undefined
   let keeper: LastValueKeeper | undefined
   let forwarder: QueueForwarder | undefined
+  let discovery: Discovery | undefined
   const ready = opening.then(async (store) => {
     if (stopping !== undefined) return
     keeper = await openLastValues(bus, store, data, logger)
@@ -144,6 +150,10 @@ export async function startDaemon(
     const common = { bus, store, clock: systemClock, logger }
     forwarder = await QueueForwarder.open({ ...common, mesh, random: Math.random })
     sync = await openSync(config, store, logger, mesh, access)
+    discovery = openDiscovery(config, listeners, version, logger)
+    const configured = config.sync.peers.map(({ endpoint }) => endpoint)
+    const peerOf = (spec: PeerSpec) => syncPeer(spec, config)
+    peers = await PeerKeeper.open({ store, sync, mesh, discovery, configured, peerOf })
     bus.syncStates = sync && (() => sync?.states() ?? [])
     const { durability } = store.guarantees
     const { pid } = process
@@ -162,6 +172,7 @@ export async function startDaemon(
     await Promise.allSettled([ready])
     await sync?.close()
     mesh.close()
+    await discovery?.close()
     await forwarder?.close()
     await removeReadyFile(data)
     metrics.close()

@@ -12,6 +12,9 @@ import type { LiveTraffic } from '../sync/live-channel.ts'
 import type { PeerRules } from '../sync/peer-rules.ts'
 import { SyncService, type SyncPeer } from '../sync/sync-service.ts'
 import { webSocketDialer } from '../sync/web-socket-dialer.ts'
+import { isLoopback } from '../net/address.ts'
+import type { BoundListener } from '../protocols/adapter.ts'
+import { Discovery } from '../sync/discovery/discovery.ts'
 import type { Config } from './config-schema.ts'
 import { nodeOf } from './open-store.ts'
 import type { PeerSpec } from './peer-spec.ts'
@@ -44,6 +47,28 @@ export async function openSync(
     backOff: { minMs: sync.backOffMinMs, maxMs: sync.backOffMaxMs },
     cutOffMs: sync.cutOffMs,
   })
+}
+
+/**
+ * Undefined: not asked for. What is announced is the first gRPC listener that others can reach; with none of them, this
+ * daemon only listens.
+ */
+export function openDiscovery(
+  config: Config,
+  listeners: readonly BoundListener[],
+  version: string,
+  logger: Logger,
+): Discovery | undefined {
+  if (!config.sync.discover) return undefined
+  const reachable = listeners.find(({ protocol, address }) => {
+    if (protocol !== 'grpc' || address.startsWith('unix:')) return false
+    return !isLoopback(new URL(`http://${address}`).hostname.replace(/^\[|\]$/g, ''))
+  })
+  const announced = reachable && {
+    port: Number(reachable.address.slice(reachable.address.lastIndexOf(':') + 1)),
+    scheme: reachable.tls ? ('https' as const) : ('http' as const),
+  }
+  return new Discovery({ node: nodeOf(config), version, announced, clock: systemClock, logger })
 }
 
 /** What a peer is, from how it was written and the rules about it. */

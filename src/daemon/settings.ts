@@ -48,6 +48,7 @@ export const settings: readonly Setting[] = [
   text('tls.key', '--tls-key', 'MSGBUS_TLS_KEY', 'file'),
   text('tls.clientCa', '--tls-client-ca', 'MSGBUS_TLS_CLIENT_CA', 'file'),
   list('sync.peers', '--peer', 'MSGBUS_PEERS', 'endpoint[=node]'),
+  toggle('sync.discover', '--discover', 'MSGBUS_DISCOVER'),
   text('sync.tls.ca', '--peer-tls-ca', 'MSGBUS_PEER_TLS_CA', 'file'),
   text('sync.tls.cert', '--peer-tls-cert', 'MSGBUS_PEER_TLS_CERT', 'file'),
   text('sync.tls.key', '--peer-tls-key', 'MSGBUS_PEER_TLS_KEY', 'file'),

@@ -8,6 +8,7 @@ import type { Authentication } from '../core/authentication.ts'
 import type { Bus } from '../core/bus.ts'
 import type { BusCounters } from '../core/counters.ts'
 import type { HistoryBounds } from '../core/history-trimmer.ts'
+import type { Peering } from '../core/peering.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Identity } from '../model/identity.ts'
 import type { TopicRule } from '../model/topic-rule.ts'
@@ -34,6 +35,8 @@ export interface AdapterContext {
   readonly describe?: (() => DaemonDescription) | undefined
   /** Where an adapter offers its protocol as a WebSocket on the HTTP port; absent in tests of an adapter. */
   readonly webSockets?: WebSocketGates | undefined
+  /** The other daemons; absent in tests of an adapter, undefined until the store is open. */
+  readonly peering?: (() => Peering | undefined) | undefined
   /** Takes a link that another daemon has dialled; absent where there are none. */
   readonly acceptLink?: ((stream: FrameStream, identity: Identity) => void) | undefined
 }

@@ -141,6 +141,22 @@ export class SyncService {
     ]
   }
 
+  /** Dials one more peer. */
+  add(peer: SyncPeer): void {
+    if (this.#isClosed) return
+    const { endpoint, pin } = peer
+    if (pin === undefined) this.#options.logger.warn('peer_not_pinned', { peer: endpoint })
+    this.#links.push(this.#link(peer))
+  }
+
+  /** Ends the link to a peer; resolves when nothing of it is under way any more. */
+  async remove(endpoint: string): Promise<void> {
+    const at = this.#links.findIndex((link) => link.endpoint === endpoint)
+    if (at === -1) return
+    const [link] = this.#links.splice(at, 1)
+    await link?.close()
+  }
+
   /** A link that somebody has dialled. It is ended here when they are not welcome. */
   accept(stream: FrameStream, identity: Identity): void {
     if (this.#isClosed) {

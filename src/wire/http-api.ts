@@ -217,6 +217,17 @@ export interface QueueJson {
   readonly lastSequence: number
   readonly oldestAtMs?: number | undefined
   readonly consumers: number
+  /** Present when its messages are on their way to another node. */
+  readonly forwarding?:
+    | {
+        readonly target: string
+        readonly queue: string
+        readonly state: 'idle' | 'sending' | 'waiting'
+        /** Failed ones since the last success. */
+        readonly attempts: number
+        readonly lastError: string
+      }
+    | undefined
 }
 
 export interface ClientJson {
@@ -244,8 +255,10 @@ export interface PeersJson {
 }
 
 export interface PeerJson {
-  /** Endpoint text as configured. */
+  /** Endpoint text as configured; of a link that the peer has dialled, its node id. */
   readonly peer: string
+  /** The connection as it is now. */
+  readonly link: LinkJson
   readonly lastAttemptAtMs: number
   readonly lastSuccessAtMs: number
   readonly consecutiveFailures: number
@@ -259,6 +272,22 @@ export interface PeerJson {
     readonly remoteHead: number
     readonly lastSuccessAtMs: number
   }[]
+}
+
+/** A connection to a peer, or the lack of one. */
+export interface LinkJson {
+  /** tenant/bl/device; empty while nobody has answered. */
+  readonly node: string
+  readonly direction: 'outgoing' | 'incoming'
+  readonly state: 'connecting' | 'up' | 'waiting' | 'cut_off'
+  readonly kind: 'link' | 'v1' | 'standby' | 'none'
+  readonly rttMs: number | null
+  /** Messages that it has and this node lacks; and that it asked for and has not stored. */
+  readonly lag: number
+  readonly behind: number
+  readonly receivedBytes: number
+  readonly sentBytes: number
+  readonly upSinceMs: number | null
 }
 
 /** Answer to `GET /v1/rules`: topic rules in the order in which they are asked. */

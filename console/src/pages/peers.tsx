@@ -1,11 +1,11 @@
 /** Other daemons that this one exchanges logs with, and how far behind each of them it is. */
 
 import type { JSX } from 'preact'
-import type { PeerJson, PeersJson } from '../../../src/wire/http-api.ts'
+import type { LinkJson, PeerJson, PeersJson } from '../../../src/wire/http-api.ts'
 import { now } from '../console-context.ts'
 import { getJson } from '../data/http-api.ts'
 import { originText } from '../data/shown-message.ts'
-import { formatAgo, formatCount, formatNumberOf } from '../format.ts'
+import { formatAgo, formatBytes, formatCount, formatNumberOf } from '../format.ts'
 import { formatRoute } from '../route.ts'
 import { DataTable } from '../view/data-table.tsx'
 import type { Column } from '../view/data-table.tsx'
@@ -47,16 +47,22 @@ function lagOf({ localHead, remoteHead }: PeerLog): number {
 }
 
 function Peer({ peer }: { readonly peer: PeerJson }): JSX.Element {
-  const { logs, lastError, consecutiveFailures, lastSuccessAtMs, lastAttemptAtMs } = peer
+  const { logs, link, lastError, consecutiveFailures, lastSuccessAtMs, lastAttemptAtMs } = peer
   const lag = logs.reduce((sum, log) => sum + lagOf(log), 0)
   const byLag = logs.toSorted((a, b) => lagOf(b) - lagOf(a)).slice(0, shownLogs)
   return (
     <Card title={peer.peer} tools={<PeerState peer={peer} lag={lag} />}>
       <Facts
         rows={[
+          ['Node', link.node === '' ? 'not known yet' : link.node],
+          ['Dialled by', link.direction === 'outgoing' ? 'this daemon' : 'the other side'],
+          ['Connection', connectionText(link)],
+          ['Round trip', link.rttMs === null ? '–' : `${link.rttMs.toFixed(1)} ms`],
+          ['Traffic', `${formatBytes(link.receivedBytes)} in, ${formatBytes(link.sentBytes)} out`],
           ['Last success', ago(lastSuccessAtMs)],
           ['Last attempt', ago(lastAttemptAtMs)],
           ['Behind by', formatNumberOf(lag, 'message')],
+          ['It is behind by', formatNumberOf(link.behind, 'message')],
           ['Logs', formatCount(logs.length)],
         ]}
       />
@@ -82,6 +88,12 @@ function Peer({ peer }: { readonly peer: PeerJson }): JSX.Element {
       )}
     </Card>
   )
+}
+
+function connectionText({ state, kind, upSinceMs }: LinkJson): string {
+  if (state !== 'up') return state === 'cut_off' ? 'cut off' : state
+  const what = { link: 'link', v1: 'version 1', standby: 'waits, another link is up', none: '–' }
+  return upSinceMs === null ? what[kind] : `${what[kind]}, since ${ago(upSinceMs)}`
 }
 
 function ago(atMs: number): string {

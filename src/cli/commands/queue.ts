@@ -171,8 +171,16 @@ function formatter(command: Command, terminal: Terminal): (message: QueueMessage
   return (message) => formatQueueMessage(message, terminal.colours)
 }
 
+/** Where messages that leave are, and what keeps them. */
+function forwardingText({ forwarding }: QueueInfo): string {
+  if (forwarding === undefined) return ''
+  const { target, state, attempts, lastError } = forwarding
+  const failed = attempts === 0 ? '' : `, ${formatCount(attempts)} failed: ${lastError}`
+  return `to ${target}: ${state}${failed}`
+}
+
 const queueColumns: readonly Column<QueueInfo>[] = [
-  { title: 'QUEUE', cell: (queue) => queue.queue },
+  { title: 'QUEUE', cell: ({ queue }) => queue },
   { title: 'DEPTH', cell: (queue) => formatCount(queue.depth), align: 'right' },
   { title: 'LEASED', cell: (queue) => formatCount(queue.leased), align: 'right' },
   { title: 'CONSUMERS', cell: (queue) => formatCount(queue.consumers), align: 'right' },
@@ -181,4 +189,5 @@ const queueColumns: readonly Column<QueueInfo>[] = [
     cell: ({ oldestAtMs }) => (oldestAtMs === 0 ? '-' : formatDuration(Date.now() - oldestAtMs)),
     align: 'right',
   },
+  { title: 'FORWARDING', cell: forwardingText },
 ]

@@ -68,6 +68,7 @@ const anyQueue: QueueInfo = {
   lastSequence: 0,
   oldestAtMs: 0,
   consumers: 0,
+  forwarding: undefined,
 }
 
 /** @param atMs when all of it was read */

@@ -23,6 +23,7 @@ import { addAdminService } from './v2-admin-service.ts'
 import { addBusService } from './v2-bus-service.ts'
 import { addClientService } from './v2-client-service.ts'
 import { addLinkService } from './v2-link-service.ts'
+import { addPeerService } from './v2-peer-service.ts'
 import { addQueueService } from './v2-queue-service.ts'
 
 export const grpcSettings = z.strictObject({
@@ -84,6 +85,7 @@ export async function startGrpcAdapter(
   addClientService(calls, context)
   addQueueService(calls, context)
   addLinkService(calls, context)
+  addPeerService(calls, context)
   addAdminService(calls, context)
   addAccessService(calls, context)
   addHealthService(calls, context)

@@ -187,6 +187,15 @@ const queue = named(
     lastSequence: count(),
     oldestAtMs: timeMs().optional(),
     consumers: count(),
+    forwarding: z
+      .object({
+        target: z.string(),
+        queue: z.string(),
+        state: z.enum(['idle', 'sending', 'waiting']),
+        attempts: count(),
+        lastError: z.string(),
+      })
+      .optional(),
   }),
 ) satisfies z.ZodType<QueueJson>
 
@@ -262,6 +271,18 @@ const peer = named(
   'Peer',
   z.object({
     peer: z.string(),
+    link: z.object({
+      node: z.string(),
+      direction: z.enum(['outgoing', 'incoming']),
+      state: z.enum(['connecting', 'up', 'waiting', 'cut_off']),
+      kind: z.enum(['link', 'v1', 'standby', 'none']),
+      rttMs: z.number().nullable(),
+      lag: count(),
+      behind: count(),
+      receivedBytes: count(),
+      sentBytes: count(),
+      upSinceMs: timeMs().nullable(),
+    }),
     lastAttemptAtMs: timeMs(),
     lastSuccessAtMs: timeMs(),
     consecutiveFailures: count(),

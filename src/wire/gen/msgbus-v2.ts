@@ -496,6 +496,19 @@ export interface QueueInfo {
   /** Creation time of the front message; 0 when empty. */
   readonly oldestAtMs: number
   readonly consumers: number
+  /** Present when its messages are on their way to another node. */
+  readonly forwarding: QueueForwarding | undefined
+}
+
+export interface QueueForwarding {
+  /** tenant/bl/device of the node where the messages go, and the queue in which they arrive there. */
+  readonly target: string
+  readonly queue: string
+  /** `idle`, `sending`, or `waiting`: until the node can be reached, or until the next attempt. */
+  readonly state: string
+  /** Failed ones since the last success, and what was wrong with the last of them. */
+  readonly attempts: number
+  readonly lastError: string
 }
 
 export interface PurgeQueueRequest {
@@ -2460,6 +2473,19 @@ export function writeQueueInfo(writer: ProtoWriter, message: ProtoInit<QueueInfo
   if (message.lastSequence) writer.uint64(32, message.lastSequence)
   if (message.oldestAtMs) writer.uint64(40, message.oldestAtMs)
   if (message.consumers) writer.uint32(48, message.consumers)
+  if (message.forwarding !== undefined) writeNestedQueueForwarding(writer, 58, message.forwarding)
+}
+
+/** Appends the fields of a message, without a length before them. */
+export function writeQueueForwarding(
+  writer: ProtoWriter,
+  message: ProtoInit<QueueForwarding>,
+): void {
+  if (message.target) writer.string(10, message.target)
+  if (message.queue) writer.string(18, message.queue)
+  if (message.state) writer.string(26, message.state)
+  if (message.attempts) writer.uint32(32, message.attempts)
+  if (message.lastError) writer.string(42, message.lastError)
 }
 
 /** Appends the fields of a message, without a length before them. */
@@ -3239,6 +3265,19 @@ export function writeNestedQueueInfo(
   const start = writer.begin(tag, widthQueueInfo)
   writeQueueInfo(writer, message)
   widthQueueInfo = writer.end(start, widthQueueInfo)
+}
+
+let widthQueueForwarding = 1
+
+/** Appends a message as a field of another. */
+export function writeNestedQueueForwarding(
+  writer: ProtoWriter,
+  tag: number,
+  message: ProtoInit<QueueForwarding>,
+): void {
+  const start = writer.begin(tag, widthQueueForwarding)
+  writeQueueForwarding(writer, message)
+  widthQueueForwarding = writer.end(start, widthQueueForwarding)
 }
 
 let widthListener = 1
@@ -5069,6 +5108,7 @@ function readQueueInfo(
   let lastSequence = previous?.lastSequence ?? 0
   let oldestAtMs = previous?.oldestAtMs ?? 0
   let consumers = previous?.consumers ?? 0
+  let forwarding = previous?.forwarding
   while (reader.position < end) {
     const tag = reader.tag()
     switch (tag) {
@@ -5090,12 +5130,51 @@ function readQueueInfo(
       case 48:
         consumers = reader.uint32()
         break
+      case 58:
+        forwarding = readQueueForwarding(reader, reader.nested(end), forwarding)
+        break
       default:
         reader.skip(tag, end)
     }
   }
   reader.check(end)
-  return { queue, depth, leased, lastSequence, oldestAtMs, consumers }
+  return { queue, depth, leased, lastSequence, oldestAtMs, consumers, forwarding }
+}
+
+function readQueueForwarding(
+  reader: ProtoReader,
+  end: number,
+  previous: QueueForwarding | undefined,
+): QueueForwarding {
+  let target = previous?.target ?? ''
+  let queue = previous?.queue ?? ''
+  let state = previous?.state ?? ''
+  let attempts = previous?.attempts ?? 0
+  let lastError = previous?.lastError ?? ''
+  while (reader.position < end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 10:
+        target = reader.string(end)
+        break
+      case 18:
+        queue = reader.string(end)
+        break
+      case 26:
+        state = reader.string(end)
+        break
+      case 32:
+        attempts = reader.uint32()
+        break
+      case 42:
+        lastError = reader.string(end)
+        break
+      default:
+        reader.skip(tag, end)
+    }
+  }
+  reader.check(end)
+  return { target, queue, state, attempts, lastError }
 }
 
 function readPurgeQueueRequest(

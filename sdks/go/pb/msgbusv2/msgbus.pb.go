@@ -4070,8 +4070,10 @@ type QueueInfo struct {
 	Leased       uint64                 `protobuf:"varint,3,opt,name=leased,proto3" json:"leased,omitempty"`
 	LastSequence uint64                 `protobuf:"varint,4,opt,name=last_sequence,json=lastSequence,proto3" json:"last_sequence,omitempty"`
 	// Creation time of the front message; 0 when empty.
-	OldestAtMs    uint64 `protobuf:"varint,5,opt,name=oldest_at_ms,json=oldestAtMs,proto3" json:"oldest_at_ms,omitempty"`
-	Consumers     uint32 `protobuf:"varint,6,opt,name=consumers,proto3" json:"consumers,omitempty"`
+	OldestAtMs uint64 `protobuf:"varint,5,opt,name=oldest_at_ms,json=oldestAtMs,proto3" json:"oldest_at_ms,omitempty"`
+	Consumers  uint32 `protobuf:"varint,6,opt,name=consumers,proto3" json:"consumers,omitempty"`
+	// Present when its messages are on their way to another node.
+	Forwarding    *QueueForwarding `protobuf:"bytes,7,opt,name=forwarding,proto3" json:"forwarding,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4148,6 +4150,92 @@ func (x *QueueInfo) GetConsumers() uint32 {
 	return 0
 }
 
+func (x *QueueInfo) GetForwarding() *QueueForwarding {
+	if x != nil {
+		return x.Forwarding
+	}
+	return nil
+}
+
+type QueueForwarding struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// tenant/bl/device of the node where the messages go, and the queue in which they arrive there.
+	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	Queue  string `protobuf:"bytes,2,opt,name=queue,proto3" json:"queue,omitempty"`
+	// `idle`, `sending`, or `waiting`: until the node can be reached, or until the next attempt.
+	State string `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
+	// Failed ones since the last success, and what was wrong with the last of them.
+	Attempts      uint32 `protobuf:"varint,4,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	LastError     string `protobuf:"bytes,5,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueueForwarding) Reset() {
+	*x = QueueForwarding{}
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[64]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueueForwarding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueueForwarding) ProtoMessage() {}
+
+func (x *QueueForwarding) ProtoReflect() protoreflect.Message {
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[64]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueueForwarding.ProtoReflect.Descriptor instead.
+func (*QueueForwarding) Descriptor() ([]byte, []int) {
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{64}
+}
+
+func (x *QueueForwarding) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *QueueForwarding) GetQueue() string {
+	if x != nil {
+		return x.Queue
+	}
+	return ""
+}
+
+func (x *QueueForwarding) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *QueueForwarding) GetAttempts() uint32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *QueueForwarding) GetLastError() string {
+	if x != nil {
+		return x.LastError
+	}
+	return ""
+}
+
 type PurgeQueueRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Queue         string                 `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
@@ -4157,7 +4245,7 @@ type PurgeQueueRequest struct {
 
 func (x *PurgeQueueRequest) Reset() {
 	*x = PurgeQueueRequest{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[64]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4169,7 +4257,7 @@ func (x *PurgeQueueRequest) String() string {
 func (*PurgeQueueRequest) ProtoMessage() {}
 
 func (x *PurgeQueueRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[64]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4182,7 +4270,7 @@ func (x *PurgeQueueRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PurgeQueueRequest.ProtoReflect.Descriptor instead.
 func (*PurgeQueueRequest) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{64}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *PurgeQueueRequest) GetQueue() string {
@@ -4201,7 +4289,7 @@ type PurgeQueueResponse struct {
 
 func (x *PurgeQueueResponse) Reset() {
 	*x = PurgeQueueResponse{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[65]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4213,7 +4301,7 @@ func (x *PurgeQueueResponse) String() string {
 func (*PurgeQueueResponse) ProtoMessage() {}
 
 func (x *PurgeQueueResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[65]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4226,7 +4314,7 @@ func (x *PurgeQueueResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PurgeQueueResponse.ProtoReflect.Descriptor instead.
 func (*PurgeQueueResponse) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{65}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *PurgeQueueResponse) GetRemoved() uint64 {
@@ -4244,7 +4332,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[66]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4256,7 +4344,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[66]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4269,7 +4357,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{66}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{67}
 }
 
 type GetStatusResponse struct {
@@ -4303,7 +4391,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[67]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4315,7 +4403,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[67]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4328,7 +4416,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{67}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *GetStatusResponse) GetNode() *NodeId {
@@ -4489,7 +4577,7 @@ type Listener struct {
 
 func (x *Listener) Reset() {
 	*x = Listener{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[68]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4501,7 +4589,7 @@ func (x *Listener) String() string {
 func (*Listener) ProtoMessage() {}
 
 func (x *Listener) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[68]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4514,7 +4602,7 @@ func (x *Listener) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Listener.ProtoReflect.Descriptor instead.
 func (*Listener) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{68}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *Listener) GetProtocol() string {
@@ -4546,7 +4634,7 @@ type GetMetricsRequest struct {
 
 func (x *GetMetricsRequest) Reset() {
 	*x = GetMetricsRequest{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[69]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4558,7 +4646,7 @@ func (x *GetMetricsRequest) String() string {
 func (*GetMetricsRequest) ProtoMessage() {}
 
 func (x *GetMetricsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[69]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4571,7 +4659,7 @@ func (x *GetMetricsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMetricsRequest.ProtoReflect.Descriptor instead.
 func (*GetMetricsRequest) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{69}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{70}
 }
 
 type GetMetricsResponse struct {
@@ -4583,7 +4671,7 @@ type GetMetricsResponse struct {
 
 func (x *GetMetricsResponse) Reset() {
 	*x = GetMetricsResponse{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[70]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4595,7 +4683,7 @@ func (x *GetMetricsResponse) String() string {
 func (*GetMetricsResponse) ProtoMessage() {}
 
 func (x *GetMetricsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[70]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4608,7 +4696,7 @@ func (x *GetMetricsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMetricsResponse.ProtoReflect.Descriptor instead.
 func (*GetMetricsResponse) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{70}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *GetMetricsResponse) GetText() string {
@@ -4626,7 +4714,7 @@ type BackupRequest struct {
 
 func (x *BackupRequest) Reset() {
 	*x = BackupRequest{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[71]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4638,7 +4726,7 @@ func (x *BackupRequest) String() string {
 func (*BackupRequest) ProtoMessage() {}
 
 func (x *BackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[71]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4651,7 +4739,7 @@ func (x *BackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupRequest.ProtoReflect.Descriptor instead.
 func (*BackupRequest) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{71}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{72}
 }
 
 type BackupResponse struct {
@@ -4664,7 +4752,7 @@ type BackupResponse struct {
 
 func (x *BackupResponse) Reset() {
 	*x = BackupResponse{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[72]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4676,7 +4764,7 @@ func (x *BackupResponse) String() string {
 func (*BackupResponse) ProtoMessage() {}
 
 func (x *BackupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[72]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4689,7 +4777,7 @@ func (x *BackupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupResponse.ProtoReflect.Descriptor instead.
 func (*BackupResponse) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{72}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *BackupResponse) GetChunk() []byte {
@@ -4707,7 +4795,7 @@ type VerifyRequest struct {
 
 func (x *VerifyRequest) Reset() {
 	*x = VerifyRequest{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[73]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4719,7 +4807,7 @@ func (x *VerifyRequest) String() string {
 func (*VerifyRequest) ProtoMessage() {}
 
 func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[73]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4732,7 +4820,7 @@ func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyRequest.ProtoReflect.Descriptor instead.
 func (*VerifyRequest) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{73}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{74}
 }
 
 type VerifyResponse struct {
@@ -4746,7 +4834,7 @@ type VerifyResponse struct {
 
 func (x *VerifyResponse) Reset() {
 	*x = VerifyResponse{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[74]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4758,7 +4846,7 @@ func (x *VerifyResponse) String() string {
 func (*VerifyResponse) ProtoMessage() {}
 
 func (x *VerifyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[74]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4771,7 +4859,7 @@ func (x *VerifyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyResponse.ProtoReflect.Descriptor instead.
 func (*VerifyResponse) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{74}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *VerifyResponse) GetRecordsChecked() uint64 {
@@ -4803,7 +4891,7 @@ type WhoAmIRequest struct {
 
 func (x *WhoAmIRequest) Reset() {
 	*x = WhoAmIRequest{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[75]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4815,7 +4903,7 @@ func (x *WhoAmIRequest) String() string {
 func (*WhoAmIRequest) ProtoMessage() {}
 
 func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[75]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4828,7 +4916,7 @@ func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIRequest.ProtoReflect.Descriptor instead.
 func (*WhoAmIRequest) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{75}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{76}
 }
 
 type WhoAmIResponse struct {
@@ -4846,7 +4934,7 @@ type WhoAmIResponse struct {
 
 func (x *WhoAmIResponse) Reset() {
 	*x = WhoAmIResponse{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[76]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4858,7 +4946,7 @@ func (x *WhoAmIResponse) String() string {
 func (*WhoAmIResponse) ProtoMessage() {}
 
 func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[76]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4871,7 +4959,7 @@ func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIResponse.ProtoReflect.Descriptor instead.
 func (*WhoAmIResponse) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{76}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *WhoAmIResponse) GetUser() string {
@@ -4918,7 +5006,7 @@ type ExplainRequest struct {
 
 func (x *ExplainRequest) Reset() {
 	*x = ExplainRequest{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[77]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4930,7 +5018,7 @@ func (x *ExplainRequest) String() string {
 func (*ExplainRequest) ProtoMessage() {}
 
 func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[77]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4943,7 +5031,7 @@ func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequest) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{77}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *ExplainRequest) GetUser() string {
@@ -4987,7 +5075,7 @@ type ExplainResponse struct {
 
 func (x *ExplainResponse) Reset() {
 	*x = ExplainResponse{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[78]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4999,7 +5087,7 @@ func (x *ExplainResponse) String() string {
 func (*ExplainResponse) ProtoMessage() {}
 
 func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[78]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5012,7 +5100,7 @@ func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
 func (*ExplainResponse) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{78}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *ExplainResponse) GetAllowed() bool {
@@ -5052,7 +5140,7 @@ type ExplainTopicRequest struct {
 
 func (x *ExplainTopicRequest) Reset() {
 	*x = ExplainTopicRequest{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[79]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5064,7 +5152,7 @@ func (x *ExplainTopicRequest) String() string {
 func (*ExplainTopicRequest) ProtoMessage() {}
 
 func (x *ExplainTopicRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[79]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5077,7 +5165,7 @@ func (x *ExplainTopicRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainTopicRequest.ProtoReflect.Descriptor instead.
 func (*ExplainTopicRequest) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{79}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *ExplainTopicRequest) GetTopic() string {
@@ -5098,7 +5186,7 @@ type ExplainTopicResponse struct {
 
 func (x *ExplainTopicResponse) Reset() {
 	*x = ExplainTopicResponse{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[80]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5110,7 +5198,7 @@ func (x *ExplainTopicResponse) String() string {
 func (*ExplainTopicResponse) ProtoMessage() {}
 
 func (x *ExplainTopicResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[80]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5123,7 +5211,7 @@ func (x *ExplainTopicResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainTopicResponse.ProtoReflect.Descriptor instead.
 func (*ExplainTopicResponse) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{80}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *ExplainTopicResponse) GetReceivers() []*TopicReceiver {
@@ -5159,7 +5247,7 @@ type TopicReceiver struct {
 
 func (x *TopicReceiver) Reset() {
 	*x = TopicReceiver{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[81]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5171,7 +5259,7 @@ func (x *TopicReceiver) String() string {
 func (*TopicReceiver) ProtoMessage() {}
 
 func (x *TopicReceiver) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[81]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5184,7 +5272,7 @@ func (x *TopicReceiver) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopicReceiver.ProtoReflect.Descriptor instead.
 func (*TopicReceiver) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{81}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *TopicReceiver) GetName() string {
@@ -5244,7 +5332,7 @@ type ReloadRequest struct {
 
 func (x *ReloadRequest) Reset() {
 	*x = ReloadRequest{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[82]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5256,7 +5344,7 @@ func (x *ReloadRequest) String() string {
 func (*ReloadRequest) ProtoMessage() {}
 
 func (x *ReloadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[82]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5269,7 +5357,7 @@ func (x *ReloadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReloadRequest.ProtoReflect.Descriptor instead.
 func (*ReloadRequest) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{82}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{83}
 }
 
 type ReloadResponse struct {
@@ -5282,7 +5370,7 @@ type ReloadResponse struct {
 
 func (x *ReloadResponse) Reset() {
 	*x = ReloadResponse{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[83]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5294,7 +5382,7 @@ func (x *ReloadResponse) String() string {
 func (*ReloadResponse) ProtoMessage() {}
 
 func (x *ReloadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[83]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5307,7 +5395,7 @@ func (x *ReloadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReloadResponse.ProtoReflect.Descriptor instead.
 func (*ReloadResponse) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{83}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *ReloadResponse) GetNotes() []string {
@@ -5333,7 +5421,7 @@ type AddUserRequest struct {
 
 func (x *AddUserRequest) Reset() {
 	*x = AddUserRequest{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[84]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5345,7 +5433,7 @@ func (x *AddUserRequest) String() string {
 func (*AddUserRequest) ProtoMessage() {}
 
 func (x *AddUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[84]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5358,7 +5446,7 @@ func (x *AddUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddUserRequest.ProtoReflect.Descriptor instead.
 func (*AddUserRequest) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{84}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *AddUserRequest) GetName() string {
@@ -5406,7 +5494,7 @@ type AddUserResponse struct {
 
 func (x *AddUserResponse) Reset() {
 	*x = AddUserResponse{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[85]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5418,7 +5506,7 @@ func (x *AddUserResponse) String() string {
 func (*AddUserResponse) ProtoMessage() {}
 
 func (x *AddUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[85]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5431,7 +5519,7 @@ func (x *AddUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddUserResponse.ProtoReflect.Descriptor instead.
 func (*AddUserResponse) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{85}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *AddUserResponse) GetClosed() bool {
@@ -5449,7 +5537,7 @@ type ListUsersRequest struct {
 
 func (x *ListUsersRequest) Reset() {
 	*x = ListUsersRequest{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[86]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5461,7 +5549,7 @@ func (x *ListUsersRequest) String() string {
 func (*ListUsersRequest) ProtoMessage() {}
 
 func (x *ListUsersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[86]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5474,7 +5562,7 @@ func (x *ListUsersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUsersRequest.ProtoReflect.Descriptor instead.
 func (*ListUsersRequest) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{86}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{87}
 }
 
 type ListUsersResponse struct {
@@ -5486,7 +5574,7 @@ type ListUsersResponse struct {
 
 func (x *ListUsersResponse) Reset() {
 	*x = ListUsersResponse{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[87]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5498,7 +5586,7 @@ func (x *ListUsersResponse) String() string {
 func (*ListUsersResponse) ProtoMessage() {}
 
 func (x *ListUsersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[87]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5511,7 +5599,7 @@ func (x *ListUsersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUsersResponse.ProtoReflect.Descriptor instead.
 func (*ListUsersResponse) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{87}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *ListUsersResponse) GetUsers() []*UserInfo {
@@ -5535,7 +5623,7 @@ type UserInfo struct {
 
 func (x *UserInfo) Reset() {
 	*x = UserInfo{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[88]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5547,7 +5635,7 @@ func (x *UserInfo) String() string {
 func (*UserInfo) ProtoMessage() {}
 
 func (x *UserInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[88]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5560,7 +5648,7 @@ func (x *UserInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserInfo.ProtoReflect.Descriptor instead.
 func (*UserInfo) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{88}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *UserInfo) GetName() string {
@@ -5600,7 +5688,7 @@ type RevokeUserRequest struct {
 
 func (x *RevokeUserRequest) Reset() {
 	*x = RevokeUserRequest{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[89]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5612,7 +5700,7 @@ func (x *RevokeUserRequest) String() string {
 func (*RevokeUserRequest) ProtoMessage() {}
 
 func (x *RevokeUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[89]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5625,7 +5713,7 @@ func (x *RevokeUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeUserRequest.ProtoReflect.Descriptor instead.
 func (*RevokeUserRequest) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{89}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *RevokeUserRequest) GetName() string {
@@ -5644,7 +5732,7 @@ type RevokeUserResponse struct {
 
 func (x *RevokeUserResponse) Reset() {
 	*x = RevokeUserResponse{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[90]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5656,7 +5744,7 @@ func (x *RevokeUserResponse) String() string {
 func (*RevokeUserResponse) ProtoMessage() {}
 
 func (x *RevokeUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[90]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5669,7 +5757,7 @@ func (x *RevokeUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeUserResponse.ProtoReflect.Descriptor instead.
 func (*RevokeUserResponse) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{90}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *RevokeUserResponse) GetTokens() uint32 {
@@ -5692,7 +5780,7 @@ type AddTokenRequest struct {
 
 func (x *AddTokenRequest) Reset() {
 	*x = AddTokenRequest{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[91]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5704,7 +5792,7 @@ func (x *AddTokenRequest) String() string {
 func (*AddTokenRequest) ProtoMessage() {}
 
 func (x *AddTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[91]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5717,7 +5805,7 @@ func (x *AddTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddTokenRequest.ProtoReflect.Descriptor instead.
 func (*AddTokenRequest) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{91}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *AddTokenRequest) GetUser() string {
@@ -5759,7 +5847,7 @@ type AddTokenResponse struct {
 
 func (x *AddTokenResponse) Reset() {
 	*x = AddTokenResponse{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[92]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5771,7 +5859,7 @@ func (x *AddTokenResponse) String() string {
 func (*AddTokenResponse) ProtoMessage() {}
 
 func (x *AddTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[92]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5784,7 +5872,7 @@ func (x *AddTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddTokenResponse.ProtoReflect.Descriptor instead.
 func (*AddTokenResponse) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{92}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *AddTokenResponse) GetToken() string {
@@ -5816,7 +5904,7 @@ type ListTokensRequest struct {
 
 func (x *ListTokensRequest) Reset() {
 	*x = ListTokensRequest{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[93]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5828,7 +5916,7 @@ func (x *ListTokensRequest) String() string {
 func (*ListTokensRequest) ProtoMessage() {}
 
 func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[93]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5841,7 +5929,7 @@ func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensRequest.ProtoReflect.Descriptor instead.
 func (*ListTokensRequest) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{93}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{94}
 }
 
 type ListTokensResponse struct {
@@ -5853,7 +5941,7 @@ type ListTokensResponse struct {
 
 func (x *ListTokensResponse) Reset() {
 	*x = ListTokensResponse{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[94]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5865,7 +5953,7 @@ func (x *ListTokensResponse) String() string {
 func (*ListTokensResponse) ProtoMessage() {}
 
 func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[94]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5878,7 +5966,7 @@ func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensResponse.ProtoReflect.Descriptor instead.
 func (*ListTokensResponse) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{94}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *ListTokensResponse) GetTokens() []*TokenInfo {
@@ -5903,7 +5991,7 @@ type TokenInfo struct {
 
 func (x *TokenInfo) Reset() {
 	*x = TokenInfo{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[95]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5915,7 +6003,7 @@ func (x *TokenInfo) String() string {
 func (*TokenInfo) ProtoMessage() {}
 
 func (x *TokenInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[95]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5928,7 +6016,7 @@ func (x *TokenInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenInfo.ProtoReflect.Descriptor instead.
 func (*TokenInfo) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{95}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *TokenInfo) GetId() string {
@@ -5982,7 +6070,7 @@ type RevokeTokenRequest struct {
 
 func (x *RevokeTokenRequest) Reset() {
 	*x = RevokeTokenRequest{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[96]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5994,7 +6082,7 @@ func (x *RevokeTokenRequest) String() string {
 func (*RevokeTokenRequest) ProtoMessage() {}
 
 func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[96]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6007,7 +6095,7 @@ func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenRequest.ProtoReflect.Descriptor instead.
 func (*RevokeTokenRequest) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{96}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *RevokeTokenRequest) GetId() string {
@@ -6025,7 +6113,7 @@ type RevokeTokenResponse struct {
 
 func (x *RevokeTokenResponse) Reset() {
 	*x = RevokeTokenResponse{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[97]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6037,7 +6125,7 @@ func (x *RevokeTokenResponse) String() string {
 func (*RevokeTokenResponse) ProtoMessage() {}
 
 func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[97]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6050,7 +6138,7 @@ func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenResponse.ProtoReflect.Descriptor instead.
 func (*RevokeTokenResponse) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{97}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{98}
 }
 
 type VerifyAuditRequest struct {
@@ -6061,7 +6149,7 @@ type VerifyAuditRequest struct {
 
 func (x *VerifyAuditRequest) Reset() {
 	*x = VerifyAuditRequest{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[98]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6073,7 +6161,7 @@ func (x *VerifyAuditRequest) String() string {
 func (*VerifyAuditRequest) ProtoMessage() {}
 
 func (x *VerifyAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[98]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6086,7 +6174,7 @@ func (x *VerifyAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyAuditRequest.ProtoReflect.Descriptor instead.
 func (*VerifyAuditRequest) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{98}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{99}
 }
 
 type VerifyAuditResponse struct {
@@ -6102,7 +6190,7 @@ type VerifyAuditResponse struct {
 
 func (x *VerifyAuditResponse) Reset() {
 	*x = VerifyAuditResponse{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[99]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6114,7 +6202,7 @@ func (x *VerifyAuditResponse) String() string {
 func (*VerifyAuditResponse) ProtoMessage() {}
 
 func (x *VerifyAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[99]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6127,7 +6215,7 @@ func (x *VerifyAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyAuditResponse.ProtoReflect.Descriptor instead.
 func (*VerifyAuditResponse) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{99}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *VerifyAuditResponse) GetLines() uint64 {
@@ -6168,7 +6256,7 @@ type TailAuditRequest struct {
 
 func (x *TailAuditRequest) Reset() {
 	*x = TailAuditRequest{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[100]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6180,7 +6268,7 @@ func (x *TailAuditRequest) String() string {
 func (*TailAuditRequest) ProtoMessage() {}
 
 func (x *TailAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[100]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6193,7 +6281,7 @@ func (x *TailAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TailAuditRequest.ProtoReflect.Descriptor instead.
 func (*TailAuditRequest) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{100}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *TailAuditRequest) GetLines() uint32 {
@@ -6213,7 +6301,7 @@ type TailAuditResponse struct {
 
 func (x *TailAuditResponse) Reset() {
 	*x = TailAuditResponse{}
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[101]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6225,7 +6313,7 @@ func (x *TailAuditResponse) String() string {
 func (*TailAuditResponse) ProtoMessage() {}
 
 func (x *TailAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_msgbus_v2_msgbus_proto_msgTypes[101]
+	mi := &file_msgbus_v2_msgbus_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6238,7 +6326,7 @@ func (x *TailAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TailAuditResponse.ProtoReflect.Descriptor instead.
 func (*TailAuditResponse) Descriptor() ([]byte, []int) {
-	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{101}
+	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *TailAuditResponse) GetLines() []string {
@@ -6549,7 +6637,7 @@ const file_msgbus_v2_msgbus_proto_rawDesc = "" +
 	"\baccepted\x18\x01 \x03(\bR\baccepted\"\x13\n" +
 	"\x11ListQueuesRequest\"B\n" +
 	"\x12ListQueuesResponse\x12,\n" +
-	"\x06queues\x18\x01 \x03(\v2\x14.msgbus.v2.QueueInfoR\x06queues\"\xb4\x01\n" +
+	"\x06queues\x18\x01 \x03(\v2\x14.msgbus.v2.QueueInfoR\x06queues\"\xf0\x01\n" +
 	"\tQueueInfo\x12\x14\n" +
 	"\x05queue\x18\x01 \x01(\tR\x05queue\x12\x14\n" +
 	"\x05depth\x18\x02 \x01(\x04R\x05depth\x12\x16\n" +
@@ -6557,7 +6645,17 @@ const file_msgbus_v2_msgbus_proto_rawDesc = "" +
 	"\rlast_sequence\x18\x04 \x01(\x04R\flastSequence\x12 \n" +
 	"\foldest_at_ms\x18\x05 \x01(\x04R\n" +
 	"oldestAtMs\x12\x1c\n" +
-	"\tconsumers\x18\x06 \x01(\rR\tconsumers\")\n" +
+	"\tconsumers\x18\x06 \x01(\rR\tconsumers\x12:\n" +
+	"\n" +
+	"forwarding\x18\a \x01(\v2\x1a.msgbus.v2.QueueForwardingR\n" +
+	"forwarding\"\x90\x01\n" +
+	"\x0fQueueForwarding\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\tR\x06target\x12\x14\n" +
+	"\x05queue\x18\x02 \x01(\tR\x05queue\x12\x14\n" +
+	"\x05state\x18\x03 \x01(\tR\x05state\x12\x1a\n" +
+	"\battempts\x18\x04 \x01(\rR\battempts\x12\x1d\n" +
+	"\n" +
+	"last_error\x18\x05 \x01(\tR\tlastError\")\n" +
 	"\x11PurgeQueueRequest\x12\x14\n" +
 	"\x05queue\x18\x01 \x01(\tR\x05queue\".\n" +
 	"\x12PurgeQueueResponse\x12\x18\n" +
@@ -6749,7 +6847,7 @@ func file_msgbus_v2_msgbus_proto_rawDescGZIP() []byte {
 	return file_msgbus_v2_msgbus_proto_rawDescData
 }
 
-var file_msgbus_v2_msgbus_proto_msgTypes = make([]protoimpl.MessageInfo, 110)
+var file_msgbus_v2_msgbus_proto_msgTypes = make([]protoimpl.MessageInfo, 111)
 var file_msgbus_v2_msgbus_proto_goTypes = []any{
 	(*NodeId)(nil),                // 0: msgbus.v2.NodeId
 	(*Message)(nil),               // 1: msgbus.v2.Message
@@ -6815,57 +6913,58 @@ var file_msgbus_v2_msgbus_proto_goTypes = []any{
 	(*ListQueuesRequest)(nil),     // 61: msgbus.v2.ListQueuesRequest
 	(*ListQueuesResponse)(nil),    // 62: msgbus.v2.ListQueuesResponse
 	(*QueueInfo)(nil),             // 63: msgbus.v2.QueueInfo
-	(*PurgeQueueRequest)(nil),     // 64: msgbus.v2.PurgeQueueRequest
-	(*PurgeQueueResponse)(nil),    // 65: msgbus.v2.PurgeQueueResponse
-	(*GetStatusRequest)(nil),      // 66: msgbus.v2.GetStatusRequest
-	(*GetStatusResponse)(nil),     // 67: msgbus.v2.GetStatusResponse
-	(*Listener)(nil),              // 68: msgbus.v2.Listener
-	(*GetMetricsRequest)(nil),     // 69: msgbus.v2.GetMetricsRequest
-	(*GetMetricsResponse)(nil),    // 70: msgbus.v2.GetMetricsResponse
-	(*BackupRequest)(nil),         // 71: msgbus.v2.BackupRequest
-	(*BackupResponse)(nil),        // 72: msgbus.v2.BackupResponse
-	(*VerifyRequest)(nil),         // 73: msgbus.v2.VerifyRequest
-	(*VerifyResponse)(nil),        // 74: msgbus.v2.VerifyResponse
-	(*WhoAmIRequest)(nil),         // 75: msgbus.v2.WhoAmIRequest
-	(*WhoAmIResponse)(nil),        // 76: msgbus.v2.WhoAmIResponse
-	(*ExplainRequest)(nil),        // 77: msgbus.v2.ExplainRequest
-	(*ExplainResponse)(nil),       // 78: msgbus.v2.ExplainResponse
-	(*ExplainTopicRequest)(nil),   // 79: msgbus.v2.ExplainTopicRequest
-	(*ExplainTopicResponse)(nil),  // 80: msgbus.v2.ExplainTopicResponse
-	(*TopicReceiver)(nil),         // 81: msgbus.v2.TopicReceiver
-	(*ReloadRequest)(nil),         // 82: msgbus.v2.ReloadRequest
-	(*ReloadResponse)(nil),        // 83: msgbus.v2.ReloadResponse
-	(*AddUserRequest)(nil),        // 84: msgbus.v2.AddUserRequest
-	(*AddUserResponse)(nil),       // 85: msgbus.v2.AddUserResponse
-	(*ListUsersRequest)(nil),      // 86: msgbus.v2.ListUsersRequest
-	(*ListUsersResponse)(nil),     // 87: msgbus.v2.ListUsersResponse
-	(*UserInfo)(nil),              // 88: msgbus.v2.UserInfo
-	(*RevokeUserRequest)(nil),     // 89: msgbus.v2.RevokeUserRequest
-	(*RevokeUserResponse)(nil),    // 90: msgbus.v2.RevokeUserResponse
-	(*AddTokenRequest)(nil),       // 91: msgbus.v2.AddTokenRequest
-	(*AddTokenResponse)(nil),      // 92: msgbus.v2.AddTokenResponse
-	(*ListTokensRequest)(nil),     // 93: msgbus.v2.ListTokensRequest
-	(*ListTokensResponse)(nil),    // 94: msgbus.v2.ListTokensResponse
-	(*TokenInfo)(nil),             // 95: msgbus.v2.TokenInfo
-	(*RevokeTokenRequest)(nil),    // 96: msgbus.v2.RevokeTokenRequest
-	(*RevokeTokenResponse)(nil),   // 97: msgbus.v2.RevokeTokenResponse
-	(*VerifyAuditRequest)(nil),    // 98: msgbus.v2.VerifyAuditRequest
-	(*VerifyAuditResponse)(nil),   // 99: msgbus.v2.VerifyAuditResponse
-	(*TailAuditRequest)(nil),      // 100: msgbus.v2.TailAuditRequest
-	(*TailAuditResponse)(nil),     // 101: msgbus.v2.TailAuditResponse
-	nil,                           // 102: msgbus.v2.Message.HeadersEntry
-	nil,                           // 103: msgbus.v2.OutgoingMessage.HeadersEntry
-	nil,                           // 104: msgbus.v2.CallRequest.HeadersEntry
-	nil,                           // 105: msgbus.v2.CallResult.HeadersEntry
-	nil,                           // 106: msgbus.v2.CallFailure.HeadersEntry
-	nil,                           // 107: msgbus.v2.Invocation.HeadersEntry
-	nil,                           // 108: msgbus.v2.QueueMessage.HeadersEntry
-	nil,                           // 109: msgbus.v2.OutgoingQueueMessage.HeadersEntry
+	(*QueueForwarding)(nil),       // 64: msgbus.v2.QueueForwarding
+	(*PurgeQueueRequest)(nil),     // 65: msgbus.v2.PurgeQueueRequest
+	(*PurgeQueueResponse)(nil),    // 66: msgbus.v2.PurgeQueueResponse
+	(*GetStatusRequest)(nil),      // 67: msgbus.v2.GetStatusRequest
+	(*GetStatusResponse)(nil),     // 68: msgbus.v2.GetStatusResponse
+	(*Listener)(nil),              // 69: msgbus.v2.Listener
+	(*GetMetricsRequest)(nil),     // 70: msgbus.v2.GetMetricsRequest
+	(*GetMetricsResponse)(nil),    // 71: msgbus.v2.GetMetricsResponse
+	(*BackupRequest)(nil),         // 72: msgbus.v2.BackupRequest
+	(*BackupResponse)(nil),        // 73: msgbus.v2.BackupResponse
+	(*VerifyRequest)(nil),         // 74: msgbus.v2.VerifyRequest
+	(*VerifyResponse)(nil),        // 75: msgbus.v2.VerifyResponse
+	(*WhoAmIRequest)(nil),         // 76: msgbus.v2.WhoAmIRequest
+	(*WhoAmIResponse)(nil),        // 77: msgbus.v2.WhoAmIResponse
+	(*ExplainRequest)(nil),        // 78: msgbus.v2.ExplainRequest
+	(*ExplainResponse)(nil),       // 79: msgbus.v2.ExplainResponse
+	(*ExplainTopicRequest)(nil),   // 80: msgbus.v2.ExplainTopicRequest
+	(*ExplainTopicResponse)(nil),  // 81: msgbus.v2.ExplainTopicResponse
+	(*TopicReceiver)(nil),         // 82: msgbus.v2.TopicReceiver
+	(*ReloadRequest)(nil),         // 83: msgbus.v2.ReloadRequest
+	(*ReloadResponse)(nil),        // 84: msgbus.v2.ReloadResponse
+	(*AddUserRequest)(nil),        // 85: msgbus.v2.AddUserRequest
+	(*AddUserResponse)(nil),       // 86: msgbus.v2.AddUserResponse
+	(*ListUsersRequest)(nil),      // 87: msgbus.v2.ListUsersRequest
+	(*ListUsersResponse)(nil),     // 88: msgbus.v2.ListUsersResponse
+	(*UserInfo)(nil),              // 89: msgbus.v2.UserInfo
+	(*RevokeUserRequest)(nil),     // 90: msgbus.v2.RevokeUserRequest
+	(*RevokeUserResponse)(nil),    // 91: msgbus.v2.RevokeUserResponse
+	(*AddTokenRequest)(nil),       // 92: msgbus.v2.AddTokenRequest
+	(*AddTokenResponse)(nil),      // 93: msgbus.v2.AddTokenResponse
+	(*ListTokensRequest)(nil),     // 94: msgbus.v2.ListTokensRequest
+	(*ListTokensResponse)(nil),    // 95: msgbus.v2.ListTokensResponse
+	(*TokenInfo)(nil),             // 96: msgbus.v2.TokenInfo
+	(*RevokeTokenRequest)(nil),    // 97: msgbus.v2.RevokeTokenRequest
+	(*RevokeTokenResponse)(nil),   // 98: msgbus.v2.RevokeTokenResponse
+	(*VerifyAuditRequest)(nil),    // 99: msgbus.v2.VerifyAuditRequest
+	(*VerifyAuditResponse)(nil),   // 100: msgbus.v2.VerifyAuditResponse
+	(*TailAuditRequest)(nil),      // 101: msgbus.v2.TailAuditRequest
+	(*TailAuditResponse)(nil),     // 102: msgbus.v2.TailAuditResponse
+	nil,                           // 103: msgbus.v2.Message.HeadersEntry
+	nil,                           // 104: msgbus.v2.OutgoingMessage.HeadersEntry
+	nil,                           // 105: msgbus.v2.CallRequest.HeadersEntry
+	nil,                           // 106: msgbus.v2.CallResult.HeadersEntry
+	nil,                           // 107: msgbus.v2.CallFailure.HeadersEntry
+	nil,                           // 108: msgbus.v2.Invocation.HeadersEntry
+	nil,                           // 109: msgbus.v2.QueueMessage.HeadersEntry
+	nil,                           // 110: msgbus.v2.OutgoingQueueMessage.HeadersEntry
 }
 var file_msgbus_v2_msgbus_proto_depIdxs = []int32{
 	0,   // 0: msgbus.v2.Message.origin:type_name -> msgbus.v2.NodeId
-	102, // 1: msgbus.v2.Message.headers:type_name -> msgbus.v2.Message.HeadersEntry
-	103, // 2: msgbus.v2.OutgoingMessage.headers:type_name -> msgbus.v2.OutgoingMessage.HeadersEntry
+	103, // 1: msgbus.v2.Message.headers:type_name -> msgbus.v2.Message.HeadersEntry
+	104, // 2: msgbus.v2.OutgoingMessage.headers:type_name -> msgbus.v2.OutgoingMessage.HeadersEntry
 	2,   // 3: msgbus.v2.PublishStreamRequest.messages:type_name -> msgbus.v2.OutgoingMessage
 	5,   // 4: msgbus.v2.PublishStreamResponse.results:type_name -> msgbus.v2.PublishResult
 	6,   // 5: msgbus.v2.PublishResult.refusal:type_name -> msgbus.v2.Refusal
@@ -6881,11 +6980,11 @@ var file_msgbus_v2_msgbus_proto_depIdxs = []int32{
 	0,   // 15: msgbus.v2.DamagedRange.origin:type_name -> msgbus.v2.NodeId
 	17,  // 16: msgbus.v2.ListLogsResponse.logs:type_name -> msgbus.v2.LogInfo
 	0,   // 17: msgbus.v2.LogInfo.origin:type_name -> msgbus.v2.NodeId
-	104, // 18: msgbus.v2.CallRequest.headers:type_name -> msgbus.v2.CallRequest.HeadersEntry
+	105, // 18: msgbus.v2.CallRequest.headers:type_name -> msgbus.v2.CallRequest.HeadersEntry
 	24,  // 19: msgbus.v2.CallResponse.result:type_name -> msgbus.v2.CallResult
 	25,  // 20: msgbus.v2.CallResponse.failure:type_name -> msgbus.v2.CallFailure
-	105, // 21: msgbus.v2.CallResult.headers:type_name -> msgbus.v2.CallResult.HeadersEntry
-	106, // 22: msgbus.v2.CallFailure.headers:type_name -> msgbus.v2.CallFailure.HeadersEntry
+	106, // 21: msgbus.v2.CallResult.headers:type_name -> msgbus.v2.CallResult.HeadersEntry
+	107, // 22: msgbus.v2.CallFailure.headers:type_name -> msgbus.v2.CallFailure.HeadersEntry
 	27,  // 23: msgbus.v2.RegisterRequest.registration:type_name -> msgbus.v2.Registration
 	28,  // 24: msgbus.v2.RegisterRequest.answers:type_name -> msgbus.v2.CallAnswer
 	24,  // 25: msgbus.v2.CallAnswer.result:type_name -> msgbus.v2.CallResult
@@ -6894,7 +6993,7 @@ var file_msgbus_v2_msgbus_proto_depIdxs = []int32{
 	30,  // 28: msgbus.v2.RegisterResponse.registered:type_name -> msgbus.v2.Registered
 	31,  // 29: msgbus.v2.RegisterResponse.invocations:type_name -> msgbus.v2.Invocation
 	32,  // 30: msgbus.v2.RegisterResponse.cancellations:type_name -> msgbus.v2.Cancellation
-	107, // 31: msgbus.v2.Invocation.headers:type_name -> msgbus.v2.Invocation.HeadersEntry
+	108, // 31: msgbus.v2.Invocation.headers:type_name -> msgbus.v2.Invocation.HeadersEntry
 	35,  // 32: msgbus.v2.JoinResponse.joined:type_name -> msgbus.v2.Joined
 	36,  // 33: msgbus.v2.JoinResponse.messages:type_name -> msgbus.v2.ReceivedMessage
 	37,  // 34: msgbus.v2.JoinResponse.presence:type_name -> msgbus.v2.PresenceChange
@@ -6907,9 +7006,9 @@ var file_msgbus_v2_msgbus_proto_depIdxs = []int32{
 	47,  // 41: msgbus.v2.ListClientsResponse.clients:type_name -> msgbus.v2.ClientInfo
 	0,   // 42: msgbus.v2.QueueMessage.source:type_name -> msgbus.v2.NodeId
 	0,   // 43: msgbus.v2.QueueMessage.target:type_name -> msgbus.v2.NodeId
-	108, // 44: msgbus.v2.QueueMessage.headers:type_name -> msgbus.v2.QueueMessage.HeadersEntry
+	109, // 44: msgbus.v2.QueueMessage.headers:type_name -> msgbus.v2.QueueMessage.HeadersEntry
 	0,   // 45: msgbus.v2.OutgoingQueueMessage.target:type_name -> msgbus.v2.NodeId
-	109, // 46: msgbus.v2.OutgoingQueueMessage.headers:type_name -> msgbus.v2.OutgoingQueueMessage.HeadersEntry
+	110, // 46: msgbus.v2.OutgoingQueueMessage.headers:type_name -> msgbus.v2.OutgoingQueueMessage.HeadersEntry
 	49,  // 47: msgbus.v2.EnqueueRequest.messages:type_name -> msgbus.v2.OutgoingQueueMessage
 	52,  // 48: msgbus.v2.EnqueueResponse.messages:type_name -> msgbus.v2.Enqueued
 	48,  // 49: msgbus.v2.ConsumeResponse.message:type_name -> msgbus.v2.QueueMessage
@@ -6918,79 +7017,80 @@ var file_msgbus_v2_msgbus_proto_depIdxs = []int32{
 	58,  // 52: msgbus.v2.Settlement.release:type_name -> msgbus.v2.Release
 	59,  // 53: msgbus.v2.Settlement.extend:type_name -> msgbus.v2.Extend
 	63,  // 54: msgbus.v2.ListQueuesResponse.queues:type_name -> msgbus.v2.QueueInfo
-	0,   // 55: msgbus.v2.GetStatusResponse.node:type_name -> msgbus.v2.NodeId
-	68,  // 56: msgbus.v2.GetStatusResponse.listeners:type_name -> msgbus.v2.Listener
-	14,  // 57: msgbus.v2.VerifyResponse.damaged:type_name -> msgbus.v2.DamagedRange
-	81,  // 58: msgbus.v2.ExplainTopicResponse.receivers:type_name -> msgbus.v2.TopicReceiver
-	88,  // 59: msgbus.v2.ListUsersResponse.users:type_name -> msgbus.v2.UserInfo
-	95,  // 60: msgbus.v2.ListTokensResponse.tokens:type_name -> msgbus.v2.TokenInfo
-	3,   // 61: msgbus.v2.BusService.PublishStream:input_type -> msgbus.v2.PublishStreamRequest
-	7,   // 62: msgbus.v2.BusService.Subscribe:input_type -> msgbus.v2.SubscribeRequest
-	15,  // 63: msgbus.v2.BusService.ListLogs:input_type -> msgbus.v2.ListLogsRequest
-	18,  // 64: msgbus.v2.ClientService.Send:input_type -> msgbus.v2.SendRequest
-	20,  // 65: msgbus.v2.ClientService.Broadcast:input_type -> msgbus.v2.BroadcastRequest
-	22,  // 66: msgbus.v2.ClientService.Call:input_type -> msgbus.v2.CallRequest
-	26,  // 67: msgbus.v2.ClientService.Register:input_type -> msgbus.v2.RegisterRequest
-	33,  // 68: msgbus.v2.ClientService.Join:input_type -> msgbus.v2.JoinRequest
-	41,  // 69: msgbus.v2.ClientService.SendStream:input_type -> msgbus.v2.SendStreamRequest
-	45,  // 70: msgbus.v2.ClientService.ListClients:input_type -> msgbus.v2.ListClientsRequest
-	50,  // 71: msgbus.v2.QueueService.Enqueue:input_type -> msgbus.v2.EnqueueRequest
-	53,  // 72: msgbus.v2.QueueService.Consume:input_type -> msgbus.v2.ConsumeRequest
-	55,  // 73: msgbus.v2.QueueService.Settle:input_type -> msgbus.v2.SettleRequest
-	61,  // 74: msgbus.v2.QueueService.ListQueues:input_type -> msgbus.v2.ListQueuesRequest
-	64,  // 75: msgbus.v2.QueueService.PurgeQueue:input_type -> msgbus.v2.PurgeQueueRequest
-	66,  // 76: msgbus.v2.AdminService.GetStatus:input_type -> msgbus.v2.GetStatusRequest
-	69,  // 77: msgbus.v2.AdminService.GetMetrics:input_type -> msgbus.v2.GetMetricsRequest
-	71,  // 78: msgbus.v2.AdminService.Backup:input_type -> msgbus.v2.BackupRequest
-	73,  // 79: msgbus.v2.AdminService.Verify:input_type -> msgbus.v2.VerifyRequest
-	75,  // 80: msgbus.v2.AccessService.WhoAmI:input_type -> msgbus.v2.WhoAmIRequest
-	77,  // 81: msgbus.v2.AccessService.Explain:input_type -> msgbus.v2.ExplainRequest
-	79,  // 82: msgbus.v2.AccessService.ExplainTopic:input_type -> msgbus.v2.ExplainTopicRequest
-	82,  // 83: msgbus.v2.AccessService.Reload:input_type -> msgbus.v2.ReloadRequest
-	84,  // 84: msgbus.v2.AccessService.AddUser:input_type -> msgbus.v2.AddUserRequest
-	86,  // 85: msgbus.v2.AccessService.ListUsers:input_type -> msgbus.v2.ListUsersRequest
-	89,  // 86: msgbus.v2.AccessService.RevokeUser:input_type -> msgbus.v2.RevokeUserRequest
-	91,  // 87: msgbus.v2.AccessService.AddToken:input_type -> msgbus.v2.AddTokenRequest
-	93,  // 88: msgbus.v2.AccessService.ListTokens:input_type -> msgbus.v2.ListTokensRequest
-	96,  // 89: msgbus.v2.AccessService.RevokeToken:input_type -> msgbus.v2.RevokeTokenRequest
-	98,  // 90: msgbus.v2.AccessService.VerifyAudit:input_type -> msgbus.v2.VerifyAuditRequest
-	100, // 91: msgbus.v2.AccessService.TailAudit:input_type -> msgbus.v2.TailAuditRequest
-	4,   // 92: msgbus.v2.BusService.PublishStream:output_type -> msgbus.v2.PublishStreamResponse
-	13,  // 93: msgbus.v2.BusService.Subscribe:output_type -> msgbus.v2.SubscribeResponse
-	16,  // 94: msgbus.v2.BusService.ListLogs:output_type -> msgbus.v2.ListLogsResponse
-	19,  // 95: msgbus.v2.ClientService.Send:output_type -> msgbus.v2.SendResponse
-	21,  // 96: msgbus.v2.ClientService.Broadcast:output_type -> msgbus.v2.BroadcastResponse
-	23,  // 97: msgbus.v2.ClientService.Call:output_type -> msgbus.v2.CallResponse
-	29,  // 98: msgbus.v2.ClientService.Register:output_type -> msgbus.v2.RegisterResponse
-	34,  // 99: msgbus.v2.ClientService.Join:output_type -> msgbus.v2.JoinResponse
-	43,  // 100: msgbus.v2.ClientService.SendStream:output_type -> msgbus.v2.SendStreamResponse
-	46,  // 101: msgbus.v2.ClientService.ListClients:output_type -> msgbus.v2.ListClientsResponse
-	51,  // 102: msgbus.v2.QueueService.Enqueue:output_type -> msgbus.v2.EnqueueResponse
-	54,  // 103: msgbus.v2.QueueService.Consume:output_type -> msgbus.v2.ConsumeResponse
-	60,  // 104: msgbus.v2.QueueService.Settle:output_type -> msgbus.v2.SettleResponse
-	62,  // 105: msgbus.v2.QueueService.ListQueues:output_type -> msgbus.v2.ListQueuesResponse
-	65,  // 106: msgbus.v2.QueueService.PurgeQueue:output_type -> msgbus.v2.PurgeQueueResponse
-	67,  // 107: msgbus.v2.AdminService.GetStatus:output_type -> msgbus.v2.GetStatusResponse
-	70,  // 108: msgbus.v2.AdminService.GetMetrics:output_type -> msgbus.v2.GetMetricsResponse
-	72,  // 109: msgbus.v2.AdminService.Backup:output_type -> msgbus.v2.BackupResponse
-	74,  // 110: msgbus.v2.AdminService.Verify:output_type -> msgbus.v2.VerifyResponse
-	76,  // 111: msgbus.v2.AccessService.WhoAmI:output_type -> msgbus.v2.WhoAmIResponse
-	78,  // 112: msgbus.v2.AccessService.Explain:output_type -> msgbus.v2.ExplainResponse
-	80,  // 113: msgbus.v2.AccessService.ExplainTopic:output_type -> msgbus.v2.ExplainTopicResponse
-	83,  // 114: msgbus.v2.AccessService.Reload:output_type -> msgbus.v2.ReloadResponse
-	85,  // 115: msgbus.v2.AccessService.AddUser:output_type -> msgbus.v2.AddUserResponse
-	87,  // 116: msgbus.v2.AccessService.ListUsers:output_type -> msgbus.v2.ListUsersResponse
-	90,  // 117: msgbus.v2.AccessService.RevokeUser:output_type -> msgbus.v2.RevokeUserResponse
-	92,  // 118: msgbus.v2.AccessService.AddToken:output_type -> msgbus.v2.AddTokenResponse
-	94,  // 119: msgbus.v2.AccessService.ListTokens:output_type -> msgbus.v2.ListTokensResponse
-	97,  // 120: msgbus.v2.AccessService.RevokeToken:output_type -> msgbus.v2.RevokeTokenResponse
-	99,  // 121: msgbus.v2.AccessService.VerifyAudit:output_type -> msgbus.v2.VerifyAuditResponse
-	101, // 122: msgbus.v2.AccessService.TailAudit:output_type -> msgbus.v2.TailAuditResponse
-	92,  // [92:123] is the sub-list for method output_type
-	61,  // [61:92] is the sub-list for method input_type
-	61,  // [61:61] is the sub-list for extension type_name
-	61,  // [61:61] is the sub-list for extension extendee
-	0,   // [0:61] is the sub-list for field type_name
+	64,  // 55: msgbus.v2.QueueInfo.forwarding:type_name -> msgbus.v2.QueueForwarding
+	0,   // 56: msgbus.v2.GetStatusResponse.node:type_name -> msgbus.v2.NodeId
+	69,  // 57: msgbus.v2.GetStatusResponse.listeners:type_name -> msgbus.v2.Listener
+	14,  // 58: msgbus.v2.VerifyResponse.damaged:type_name -> msgbus.v2.DamagedRange
+	82,  // 59: msgbus.v2.ExplainTopicResponse.receivers:type_name -> msgbus.v2.TopicReceiver
+	89,  // 60: msgbus.v2.ListUsersResponse.users:type_name -> msgbus.v2.UserInfo
+	96,  // 61: msgbus.v2.ListTokensResponse.tokens:type_name -> msgbus.v2.TokenInfo
+	3,   // 62: msgbus.v2.BusService.PublishStream:input_type -> msgbus.v2.PublishStreamRequest
+	7,   // 63: msgbus.v2.BusService.Subscribe:input_type -> msgbus.v2.SubscribeRequest
+	15,  // 64: msgbus.v2.BusService.ListLogs:input_type -> msgbus.v2.ListLogsRequest
+	18,  // 65: msgbus.v2.ClientService.Send:input_type -> msgbus.v2.SendRequest
+	20,  // 66: msgbus.v2.ClientService.Broadcast:input_type -> msgbus.v2.BroadcastRequest
+	22,  // 67: msgbus.v2.ClientService.Call:input_type -> msgbus.v2.CallRequest
+	26,  // 68: msgbus.v2.ClientService.Register:input_type -> msgbus.v2.RegisterRequest
+	33,  // 69: msgbus.v2.ClientService.Join:input_type -> msgbus.v2.JoinRequest
+	41,  // 70: msgbus.v2.ClientService.SendStream:input_type -> msgbus.v2.SendStreamRequest
+	45,  // 71: msgbus.v2.ClientService.ListClients:input_type -> msgbus.v2.ListClientsRequest
+	50,  // 72: msgbus.v2.QueueService.Enqueue:input_type -> msgbus.v2.EnqueueRequest
+	53,  // 73: msgbus.v2.QueueService.Consume:input_type -> msgbus.v2.ConsumeRequest
+	55,  // 74: msgbus.v2.QueueService.Settle:input_type -> msgbus.v2.SettleRequest
+	61,  // 75: msgbus.v2.QueueService.ListQueues:input_type -> msgbus.v2.ListQueuesRequest
+	65,  // 76: msgbus.v2.QueueService.PurgeQueue:input_type -> msgbus.v2.PurgeQueueRequest
+	67,  // 77: msgbus.v2.AdminService.GetStatus:input_type -> msgbus.v2.GetStatusRequest
+	70,  // 78: msgbus.v2.AdminService.GetMetrics:input_type -> msgbus.v2.GetMetricsRequest
+	72,  // 79: msgbus.v2.AdminService.Backup:input_type -> msgbus.v2.BackupRequest
+	74,  // 80: msgbus.v2.AdminService.Verify:input_type -> msgbus.v2.VerifyRequest
+	76,  // 81: msgbus.v2.AccessService.WhoAmI:input_type -> msgbus.v2.WhoAmIRequest
+	78,  // 82: msgbus.v2.AccessService.Explain:input_type -> msgbus.v2.ExplainRequest
+	80,  // 83: msgbus.v2.AccessService.ExplainTopic:input_type -> msgbus.v2.ExplainTopicRequest
+	83,  // 84: msgbus.v2.AccessService.Reload:input_type -> msgbus.v2.ReloadRequest
+	85,  // 85: msgbus.v2.AccessService.AddUser:input_type -> msgbus.v2.AddUserRequest
+	87,  // 86: msgbus.v2.AccessService.ListUsers:input_type -> msgbus.v2.ListUsersRequest
+	90,  // 87: msgbus.v2.AccessService.RevokeUser:input_type -> msgbus.v2.RevokeUserRequest
+	92,  // 88: msgbus.v2.AccessService.AddToken:input_type -> msgbus.v2.AddTokenRequest
+	94,  // 89: msgbus.v2.AccessService.ListTokens:input_type -> msgbus.v2.ListTokensRequest
+	97,  // 90: msgbus.v2.AccessService.RevokeToken:input_type -> msgbus.v2.RevokeTokenRequest
+	99,  // 91: msgbus.v2.AccessService.VerifyAudit:input_type -> msgbus.v2.VerifyAuditRequest
+	101, // 92: msgbus.v2.AccessService.TailAudit:input_type -> msgbus.v2.TailAuditRequest
+	4,   // 93: msgbus.v2.BusService.PublishStream:output_type -> msgbus.v2.PublishStreamResponse
+	13,  // 94: msgbus.v2.BusService.Subscribe:output_type -> msgbus.v2.SubscribeResponse
+	16,  // 95: msgbus.v2.BusService.ListLogs:output_type -> msgbus.v2.ListLogsResponse
+	19,  // 96: msgbus.v2.ClientService.Send:output_type -> msgbus.v2.SendResponse
+	21,  // 97: msgbus.v2.ClientService.Broadcast:output_type -> msgbus.v2.BroadcastResponse
+	23,  // 98: msgbus.v2.ClientService.Call:output_type -> msgbus.v2.CallResponse
+	29,  // 99: msgbus.v2.ClientService.Register:output_type -> msgbus.v2.RegisterResponse
+	34,  // 100: msgbus.v2.ClientService.Join:output_type -> msgbus.v2.JoinResponse
+	43,  // 101: msgbus.v2.ClientService.SendStream:output_type -> msgbus.v2.SendStreamResponse
+	46,  // 102: msgbus.v2.ClientService.ListClients:output_type -> msgbus.v2.ListClientsResponse
+	51,  // 103: msgbus.v2.QueueService.Enqueue:output_type -> msgbus.v2.EnqueueResponse
+	54,  // 104: msgbus.v2.QueueService.Consume:output_type -> msgbus.v2.ConsumeResponse
+	60,  // 105: msgbus.v2.QueueService.Settle:output_type -> msgbus.v2.SettleResponse
+	62,  // 106: msgbus.v2.QueueService.ListQueues:output_type -> msgbus.v2.ListQueuesResponse
+	66,  // 107: msgbus.v2.QueueService.PurgeQueue:output_type -> msgbus.v2.PurgeQueueResponse
+	68,  // 108: msgbus.v2.AdminService.GetStatus:output_type -> msgbus.v2.GetStatusResponse
+	71,  // 109: msgbus.v2.AdminService.GetMetrics:output_type -> msgbus.v2.GetMetricsResponse
+	73,  // 110: msgbus.v2.AdminService.Backup:output_type -> msgbus.v2.BackupResponse
+	75,  // 111: msgbus.v2.AdminService.Verify:output_type -> msgbus.v2.VerifyResponse
+	77,  // 112: msgbus.v2.AccessService.WhoAmI:output_type -> msgbus.v2.WhoAmIResponse
+	79,  // 113: msgbus.v2.AccessService.Explain:output_type -> msgbus.v2.ExplainResponse
+	81,  // 114: msgbus.v2.AccessService.ExplainTopic:output_type -> msgbus.v2.ExplainTopicResponse
+	84,  // 115: msgbus.v2.AccessService.Reload:output_type -> msgbus.v2.ReloadResponse
+	86,  // 116: msgbus.v2.AccessService.AddUser:output_type -> msgbus.v2.AddUserResponse
+	88,  // 117: msgbus.v2.AccessService.ListUsers:output_type -> msgbus.v2.ListUsersResponse
+	91,  // 118: msgbus.v2.AccessService.RevokeUser:output_type -> msgbus.v2.RevokeUserResponse
+	93,  // 119: msgbus.v2.AccessService.AddToken:output_type -> msgbus.v2.AddTokenResponse
+	95,  // 120: msgbus.v2.AccessService.ListTokens:output_type -> msgbus.v2.ListTokensResponse
+	98,  // 121: msgbus.v2.AccessService.RevokeToken:output_type -> msgbus.v2.RevokeTokenResponse
+	100, // 122: msgbus.v2.AccessService.VerifyAudit:output_type -> msgbus.v2.VerifyAuditResponse
+	102, // 123: msgbus.v2.AccessService.TailAudit:output_type -> msgbus.v2.TailAuditResponse
+	93,  // [93:124] is the sub-list for method output_type
+	62,  // [62:93] is the sub-list for method input_type
+	62,  // [62:62] is the sub-list for extension type_name
+	62,  // [62:62] is the sub-list for extension extendee
+	0,   // [0:62] is the sub-list for field type_name
 }
 
 func init() { file_msgbus_v2_msgbus_proto_init() }
@@ -7034,7 +7134,7 @@ func file_msgbus_v2_msgbus_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_msgbus_v2_msgbus_proto_rawDesc), len(file_msgbus_v2_msgbus_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   110,
+			NumMessages:   111,
 			NumExtensions: 0,
 			NumServices:   5,
 		},

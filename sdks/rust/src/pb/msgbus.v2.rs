@@ -1006,6 +1006,25 @@ pub struct QueueInfo {
     pub oldest_at_ms: u64,
     #[prost(uint32, tag = "6")]
     pub consumers: u32,
+    /// Present when its messages are on their way to another node.
+    #[prost(message, optional, tag = "7")]
+    pub forwarding: ::core::option::Option<QueueForwarding>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct QueueForwarding {
+    /// tenant/bl/device of the node where the messages go, and the queue in which they arrive there.
+    #[prost(string, tag = "1")]
+    pub target: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub queue: ::prost::alloc::string::String,
+    /// `idle`, `sending`, or `waiting`: until the node can be reached, or until the next attempt.
+    #[prost(string, tag = "3")]
+    pub state: ::prost::alloc::string::String,
+    /// Failed ones since the last success, and what was wrong with the last of them.
+    #[prost(uint32, tag = "4")]
+    pub attempts: u32,
+    #[prost(string, tag = "5")]
+    pub last_error: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PurgeQueueRequest {
@@ -2563,6 +2582,335 @@ pub mod access_service_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("msgbus.v2.AccessService", "TailAudit"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListPeersRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListPeersResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub peers: ::prost::alloc::vec::Vec<PeerInfo>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PeerInfo {
+    /// Endpoint as it was written; of a link that the other side dialled, its node id.
+    #[prost(string, tag = "1")]
+    pub peer: ::prost::alloc::string::String,
+    /// tenant/bl/device; empty while nobody has answered there.
+    #[prost(string, tag = "2")]
+    pub node: ::prost::alloc::string::String,
+    /// `outgoing` or `incoming`.
+    #[prost(string, tag = "3")]
+    pub direction: ::prost::alloc::string::String,
+    /// `configuration`, `store` (added at run time), or empty for one that dialled.
+    #[prost(string, tag = "4")]
+    pub kept_in: ::prost::alloc::string::String,
+    /// `connecting`, `up`, `waiting`, `cut_off`.
+    #[prost(string, tag = "5")]
+    pub state: ::prost::alloc::string::String,
+    /// `link`, `v1`, `standby` (another link to this node is up), `none`.
+    #[prost(string, tag = "6")]
+    pub kind: ::prost::alloc::string::String,
+    /// Microseconds there and back; 0: not known.
+    #[prost(uint64, tag = "7")]
+    pub rtt_us: u64,
+    /// Messages that it has and this node lacks.
+    #[prost(uint64, tag = "8")]
+    pub lag: u64,
+    /// Messages that it asked for and has not stored; 0 where that is not known.
+    #[prost(uint64, tag = "9")]
+    pub behind: u64,
+    #[prost(uint64, tag = "10")]
+    pub received_bytes: u64,
+    #[prost(uint64, tag = "11")]
+    pub sent_bytes: u64,
+    /// 0: not up.
+    #[prost(uint64, tag = "12")]
+    pub up_since_ms: u64,
+    /// Empty since it is up.
+    #[prost(string, tag = "13")]
+    pub last_error: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddPeerRequest {
+    /// `<http://host:port`> or `<https://host:port`,> with `=tenant/bl/device` behind it to accept that node only.
+    #[prost(string, tag = "1")]
+    pub peer: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddPeerResponse {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemovePeerRequest {
+    /// The endpoint, with or without the node behind it.
+    #[prost(string, tag = "1")]
+    pub peer: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemovePeerResponse {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListNodesRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListNodesResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub nodes: ::prost::alloc::vec::Vec<NodeInfo>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NodeInfo {
+    /// tenant/bl/device
+    #[prost(string, tag = "1")]
+    pub node: ::prost::alloc::string::String,
+    /// Links between it and this node.
+    #[prost(uint32, tag = "2")]
+    pub hops: u32,
+    /// What it tells about itself.
+    #[prost(uint32, tag = "3")]
+    pub clients: u32,
+    #[prost(uint32, tag = "4")]
+    pub procedures: u32,
+    #[prost(uint32, tag = "5")]
+    pub filters: u32,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListDiscoveredRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListDiscoveredResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub nodes: ::prost::alloc::vec::Vec<DiscoveredNode>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DiscoveredNode {
+    /// tenant/bl/device, as it says; nothing has proved it yet.
+    #[prost(string, tag = "1")]
+    pub node: ::prost::alloc::string::String,
+    /// What AddPeer takes, the node included.
+    #[prost(string, tag = "2")]
+    pub peer: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub version: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "4")]
+    pub last_seen_ms: u64,
+    /// It is a peer, or has a link.
+    #[prost(bool, tag = "5")]
+    pub linked: bool,
+}
+/// Generated client implementations.
+pub mod peer_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct PeerServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl PeerServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> PeerServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> PeerServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            PeerServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Peers that are dialled, then links that others have dialled.
+        pub async fn list_peers(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListPeersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPeersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/msgbus.v2.PeerService/ListPeers",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("msgbus.v2.PeerService", "ListPeers"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Dials another daemon from now on, also after a restart: it is kept in the store. ALREADY_EXISTS when it is a peer.
+        pub async fn add_peer(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AddPeerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AddPeerResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/msgbus.v2.PeerService/AddPeer",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("msgbus.v2.PeerService", "AddPeer"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends the link to a peer that was added and forgets it. NOT_FOUND when it is none, FAILED_PRECONDITION when it
+        /// stands in the configuration, where it has to be removed.
+        pub async fn remove_peer(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RemovePeerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RemovePeerResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/msgbus.v2.PeerService/RemovePeer",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("msgbus.v2.PeerService", "RemovePeer"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The daemons that can be reached over links, however many daemons lie between.
+        pub async fn list_nodes(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListNodesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListNodesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/msgbus.v2.PeerService/ListNodes",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("msgbus.v2.PeerService", "ListNodes"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The daemons that announce themselves on this network; UNIMPLEMENTED without --discover. None of them is dialled
+        /// by that.
+        pub async fn list_discovered(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListDiscoveredRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDiscoveredResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/msgbus.v2.PeerService/ListDiscovered",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("msgbus.v2.PeerService", "ListDiscovered"));
             self.inner.unary(req, path, codec).await
         }
     }

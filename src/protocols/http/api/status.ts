@@ -3,6 +3,7 @@
 import { statfs } from 'node:fs/promises'
 import { z } from 'zod'
 import { systemClock } from '../../../core/clock.ts'
+import type { PeerRow } from '../../../core/peering.ts'
 import type { PeerSyncState } from '../../../model/peer-sync-state.ts'
 import type { TopicRule } from '../../../model/topic-rule.ts'
 import type { PeerJson, RuleJson, StatusJson } from '../../../wire/http-api.ts'
@@ -33,11 +34,11 @@ export const listPeers = operation({
   tag: 'daemon',
   summary: 'The daemons this one synchronises with, and how far each of their logs has come.',
   query: z.strictObject({}),
-  answer: { description: 'The peers that are configured.', schema: peersSchema },
+  answer: { description: 'Peers that are dialled, then those that dialled.', schema: peersSchema },
   async run({ client, context }) {
     const states = await client.log.syncStates()
-    const configured = context.describe?.().peers ?? []
-    return json({ peers: configured.map((peer) => peerOf(peer, states)) })
+    const rows = context.peering?.()?.list(client) ?? []
+    return json({ peers: rows.map((row) => peerOf(row, states)) })
   },
 })
 
@@ -123,15 +124,19 @@ async function freeBytes(folder: string | undefined): Promise<number | null> {
 }
 
 /** From the row about the peer as a whole and those about its logs. */
-function peerOf(peer: string, states: readonly PeerSyncState[]): PeerJson {
+function peerOf(row: PeerRow, states: readonly PeerSyncState[]): PeerJson {
+  const { peer, node, direction, kind, lag, behind, receivedBytes, sentBytes } = row
+  const { rttMs = null, upSinceMs = null } = row
+  const traffic = { lag, behind, receivedBytes, sentBytes }
   const own = states.filter((state) => state.peer === peer)
   const whole = own.find(({ log }) => log === undefined)
   return {
     peer,
+    link: { node, direction, state: row.state, kind, rttMs, ...traffic, upSinceMs },
     lastAttemptAtMs: whole?.lastAttemptAtMs ?? 0,
     lastSuccessAtMs: whole?.lastSuccessAtMs ?? 0,
     consecutiveFailures: whole?.consecutiveFailures ?? 0,
-    lastError: whole?.lastError ?? '',
+    lastError: row.lastError || (whole?.lastError ?? ''),
     logs: own.flatMap(({ log, localHead, remoteHead, lastSuccessAtMs }) => {
       if (log === undefined) return []
       const origin = toNodeJson(log.origin)
