@@ -165,13 +165,22 @@ const codeOfRpc: ReadonlyMap<number, BusErrorCode> = new Map([
   [-32_603, 'internal'],
 ])
 
+/** For errors that the text tells apart. */
+const ownErrorCode = -32_000
+
 function noSuchProcedure(text: string): BusError {
   return new BusError('unimplemented', 'no_such_procedure', text)
 }
 
 function errorOf(code: number, text: string): BusError {
   const known = codeOfRpc.get(code)
-  if (known === undefined) return new CallError(String(code), { message: text })
+  if (known === undefined) {
+    // As `failureOf` writes what an application calls by a name.
+    const [, named, message] = code === ownErrorCode ? (/^(\S+\.\S+): (.*)$/s.exec(text) ?? []) : []
+    return named === undefined
+      ? new CallError(String(code), { message: text })
+      : new CallError(named, { message })
+  }
   if (known === 'unimplemented') return new BusError(known, 'no_such_procedure', text)
   return new BusError(known, 'application_error', text)
 }
@@ -197,8 +206,8 @@ const rpcOfCode: Readonly<Record<BusErrorCode, number>> = {
 
 function failureOf(error: BusError): RpcFailure {
   if (!(error instanceof CallError)) return new RpcFailure(rpcOfCode[error.code], error.message)
-  const code = /^-?\d{1,5}$/.test(error.errorName) ? Number(error.errorName) : -32_000
-  const isCode = code >= -32_768 && code <= 32_767 && code !== -32_000
+  const code = /^-?\d{1,5}$/.test(error.errorName) ? Number(error.errorName) : ownErrorCode
+  const isCode = code >= -32_768 && code <= 32_767 && code !== ownErrorCode
   if (isCode) return new RpcFailure(code, error.message)
-  return new RpcFailure(-32_000, `${error.errorName}: ${error.message}`)
+  return new RpcFailure(ownErrorCode, `${error.errorName}: ${error.message}`)
 }

@@ -114,18 +114,11 @@ const uriByCode: Readonly<Record<BusErrorCode, string>> = {
   unauthenticated: errorUris.notAuthorized,
 }
 
-/** Of BUS/RT, for errors that are told apart by the URI that stands before the text. */
-const ownErrorCode = -32_000
-
 /** An error of an application that speaks another protocol; of BUS/RT, whose errors are numbers, too. */
 function foreignError(error: CallError, serializer: Serializer): ErrorAnswer {
   const { errorName, message, payload, headers } = error
   if (/^-?\d+$/.test(errorName)) {
     const code = Number(errorName)
-    const [, named, text] = code === ownErrorCode ? (/^(\S+\.\S+): (.*)$/s.exec(message) ?? []) : []
-    if (named !== undefined && isUri(named)) {
-      return { uri: named, payload: encodePayload(serializer, [text ?? '']), passthru: undefined }
-    }
     const args = encodePayload(serializer, [message], { code })
     return { uri: 'msgbus.error.busrt', payload: args, passthru: undefined }
   }
