@@ -156,6 +156,8 @@ export class ClientHandle implements BusClient {
       const text = `this client has ${limits.subscriptionsPerClient} subscriptions, which is the limit`
       throw new BusError('resource_exhausted', 'quota_exceeded', text)
     }
+    this.live.usage?.requireSubscription()
+    const { usage } = this.live
     const subscription = new LogSubscription({
       text: topic,
       matches: (name) =>
@@ -172,11 +174,13 @@ export class ClientHandle implements BusClient {
       counters,
       onClose: () => {
         this.#subscriptions.delete(subscription)
+        if (usage !== undefined) usage.subscriptions -= 1
         if (options.kind === 'log') router.removeTopic(topic, subscription)
         else router.removeFilter(levelFilter('mqtt', options.filter), subscription)
       },
     })
     this.#subscriptions.add(subscription)
+    if (usage !== undefined) usage.subscriptions += 1
     if (options.kind === 'log') router.addTopic(topic, subscription)
     else router.addFilter(levelFilter('mqtt', options.filter), subscription)
     return subscription
@@ -315,6 +319,7 @@ export class ClientHandle implements BusClient {
         const settings = topicRules.of(message.topic)
         checkOutgoing(message, node, limits, settings, this.live.name)
         this.#require('publish', message.topic)
+        this.live.usage?.requirePublish(message.payload.length)
         if (settings.store === 'never') outcome = this.#routeOnly(message)
       } catch (error) {
         this.#bus.counters.messagesRefused += 1
@@ -400,6 +405,7 @@ export class ClientHandle implements BusClient {
       checkQueueMessage(message, this.#bus.limits)
       if (message.queue.startsWith('$msgbus.')) throw reservedQueue(message.queue)
       this.#require('enqueue', message.queue)
+      this.live.usage?.requireQueueBytes(message.payload.length)
     }
     const { forwarding } = this.#bus
     const queues = this.#bus.requireQueues()

@@ -15,6 +15,8 @@ import { type ClientNames, LiveClient } from './live-client.ts'
 
 const secondaryMark = '%%'
 const rememberedMasks = 1_000
+const takeoversMost = 5
+const takeoverWindowMs = 10_000
 /** Longer ones are looked through every time. */
 const rememberedMaskLength = 1_000
 const encoder = new TextEncoder()
@@ -80,8 +82,8 @@ export class ClientRegistry {
   }
 
   /**
-   * @throws BusError `already_exists/name_taken`, `not_found/primary_missing`,
-   *   `invalid_argument/name_…`, `permission_denied`, `resource_exhausted/quota_exceeded`
+   * @throws BusError `already_exists/name_taken`, `not_found/primary_missing`, `invalid_argument/name_…`,
+   *   `permission_denied`, `resource_exhausted/quota_exceeded`, `resource_exhausted/takeover_loop`
    */
   join(identity: Identity, join: JoinOptions): LiveClient {
     const { limits } = this.#bus
@@ -91,13 +93,21 @@ export class ClientRegistry {
       throw new BusError('resource_exhausted', 'quota_exceeded', text)
     }
     const names = name === '' ? nameless : this.#claim(identity, name)
-    const replaced = name === '' ? undefined : this.#replaced(name, join, names)
+    const replaced = name === '' ? undefined : this.#replaced(identity, name, join, names)
+    const usage = this.#bus.usages.begin(identity)
     const client = new LiveClient(this.#bus, this.#nextId++, identity, join, names)
+    if (usage !== undefined) {
+      client.usage = usage
+      usage.connections += 1
+    }
     this.#clients.add(client)
     if (name === '') return client
     this.#add(client)
     // Last, since whoever is told may act at once, and come back with the same name.
-    if (replaced !== undefined) this.#end(replaced, replacedError(name), false)
+    if (replaced !== undefined) {
+      this.#countTakeover(client, replaced)
+      this.#end(replaced, replacedError(name), false)
+    }
     if (!client.isClosed) this.#tell(client, replaced === undefined ? 'joined' : 'replaced')
     return client
   }
@@ -154,12 +164,53 @@ export class ClientRegistry {
   }
 
   /** Whom the newcomer takes the name from. @throws BusError `already_exists/name_taken` */
-  #replaced(name: string, join: JoinOptions, names: ClientNames): LiveClient | undefined {
+  #replaced(
+    identity: Identity,
+    name: string,
+    join: JoinOptions,
+    names: ClientNames,
+  ): LiveClient | undefined {
     const holder = this.byName(name)
     if (holder === undefined) return undefined
-    if (join.replace === true && names.primary === undefined) return holder
+    if (join.replace === true && names.primary === undefined) {
+      if (this.#mayReplace(identity, holder)) {
+        this.#requirePeace(identity, name, holder)
+        return holder
+      }
+      const text = `a client of another user is connected as ${JSON.stringify(name)}`
+      throw new BusError('already_exists', 'name_taken', text)
+    }
     const text = `a client named ${JSON.stringify(name)} is connected already`
     throw new BusError('already_exists', 'name_taken', text)
+  }
+
+  /** A name is taken over by the user that has it, and by administrators; on an open daemon by anybody. */
+  #mayReplace(identity: Identity, holder: LiveClient): boolean {
+    const { user, method } = holder.identity
+    const isSame = user === identity.user && (method === 'none') === (identity.method === 'none')
+    return (
+      this.#bus.access.isOpen || isSame || this.#bus.maySee({ identity, name: '' }, 'admin', '')
+    )
+  }
+
+  /**
+   * Two clients of one name that take it from each other again and again are held up.
+   * @throws BusError `resource_exhausted/takeover_loop`
+   */
+  #requirePeace(identity: Identity, name: string, { takeovers, takenSince }: LiveClient): void {
+    const isRecent = this.#bus.clock.monotonic() - takenSince <= takeoverWindowMs
+    if (takeovers < takeoversMost || !isRecent) return
+    const text = `${JSON.stringify(name)} was taken over ${takeoversMost} times within ${takeoverWindowMs / 1_000} s: two clients use one name; wait`
+    this.#bus.access.refused?.({ identity, name }, 'connect', name, text)
+    throw new BusError('resource_exhausted', 'takeover_loop', text)
+  }
+
+  /** How often the name went from one to the other lately, the last time included. */
+  #countTakeover(client: LiveClient, from: LiveClient): void {
+    const now = this.#bus.clock.monotonic()
+    const isRecent = from.takeovers > 0 && now - from.takenSince <= takeoverWindowMs
+    client.takeovers = isRecent ? from.takeovers + 1 : 1
+    client.takenSince = isRecent ? from.takenSince : now
   }
 
   #add(client: LiveClient): void {
@@ -179,6 +230,7 @@ export class ClientRegistry {
     client.primary?.secondaries?.delete(client)
     this.#bus.countDeparted(client)
     client.detach()
+    if (client.usage !== undefined) this.#bus.usages.end(client.identity, client.usage)
   }
 
   /** @param isTold whether others are told that it left; of one that is replaced they are told that */

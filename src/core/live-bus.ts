@@ -22,6 +22,7 @@ import type { Clock } from './clock.ts'
 import type { BusCounters } from './counters.ts'
 import { parseDeleteMarker } from './delete-marker.ts'
 import { filterReach, nameOf } from './filter-reach.ts'
+import { IdentityUsages } from './identity-usage.ts'
 import { LastValues } from './last-values.ts'
 import type { LiveFilter, PublishOutcome, PublishReceiver, Sender } from './live.ts'
 import type { LiveClient } from './live-client.ts'
@@ -75,6 +76,8 @@ export class LiveBus {
   readonly lastValues: LastValues
   /** Who is at other nodes; undefined while no link carries live traffic. */
   remote: RemoteSide | undefined
+  /** What users use of what they may. */
+  readonly usages: IdentityUsages
   readonly #options: LiveBusOptions
   readonly #publication: LivePublication
   #isPublicationLent = false
@@ -108,6 +111,7 @@ export class LiveBus {
       findTopic: (name) => this.topics.peek(name),
       access,
     })
+    this.usages = new IdentityUsages(access, clock)
     this.registry = new ClientRegistry(this)
     this.procedures = new Procedures(this)
     this.#publication = new LivePublication(node, clock)
@@ -185,6 +189,7 @@ export class LiveBus {
         const rule = access.refusal(client, 'connect', name) ?? ''
         registry.end(client, accessDenied(client, 'connect', name, rule))
       }
+      if (client.usage !== undefined) client.usage.limits = access.limitsOf?.(identity)
     }
     this.procedures.accessChanged()
     for (const procedures of this.#callSpaces.values()) procedures.accessChanged()

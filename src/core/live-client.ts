@@ -28,6 +28,7 @@ import type {
 import { forEverybody } from './everybody.ts'
 import { decisive, FilterSet } from './filter-set.ts'
 import { isStorableTopic } from './message-checks.ts'
+import type { IdentityUsage } from './identity-usage.ts'
 import type { LiveBus } from './live-bus.ts'
 import type { ParkedMessages } from './parked-messages.ts'
 
@@ -64,6 +65,13 @@ export class LiveClient implements LiveOperations {
   unackedBytes = 0
   /** Reads what was stored while it was congested; undefined when it is up to date. */
   catchUp: CatchUp | undefined = undefined
+
+  /** How often in a row its name was taken over lately, and since when (monotonic). */
+  takeovers = 0
+  takenSince = 0
+
+  /** What its user uses; undefined while nobody counts. */
+  usage: IdentityUsage | undefined = undefined
 
   /** What a rule let wait while it had no room; undefined when nothing does. */
   parked: ParkedMessages | undefined = undefined
@@ -211,6 +219,10 @@ export class LiveClient implements LiveOperations {
     }
     const topic = bus.topics.byBytes(bytes, topicStart, topicEnd)
     if (!bus.access.isOpen && !this.#may('publish', topic, topic.name)) return 'denied'
+    if (this.usage !== undefined && !this.usage.takePublish(end - start)) {
+      bus.counters.messagesRefused += 1
+      return 'refused'
+    }
     return bus.publishLive(this, topic, bytes, start, end, realtime, only, headers)
   }
 
@@ -246,7 +258,10 @@ export class LiveClient implements LiveOperations {
     const filters = (this.#filters ??= new FilterSet<LiveFilter>())
     if (filters.has(filter)) return
     requireRoom(filters.size, bus.limits.filtersPerClient, 'live subscriptions')
-    if (!filters.add(filter)) return
+    this.usage?.requireSubscription()
+    const isNew = filters.add(filter)
+    if (this.usage !== undefined) this.usage.subscriptions += 1
+    if (!isNew) return
     if (filter.kind === 'level') bus.router.addFilter(decisive(filter), this)
     else bus.router.addText(filter, this)
   }
@@ -264,6 +279,7 @@ export class LiveClient implements LiveOperations {
 
   unsubscribe(filter: LiveFilter): boolean {
     const deleted = this.#filters?.delete(filter) ?? 'unknown'
+    if (deleted !== 'unknown' && this.usage !== undefined) this.usage.subscriptions -= 1
     if (deleted !== 'last') return deleted === 'shared'
     const { router } = this.#bus
     if (filter.kind === 'text') router.removeText(filter, this)
@@ -362,6 +378,7 @@ export class LiveClient implements LiveOperations {
   detach(): void {
     this.isClosed = true
     const { router } = this.#bus
+    if (this.usage !== undefined) this.usage.subscriptions -= this.subscriptionCount
     for (const filter of this.#filters?.values() ?? []) {
       if (filter.kind === 'level') router.removeFilter(decisive(filter), this)
       else router.removeText(filter, this)

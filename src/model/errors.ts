@@ -84,6 +84,7 @@ export const errorReasons = {
   slow_client: 'the client did not read what was sent to it',
   starting: 'the store is not open yet',
   storage_failed: 'the store failed to write or read',
+  takeover_loop: 'clients take one name from each other again and again',
   target_missing: 'the target node is required',
   timed_out: 'no answer in time',
   too_many_headers: 'more headers, or larger ones, than the limit',

@@ -3,8 +3,11 @@
 import type { BusClient } from '../core/bus-client.ts'
 import type { ClientInfo } from '../core/live.ts'
 
+/** Name by which rules speak of the figures of the daemon: who may fetch it may have them. */
+export const metricsResource = '$SYS/metrics'
+
 /** Administrators see everybody, others those they may write to. For filters. */
-export function mayKnowOf(client: BusClient): (info: ClientInfo) => boolean {
+export function mayKnowOf(client: BusClient): (info: Pick<ClientInfo, 'name'>) => boolean {
   if (client.maySee('admin', '')) return () => true
   return ({ name }) => name !== '' && client.maySee('send', name)
 }

@@ -13,6 +13,7 @@ import type { Inbox, PresenceEvent, Sender } from '../../core/live.ts'
 import { BusError } from '../../model/errors.ts'
 import { nameMatches } from '../../model/name-mask.ts'
 import { encodeJoinResponse, type JoinRequest } from '../../wire/gen/msgbus-v2.ts'
+import { mayKnowOf } from '../visible-clients.ts'
 import type { Connection, SendingClient } from './connection.ts'
 import type { ResponseStream } from './response-stream.ts'
 import { SendGate } from './send-gate.ts'
@@ -69,7 +70,7 @@ export class JoinStream implements Inbox, SendingClient {
     this.#send(encodeJoinResponse({ joined: {} }))
     if (presence === '') return
     const stopWatching = bus.onPresence((event) => {
-      if (nameMatches(presence, event.name)) this.#tell(event)
+      if (nameMatches(presence, event.name) && mayKnowOf(this.client)(event)) this.#tell(event)
     })
     this.#release.push(stopWatching)
   }

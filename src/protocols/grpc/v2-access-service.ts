@@ -12,7 +12,7 @@ const tailLinesDefault = 20
 export function addAccessService(calls: Calls, context: AdapterContext): void {
   const administration = (): Administration => {
     if (context.administration !== undefined) return context.administration
-    throw new BusError('unimplemented', 'unsupported', 'this daemon has no users and rules')
+    throw new BusError('failed_precondition', 'not_found', 'there are no users and rules here')
   }
   calls.unary(accessService.whoAmI, (_, { client }) => administration().whoAmI(client))
   calls.unary(accessService.explain, ({ user, clientName, action, resource }, { client }) => {

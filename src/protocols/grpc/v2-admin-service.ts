@@ -1,6 +1,7 @@
 /** `msgbus.v2.AdminService`: what the daemon is, how it is doing, and copies and checks of its store. */
 
 import { statfs } from 'node:fs/promises'
+import type { BusClient } from '../../core/bus-client.ts'
 import type { LogStore } from '../../core/log-store.ts'
 import { BusError } from '../../model/errors.ts'
 import { systemClock } from '../../core/clock.ts'
@@ -10,6 +11,7 @@ import {
   encodeVerifyResponse,
 } from '../../wire/gen/msgbus-v2.ts'
 import type { AdapterContext } from '../adapter.ts'
+import { metricsResource } from '../visible-clients.ts'
 import type { Calls } from './calls.ts'
 import { toWireDamage } from './translate.ts'
 
@@ -17,9 +19,13 @@ import { toWireDamage } from './translate.ts'
 const chunkBytes = 262_144
 
 export function addAdminService(calls: Calls, context: AdapterContext): void {
-  calls.unary(adminService.getStatus, async () => status(context))
-  calls.unary(adminService.getMetrics, async () => ({ text: await context.metricsText() }))
-  calls.serverStream(adminService.backup, async (_request, responses) => {
+  calls.unary(adminService.getStatus, async (_, { client }) => status(context, client))
+  calls.unary(adminService.getMetrics, async (_, { client }) => {
+    client.requireAccess('fetch', metricsResource)
+    return { text: await context.metricsText() }
+  })
+  calls.serverStream(adminService.backup, async (_request, responses, { client }) => {
+    client.requireAccess('admin', '')
     for await (const piece of requireStore(context).backup()) {
       for (let i = 0; i < piece.length && !responses.isEnded; i += chunkBytes) {
         responses.send([encodeBackupResponse({ chunk: piece.subarray(i, i + chunkBytes) })])
@@ -29,7 +35,8 @@ export function addAdminService(calls: Calls, context: AdapterContext): void {
     }
     responses.finish()
   })
-  calls.serverStream(adminService.verify, async (_request, responses) => {
+  calls.serverStream(adminService.verify, async (_request, responses, { client }) => {
+    client.requireAccess('admin', '')
     let records = 0
     for await (const { recordsChecked, damaged } of requireStore(context).verify()) {
       if (responses.isEnded) return
@@ -42,17 +49,19 @@ export function addAdminService(calls: Calls, context: AdapterContext): void {
   })
 }
 
-async function status({ bus, version, describe }: AdapterContext) {
+/** Where the daemon keeps things and listens is for administrators. */
+async function status({ bus, version, describe }: AdapterContext, client: BusClient) {
   const { node, ready, error, store, epoch, lastSequence, history, subscriptions, queues } =
     bus.status()
   const daemon = describe?.()
+  const isAdmin = client.maySee('admin', '')
   return {
     node,
     version,
     storage: daemon?.storage,
     durability: bus.store?.guarantees.durability,
     epoch,
-    dataFolder: daemon?.dataFolder,
+    dataFolder: isAdmin ? daemon?.dataFolder : undefined,
     startedAtMs: daemon?.startedAtMs,
     ready,
     error,
@@ -65,7 +74,7 @@ async function status({ bus, version, describe }: AdapterContext) {
     queues,
     historyLogs: history?.logs,
     historyBytes: history?.bytes,
-    listeners: daemon?.listeners,
+    listeners: isAdmin ? daemon?.listeners : undefined,
     residentBytes: process.memoryUsage.rss(),
     freeDiskBytes: await freeBytes(daemon?.dataFolder),
   }

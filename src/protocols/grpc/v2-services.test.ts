@@ -331,6 +331,7 @@ suite('server reflection', () => {
           'msgbus.v2.ClientService',
           'msgbus.v2.QueueService',
           'msgbus.v2.AdminService',
+          'msgbus.v2.AccessService',
         ],
       )
       for (const request of [

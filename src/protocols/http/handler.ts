@@ -11,6 +11,7 @@ import findMyWay from 'find-my-way'
 import type { Logger } from '../../core/logger.ts'
 import { toBusError } from '../../model/errors.ts'
 import type { AdapterContext } from '../adapter.ts'
+import { metricsResource } from '../visible-clients.ts'
 import { operations } from './api/operations.ts'
 import { pathOf, send, sendError, sendJson } from './answer.ts'
 import { ApiCall } from './api-call.ts'
@@ -44,9 +45,6 @@ type Handle = (
   response: ServerResponse,
   listener: ListenerTrait,
 ) => void | Promise<void>
-
-/** As rules name the metrics: there is no such topic, it belongs to those of the daemon. */
-const metricsResource = '$SYS/metrics'
 
 const plainText = { 'content-type': 'text/plain; charset=utf-8' }
 

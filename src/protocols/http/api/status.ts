@@ -4,6 +4,7 @@ import { statfs } from 'node:fs/promises'
 import { z } from 'zod'
 import { systemClock } from '../../../core/clock.ts'
 import type { PeerRow } from '../../../core/peering.ts'
+import type { BusClient } from '../../../core/bus-client.ts'
 import type { PeerSyncState } from '../../../model/peer-sync-state.ts'
 import type { TopicRule } from '../../../model/topic-rule.ts'
 import type { PeerJson, RuleJson, StatusJson } from '../../../wire/http-api.ts'
@@ -22,8 +23,8 @@ export const getStatus = operation({
     'Answered also while the store is being opened. Counters grow from the start of the daemon; rates are differences.',
   query: z.strictObject({}),
   answer: { description: 'The status.', schema: statusSchema },
-  async run({ context }) {
-    return json(await statusOf(context))
+  async run({ client, context }) {
+    return json(await statusOf(context, client))
   },
 })
 
@@ -60,10 +61,15 @@ export const listRules = operation({
   },
 })
 
-async function statusOf({ bus, version, describe }: AdapterContext): Promise<StatusJson> {
+/** Where the daemon keeps things and listens is for administrators. */
+async function statusOf(
+  { bus, version, describe }: AdapterContext,
+  client: BusClient,
+): Promise<StatusJson> {
   const { node, ready, error, store, epoch, lastSequence, history, subscriptions, queues } =
     bus.status()
   const daemon = describe?.()
+  const isAdmin = client.maySee('admin', '')
   const counters = daemon?.counters
   let topics = 0
   for (const { publications } of bus.topicTable()) if (publications > 0) topics += 1
@@ -74,14 +80,14 @@ async function statusOf({ bus, version, describe }: AdapterContext): Promise<Sta
     error,
     nowMs: systemClock.now(),
     startedAtMs: daemon?.startedAtMs ?? 0,
-    listeners: (daemon?.listeners ?? []).map(({ protocol, address, tls }) => {
+    listeners: (isAdmin ? (daemon?.listeners ?? []) : []).map(({ protocol, address, tls }) => {
       return { protocol, address, tls }
     }),
     store: {
       engine: daemon?.storage ?? '',
       durability: bus.store?.guarantees.durability ?? '',
       epoch,
-      dataFolder: daemon?.dataFolder ?? '',
+      dataFolder: isAdmin ? (daemon?.dataFolder ?? '') : '',
       logs: store?.logs ?? 0,
       bytesOnDisk: store?.bytesOnDisk ?? 0,
       lastSequence,
