@@ -14,6 +14,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs'
@@ -40,6 +41,7 @@ const languages = {
   typescript: { folder: 'src/wire/gen', needs: 'node', generate: generateTypescript },
   go: { folder: 'sdks/go/pb', needs: 'go', generate: generateGo },
   rust: { folder: 'sdks/rust/src/pb', needs: 'cargo', generate: generateRust },
+  python: { folder: 'sdks/python/src/msgbus/_pb', needs: 'python3', generate: generatePython },
 }
 
 /** The generator writes where it is told by the repository; it has a check of its own. */
@@ -82,6 +84,33 @@ function generateRust(out) {
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/**
+ * protoc as a package of Python, of the version in requirements-dev.txt. What it writes imports from the top; there our own
+ * package has the name, so the imports are made those of the folder.
+ */
+function generatePython(out) {
+  const environment = join(root, '.cache/gen-proto/python')
+  const python = join(environment, 'bin/python')
+  if (!existsSync(python)) run('python3', ['-m', 'venv', environment])
+  const requirements = join(root, 'sdks/python/requirements-dev.txt')
+  run(python, ['-m', 'pip', 'install', '--quiet', '--requirement', requirements])
+  const folders = ['python', 'pyi', 'grpc_python'].map((kind) => `--${kind}_out=${out}`)
+  const files = contracts.filter((file) => file.endsWith('msgbus.proto'))
+  run(python, ['-m', 'grpc_tools.protoc', '-I', join(root, 'proto'), ...folders, ...files])
+  for (const version of ['v1', 'v2']) {
+    const folder = join(out, version)
+    renameSync(join(out, 'msgbus', version), folder)
+    for (const name of readdirSync(folder)) {
+      const file = join(folder, name)
+      const text = readFileSync(file, 'utf8')
+      writeFileSync(file, text.replaceAll(/^from msgbus\./gm, 'from msgbus._pb.'))
+    }
+    writeFileSync(join(folder, '__init__.py'), '')
+  }
+  rmSync(join(out, 'msgbus'), { recursive: true })
+  writeFileSync(join(out, '__init__.py'), '')
 }
 
 const templateOf = (plugins) => JSON.stringify({ version: 'v2', plugins })

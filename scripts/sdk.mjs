@@ -12,6 +12,8 @@ import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const cache = join(root, '.cache/sdk')
+/** The Python of an environment of its own, which the first command makes. */
+const python = join(cache, 'python/bin/python')
 const say = (text) => process.stderr.write(`sdk: ${text}\n`)
 
 /**
@@ -44,6 +46,17 @@ const languages = {
       },
       { run: ['cargo', 'test', '--quiet', '--all-features'] },
       { run: ['cargo', 'doc', '--quiet', '--no-deps'], env: { RUSTDOCFLAGS: '-Dwarnings' } },
+    ],
+  },
+  python: {
+    tools: [['python3', '-m', 'venv', '--help']],
+    generated: true,
+    env: { PYTHONPATH: 'src', PYTHONDONTWRITEBYTECODE: '1' },
+    commands: [
+      { run: ['python3', '-m', 'venv', join(cache, 'python')] },
+      { run: [python, '-m', 'pip', 'install', '--quiet', '-r', 'requirements-dev.txt'] },
+      { run: [python, '-m', 'mypy', '--no-error-summary'] },
+      { run: [python, '-m', 'unittest', 'discover', '-t', '.', '-s', 'tests'] },
     ],
   },
 }
