@@ -122,7 +122,32 @@ const tls = z
   .strictObject({
     cert: file('PEM file with the certificate of the server and its chain.'),
     key: file('PEM file with its private key.'),
-    clientCa: file('PEM file of the authority every client must show a certificate of.'),
+    certificates: z
+      .array(
+        z.strictObject({
+          cert: z.string().min(1).describe('PEM file with a further certificate and its chain.'),
+          key: z.string().min(1).describe('PEM file with its private key.'),
+        }),
+      )
+      .default([])
+      .describe('Certificates for other names, shown to clients that ask for one of those (SNI).'),
+    clientCa: file('PEM file of the authority that certificates of clients are checked against.'),
+    clientCertificates: z
+      .enum(['required', 'optional', 'off'])
+      .default('required')
+      .describe(
+        'With `clientCa`: whether clients must show a certificate, may (a bad one is refused all the same), or are not asked.',
+      ),
+    minVersion: z
+      .enum(['TLSv1.2', 'TLSv1.3'])
+      .default('TLSv1.2')
+      .describe('The oldest version that is spoken.'),
+    handshakeTimeoutMs: z
+      .int()
+      .min(100)
+      .max(600_000)
+      .default(10_000)
+      .describe('How long a TLS handshake may take.'),
   })
   .prefault({})
   .superRefine((value, context) => {
@@ -133,7 +158,38 @@ const tls = z
     if (value.clientCa !== undefined && !hasBoth) {
       context.addIssue('MSGBUS_TLS_CLIENT_CA requires MSGBUS_TLS_CERT and MSGBUS_TLS_KEY')
     }
+    if (value.certificates.length > 0 && !hasBoth) {
+      context.addIssue(
+        'certificates come beside cert and key, which clients that ask for no name get',
+      )
+    }
   })
+
+const listeners = z
+  .array(
+    z.strictObject({
+      address: z
+        .string()
+        .min(1)
+        .describe('The address as `listen` of its protocol, or its flag, has it.'),
+      clientCertificates: z
+        .enum(['required', 'optional', 'off'])
+        .optional()
+        .describe('Instead of `tls.clientCertificates`.'),
+      identifyBy: z
+        .array(z.enum(['certificate', 'process']))
+        .optional()
+        .describe(
+          'What a connection itself proves and counts as who the client is: its certificate, the process at a Unix socket. Default: both.',
+        ),
+      maxConnections: count().optional().describe('Connections at a time; default 100,000.'),
+      maxConnectionsPerAddress: count()
+        .optional()
+        .describe('Connections at a time from one IP address; default: no bound of its own.'),
+    }),
+  )
+  .default([])
+  .describe('What holds for single listeners and not for all.')
 
 const delay = (defaultMs: number) => z.int().min(10).max(day).default(defaultMs)
 const filters = (text: string) => z.array(parsed(parseTopicFilter)).optional().describe(text)
@@ -466,6 +522,7 @@ export const configSchema = z.strictObject({
   rules: rulesSchema,
   identityLimits: identityLimitsSchema,
   tls,
+  listeners,
   sync,
   topics,
   queues,

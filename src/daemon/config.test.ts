@@ -335,3 +335,29 @@ test('a misspelled variable is pointed out, foreign ones are not', () => {
     ['MSGBUS_LISTN is not known; did you mean MSGBUS_LISTEN?'],
   )
 })
+
+test('listeners: what holds for one address alone, and what is about none', () => {
+  const file = [
+    'listeners:',
+    '  - { address: "127.0.0.1:1", maxConnectionsPerAddress: 5 }',
+    '  - { address: "unix:<data>/busrt.sock", identifyBy: [] }',
+  ].join('\n')
+  const { config } = load({ file, flags: { '--listen': ['127.0.0.1:1', '127.0.0.1:2'] } })
+  const { grpc, busrt } = config.protocols
+  assert.deepEqual(
+    grpc.listen.map(({ settings }) => settings),
+    [{ maxConnectionsPerAddress: 5 }, undefined],
+  )
+  assert.deepEqual(busrt.listen[0]?.settings, { identifyBy: [] })
+  assert.deepEqual(faultsOf({ file }), [
+    'bus.yaml:2:16: listeners.0.address: 127.0.0.1:1 is none of the addresses that are listened on',
+  ])
+})
+
+test('an optional client certificate does not close a listener', () => {
+  const tls = { '--tls-cert': 'c', '--tls-key': 'k', '--tls-client-ca': 'a' }
+  const flags = { ...tls, '--listen': '0.0.0.0:1' }
+  assert.deepEqual(faultsOf({ flags }), [])
+  const file = 'tls: { clientCertificates: optional }'
+  assert.match(faultsOf({ flags, file })[0] ?? '', /0\.0\.0\.0:1 can be reached/)
+})

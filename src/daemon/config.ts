@@ -11,6 +11,7 @@ import type { ConfigFile } from './config-file.ts'
 import { configLeaves } from './config-leaves.ts'
 import { type Config, configSchema } from './config-schema.ts'
 import { describeIssue } from './config-issue.ts'
+import { strayListeners, withListenerSettings } from './listener-settings.ts'
 import {
   readFileLayer,
   readEnvironment,
@@ -97,7 +98,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   faults.push(...exposureFaults(tree, originOf))
   if (!result.success || faults.length > 0) throw new ConfigError(faults)
   return {
-    config: withDataFolder(withServerTls(result.data)),
+    config: withDataFolder(withListenerSettings(withServerTls(result.data))),
     given: tree,
     originOf: (path) => {
       const steps = path.split('.')
@@ -114,7 +115,13 @@ export function exposedAddresses(
 ): ListenAddress[] {
   return Object.values(config.protocols)
     .flatMap((protocol) => protocol.listen)
-    .filter((a) => !isLocalOnly(a) && !(a.tls && (asksWho || config.tls.clientCa !== undefined)))
+    .filter((a) => !isLocalOnly(a) && !(a.tls && (asksWho || requiresCertificate(a, config.tls))))
+}
+
+/** Nobody comes in without a certificate of the authority. */
+function requiresCertificate({ settings }: ListenAddress, tls: Config['tls']): boolean {
+  const wanted = settings?.clientCertificates ?? tls.clientCertificates
+  return tls.clientCa !== undefined && wanted === 'required'
 }
 
 /** The file with the other layers laid over it. A section that is no section stays for the checks. */
@@ -221,7 +228,15 @@ function exposureFaults(
   const tls = shape.tls.safeParse(tree['tls'])
   const access = shape.access.safeParse(tree['access'])
   if (!protocols.success || !tls.success || !access.success) return []
-  const config = withServerTls({ protocols: protocols.data, tls: tls.data } as Config)
+  const listeners = shape.listeners.safeParse(tree['listeners'])
+  if (!listeners.success) return []
+  const sections = { protocols: protocols.data, tls: tls.data, listeners: listeners.data }
+  const stray = strayListeners(sections).map(({ index, text }) => {
+    const path = ['listeners', index, 'address']
+    return { where: originOf(path), path: path.join('.'), text }
+  })
+  if (stray.length > 0) return stray
+  const config = withListenerSettings(withServerTls(sections as Config))
   const asksWho = hasAccessSections(tree)
   const exposed = access.data.allowInsecure ? [] : exposedAddresses(config, asksWho)
   const faults: ConfigFault[] = []

@@ -18,17 +18,29 @@ const watchIntervalMs = 2000
 /** Undefined without TLS. @throws StartError that names the file and what is wrong with it */
 export function readServerTls(files: Config['tls'], logger: Logger): ServerTls | undefined {
   if (files.cert === undefined || files.key === undefined) return undefined
+  const clientCa = files.clientCa === undefined ? undefined : readPem(files.clientCa, 'authority')
+  if (clientCa !== undefined && files.clientCa !== undefined) {
+    parse(files.clientCa, 'a PEM certificate', () => new X509Certificate(clientCa))
+  }
+  const { clientCertificates, minVersion, handshakeTimeoutMs } = files
+  const first = readPair({ cert: files.cert, key: files.key }, clientCa, logger)
+  const others = files.certificates.map((pair) => readPair(pair, clientCa, logger))
+  return { ...first, others, clientCa, clientCertificates, minVersion, handshakeTimeoutMs }
+}
+
+interface PairFiles {
+  readonly cert: string
+  readonly key: string
+}
+
+/** A certificate with its key. @throws StartError */
+function readPair(files: PairFiles, clientCa: Buffer | undefined, logger: Logger) {
   const cert = readPem(files.cert, 'certificate')
   const key = readPem(files.key, 'private key')
-  const clientCa = files.clientCa === undefined ? undefined : readPem(files.clientCa, 'authority')
-
   const certificate = parse(files.cert, 'a PEM certificate', () => new X509Certificate(cert))
   const privateKey = parse(files.key, 'an unencrypted PEM private key', () => createPrivateKey(key))
   if (!certificate.checkPrivateKey(privateKey)) {
     throw new StartError(`${files.key} is not the key of the certificate in ${files.cert}`)
-  }
-  if (clientCa !== undefined && files.clientCa !== undefined) {
-    parse(files.clientCa, 'a PEM certificate', () => new X509Certificate(clientCa))
   }
   // The chain and what OpenSSL thinks of key lengths and algorithms.
   parse(files.cert, 'usable for TLS', () => createSecureContext({ cert, key, ca: clientCa }))
@@ -36,7 +48,7 @@ export function readServerTls(files: Config['tls'], logger: Logger): ServerTls |
     // No reason not to start: clients that check will refuse, and a new one is taken without restart.
     logger.error('tls_certificate_expired', { file: files.cert, validTo: certificate.validTo })
   }
-  return { cert, key, clientCa }
+  return { cert, key }
 }
 
 /** Reads the files again when one changes, and on demand. Faulty files change nothing. */
@@ -79,16 +91,19 @@ export class TlsReloader {
   }
 
   get #names(): string[] {
-    const { cert, key, clientCa } = this.#files
-    return [cert, key, clientCa].filter((file) => file !== undefined)
+    const { cert, key, clientCa, certificates } = this.#files
+    const others = certificates.flatMap((pair) => [pair.cert, pair.key])
+    return [cert, key, clientCa, ...others].filter((file) => file !== undefined)
   }
 }
 
+/** The files say the same. */
 function isSame(a: ServerTls, b: ServerTls): boolean {
-  const sameCa =
-    a.clientCa === b.clientCa ||
-    (a.clientCa !== undefined && b.clientCa?.equals(a.clientCa) === true)
-  return a.cert.equals(b.cert) && a.key.equals(b.key) && sameCa
+  const [one, other] = [a, b].map(({ cert, key, clientCa, others = [] }) => {
+    const pairs = others.flatMap((pair) => [pair.cert, pair.key])
+    return [cert, key, clientCa, ...pairs].map((bytes) => bytes?.toString('latin1')).join('\0')
+  })
+  return one === other
 }
 
 function readPem(file: string, what: string): Buffer {

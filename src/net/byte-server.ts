@@ -5,7 +5,7 @@
 
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls'
-import type { ListenAddress } from './address.ts'
+import type { ListenAddress, ListenerSettings } from './address.ts'
 import { ByteConnection } from './byte-connection.ts'
 import { ConnectionLimits } from './connection-limits.ts'
 import { listen } from './listen.ts'
@@ -83,12 +83,15 @@ export class ByteServer {
     const noDelay = address.kind === 'tcp'
     const options = { pauseOnConnect: true, allowHalfOpen: true, noDelay, ...this.#keepAlive() }
     return createServer(options, (accepted) => {
-      if (!limits.admit(accepted)) return
+      const leave = limits.take(accepted)
+      if (leave === undefined) return
       const source = sourceOf(accepted)
       let connection: ByteConnection | undefined
       const socket = readFrom(accepted, readMode, (bytes, length) => {
         connection?.receive(bytes, length)
       })
+      // It may be another one than was accepted.
+      socket.once('close', leave)
       connection = this.#open(socket, address, source, bound.address)
       onConnection(connection)
     })
@@ -128,7 +131,8 @@ export class ByteServer {
             secure.emit('connection', accepted)
             return
           }
-          const connection = this.#open(accepted, address, source, bound.address)
+          const through = { ...address, settings: certificateOnly(address.settings) }
+          const connection = this.#open(accepted, through, source, bound.address)
           readFrom(accepted, 'events', (bytes, length) => connection.receive(bytes, length))
           onConnection(connection)
         },
@@ -161,7 +165,8 @@ export class ByteServer {
     server.on('secureConnection', (socket) => {
       if (socket.destroyed) return
       const source = sources?.get(keyOf(socket)) ?? sourceOf(socket)
-      const connection = this.#open(socket, address, source, bound.address)
+      const proved = sources === undefined ? address.settings : certificateOnly(address.settings)
+      const connection = this.#open(socket, { ...address, settings: proved }, source, bound.address)
       readFrom(socket, 'events', (bytes, length) => connection.receive(bytes, length))
       onConnection(connection)
     })
@@ -196,4 +201,9 @@ export class ByteServer {
 /** Tells a connection from all others, also from within TLS. */
 function keyOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`
+}
+
+/** Behind a proxy the process at the other end is the proxy. */
+function certificateOnly({ identifyBy, ...rest }: ListenerSettings = {}): ListenerSettings {
+  return { ...rest, identifyBy: (identifyBy ?? ['certificate']).filter((by) => by !== 'process') }
 }

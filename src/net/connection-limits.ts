@@ -28,24 +28,35 @@ export class ConnectionLimits {
     server.prependListener('connection', (socket: Socket) => this.admit(socket))
   }
 
-  /** False: it was closed. Unix sockets have no address and are counted together only. */
+  /** Gives it a place until it is closed. False: there is none, and it was closed. */
   admit(socket: Socket): boolean {
     // One that was put back to be read again.
     if (this.#seen.has(socket)) return true
+    const leave = this.take(socket)
+    if (leave === undefined) return false
+    this.#seen.add(socket)
+    socket.once('close', leave)
+    return true
+  }
+
+  /**
+   * A place for a connection; undefined: there is none, and it was closed. Unix sockets have no address and are counted
+   * together only.
+   * @returns what gives the place back, to be called once
+   */
+  take(socket: Socket): (() => void) | undefined {
     const address = socket.remoteAddress
-    const here = address === undefined ? 0 : (this.#byAddress.get(address) ?? 0)
+    const isCounted = address !== undefined && this.#perAddress !== Infinity
+    const here = isCounted ? (this.#byAddress.get(address) ?? 0) : 0
     if (this.#count >= this.#perListener || here >= this.#perAddress) {
       this.refused += 1
       socket.on('error', () => undefined)
       socket.destroy()
-      return false
+      return undefined
     }
-    this.#seen.add(socket)
     this.#count += 1
-    if (address !== undefined && this.#perAddress !== Infinity)
-      this.#byAddress.set(address, here + 1)
-    socket.once('close', () => this.#left(address))
-    return true
+    if (isCounted) this.#byAddress.set(address, here + 1)
+    return () => this.#left(isCounted ? address : undefined)
   }
 
   #left(address: string | undefined): void {

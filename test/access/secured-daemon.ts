@@ -15,7 +15,11 @@ import { systemClock } from '../../src/core/clock.ts'
 import { silentLogger } from '../../src/core/logger.ts'
 import { MsgBus } from '../../src/core/msg-bus.ts'
 import { defaultLimits } from '../../src/model/limits.ts'
-import type { ListenerSettings } from '../../src/net/address.ts'
+import {
+  type ListenAddress,
+  type ListenerSettings,
+  parseListenAddress,
+} from '../../src/net/address.ts'
 import { WebSocketGates } from '../../src/net/web-socket-gates.ts'
 import type { AdapterContext, ProtocolAdapter, ServerTls } from '../../src/protocols/adapter.ts'
 import { busrtSettings, startBusrtAdapter } from '../../src/protocols/busrt/index.ts'
@@ -72,16 +76,16 @@ export async function makeUsers(): Promise<AccessSettings['users']> {
 }
 
 const starters = {
-  grpc: (context: AdapterContext, listen: string[]) =>
-    startGrpcAdapter(context, grpcSettings.parse({ listen })),
-  busrt: (context: AdapterContext, listen: string[]) =>
-    startBusrtAdapter(context, busrtSettings.parse({ listen })),
-  tmb: (context: AdapterContext, listen: string[]) =>
-    startTmbAdapter(context, tmbSettings.parse({ listen })),
-  mqtt: (context: AdapterContext, listen: string[]) =>
-    startMqttAdapter(context, mqttSettings.parse({ listen })),
-  http: (context: AdapterContext, listen: string[]) =>
-    startHttpAdapter(context, httpSettings.parse({ listen })),
+  grpc: (context: AdapterContext, listen: ListenAddress[]) =>
+    startGrpcAdapter(context, { ...grpcSettings.parse({}), listen }),
+  busrt: (context: AdapterContext, listen: ListenAddress[]) =>
+    startBusrtAdapter(context, { ...busrtSettings.parse({}), listen }),
+  tmb: (context: AdapterContext, listen: ListenAddress[]) =>
+    startTmbAdapter(context, { ...tmbSettings.parse({}), listen }),
+  mqtt: (context: AdapterContext, listen: ListenAddress[]) =>
+    startMqttAdapter(context, { ...mqttSettings.parse({}), listen }),
+  http: (context: AdapterContext, listen: ListenAddress[]) =>
+    startHttpAdapter(context, { ...httpSettings.parse({}), listen }),
 } as const
 
 const everything = [{ allow: 'all', to: 'users' }]
@@ -123,7 +127,8 @@ export async function startSecured(
   const order = ['grpc', 'busrt', 'tmb', 'mqtt', 'http'] as const
   for (const protocol of order.filter((one) => (options.protocols ?? order).includes(one))) {
     const plain = transport === 'tcp' ? '127.0.0.1:0' : `unix:${join(folder, protocol)}`
-    const listen = [tls === undefined ? plain : `tls+${plain}`]
+    const address = parseListenAddress(tls === undefined ? plain : `tls+${plain}`)
+    const listen = [{ ...address, settings: options.settings }]
     started.set(protocol, await starters[protocol](context, listen))
   }
   t.after(async () => {
