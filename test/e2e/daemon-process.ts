@@ -21,6 +21,8 @@ export interface DaemonOptions {
   readonly data?: string
   /** Flags that stay at what the daemon itself has as default. */
   readonly omit?: readonly string[]
+  /** A command that runs the rest of its arguments, as `ip netns exec NAME`. */
+  readonly under?: readonly string[]
 }
 
 export interface ExitInfo {
@@ -72,9 +74,9 @@ export function spawnDaemon(
 ): Omit<DaemonProcess, 'address' | 'info'> {
   const data = options.data ?? temporaryFolder(t)
   const defaults = { '--listen': '127.0.0.1:0', '--http': 'off', '--data': data }
-  const { args = [], omit = [] } = options
+  const { args = [], omit = [], under = [] } = options
   const missing = Object.entries(defaults).filter(([flag]) => ![...args, ...omit].includes(flag))
-  const child = spawnMsgbusd(t, [...missing.flat(), ...args], options.env)
+  const child = spawnMsgbusd(t, [...missing.flat(), ...args], options.env, under)
   return { ...child, data }
 }
 
@@ -91,9 +93,12 @@ function spawnMsgbusd(
   t: Scope,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  under: readonly string[] = [],
 ) {
   const own = Object.entries(process.env).filter(([name]) => !/^(MSGBUS_|RUST_LOG)/.test(name))
-  const child = spawn(process.execPath, ['--enable-source-maps', main, ...args], {
+  const words = [...under, process.execPath, '--enable-source-maps', main, ...args]
+  const [command = '', ...rest] = words
+  const child = spawn(command, rest, {
     // Tests run side by side, and TMB looks for a port among the same ten. MQTT has one that is well known.
     env: { ...Object.fromEntries(own), MSGBUS_TMB: 'off', MSGBUS_MQTT: 'off', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
