@@ -28,6 +28,7 @@ const record = join(root, 'sdks/generated.json')
 const contracts = [
   'msgbus/v1/msgbus.proto',
   'msgbus/v2/link.proto',
+  'msgbus/v2/mqtt.proto',
   'msgbus/v2/msgbus.proto',
   'msgbus/v2/peers.proto',
 ]

@@ -19,6 +19,7 @@ const contracts = [
   { proto: 'proto/msgbus/v2/msgbus.proto', name: 'msgbus-v2' },
   { proto: 'proto/msgbus/v2/link.proto', name: 'msgbus-link' },
   { proto: 'proto/msgbus/v2/peers.proto', name: 'msgbus-peers' },
+  { proto: 'proto/msgbus/v2/mqtt.proto', name: 'msgbus-mqtt' },
 ]
 
 /** How each scalar is typed, what stands for "absent", and its wire type. */

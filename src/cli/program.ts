@@ -6,6 +6,7 @@
 
 import { Command, CommanderError, Option } from 'commander'
 import { addAccessCommands } from './commands/access.ts'
+import { addMqttCommands } from './commands/mqtt.ts'
 import { addBackupCommands } from './commands/backup.ts'
 import { addBenchCommands } from './commands/bench.ts'
 import { addCertCommand } from './commands/cert.ts'
@@ -92,6 +93,7 @@ export function createProgram(terminal: Terminal): Command {
   addPeersCommands(program, terminal)
   addClientsCommand(program, terminal)
   addAccessCommands(program, terminal)
+  addMqttCommands(program, terminal)
   addCertCommand(program, terminal)
   addTopCommand(program, terminal)
   addOpenCommand(program, terminal)

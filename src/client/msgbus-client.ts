@@ -5,6 +5,7 @@
  */
 
 import { AccessAdmin } from './access-admin.ts'
+import { MqttAdmin } from './mqtt-admin.ts'
 import { BusError } from '../model/errors.ts'
 import { parseTopicFilter, topicMatches } from '../model/topic-filter.ts'
 import type { NodeId } from '../model/node-id.ts'
@@ -114,6 +115,7 @@ export class MsgbusClient {
   readonly #ids = new PublishIds()
   #livePublisher: LivePublisher | undefined
   #access: AccessAdmin | undefined
+  #mqtt: MqttAdmin | undefined
 
   /** Most programs call `connect` instead. The client owns the transport. */
   constructor(transport: Transport, options: ClientOptions = {}) {
@@ -128,6 +130,11 @@ export class MsgbusClient {
   }
 
   /** Users, tokens, rules and questions about them. */
+  /** Sessions, retained messages and bridges of MQTT. */
+  get mqtt(): MqttAdmin {
+    return (this.#mqtt ??= new MqttAdmin(this.#context))
+  }
+
   get access(): AccessAdmin {
     return (this.#access ??= new AccessAdmin(this.#context))
   }

@@ -14,6 +14,7 @@ import { BusError } from '../model/errors.ts'
 import { WebSocketGates } from '../net/web-socket-gates.ts'
 import type { AdapterContext, BoundListener } from '../protocols/adapter.ts'
 import type { Discovery } from '../sync/discovery/discovery.ts'
+import type { MqttSlot } from '../protocols/mqtt-administration.ts'
 import { LiveMesh } from '../sync/live/live-mesh.ts'
 import { QueueForwarder } from '../sync/live/queue-forwarder.ts'
 import type { SyncService } from '../sync/sync-service.ts'
@@ -85,7 +86,8 @@ export async function startDaemon(
   opening.catch(() => undefined)
   let sync: SyncService | undefined
   let peers: PeerKeeper | undefined
-  const metrics = createMetrics(bus, () => sync)
+  const mqtt: MqttSlot = { administration: undefined }
+  const metrics = createMetrics(bus, () => sync, mqtt)
   const startedAtMs = systemClock.now()
   const context: AdapterContext = {
     bus,
@@ -99,6 +101,7 @@ export async function startDaemon(
       clock: systemClock,
       reload: () => reload(),
     }),
+    mqtt,
     metricsText: metrics.text,
     webSockets: new WebSocketGates(),
     peering: () => peers,

@@ -22,7 +22,7 @@ test('history: how much there is, what cannot be trimmed, what was', async () =>
   const clock = new ManualClock()
   const history = { maxAgeMs: Infinity, maxBytes: 300 }
   const bus = new MsgBus({ node, limits: defaultLimits, clock, logger: silentLogger, history })
-  const metrics = createMetrics(bus, () => undefined)
+  const metrics = createMetrics(bus, () => undefined, { administration: undefined })
   const value = async (name: string) => {
     const lines = (await metrics.text()).split('\n')
     return Number(lines.find((line) => line.startsWith(`msgbus_${name} `))?.split(' ')[1])
@@ -61,7 +61,7 @@ test('history: how much there is, what cannot be trimmed, what was', async () =>
 test('what the conventions of OpenTelemetry have a name for', async () => {
   const clock = new ManualClock()
   const bus = new MsgBus({ node, limits: defaultLimits, clock, logger: silentLogger })
-  const metrics = createMetrics(bus, () => undefined)
+  const metrics = createMetrics(bus, () => undefined, { administration: undefined })
   Object.assign(bus.counters, { messagesPublished: 1, queueEnqueued: 2 })
   Object.assign(bus.counters, { messagesDelivered: 3, queueDelivered: 4 })
   const lines = (await metrics.text()).split('\n').filter((line) => line.startsWith('messaging_'))

@@ -9,8 +9,10 @@ import process from 'node:process'
 import type { Counter, Gauge, Registry } from 'prom-client'
 import type { BusCounters } from '../core/counters.ts'
 import type { MsgBus } from '../core/msg-bus.ts'
+import type { MqttSlot } from '../protocols/mqtt-administration.ts'
 import type { SyncCounters } from '../sync/sync-counters.ts'
 import type { PeerStatus, SyncService } from '../sync/sync-service.ts'
+import { addMqttMetrics } from './mqtt-metrics.ts'
 import { version } from './version.ts'
 
 export interface Metrics {
@@ -122,11 +124,15 @@ const conventionRows: readonly {
 const loopResolutionMs = 20
 
 /** @param sync asked at every scrape; undefined while there is nothing to synchronise */
-export function createMetrics(bus: MsgBus, sync: () => SyncService | undefined): Metrics {
+export function createMetrics(
+  bus: MsgBus,
+  sync: () => SyncService | undefined,
+  mqtt: MqttSlot,
+): Metrics {
   const loop = monitorEventLoopDelay({ resolution: loopResolutionMs })
   loop.enable()
   let made: Promise<Registry> | undefined
-  const registry = () => (made ??= createRegistry(bus, sync, loop))
+  const registry = () => (made ??= createRegistry(bus, sync, mqtt, loop))
   return {
     registry,
     text: async () => (await registry()).metrics(),
@@ -137,9 +143,11 @@ export function createMetrics(bus: MsgBus, sync: () => SyncService | undefined):
 async function createRegistry(
   bus: MsgBus,
   sync: () => SyncService | undefined,
+  mqtt: MqttSlot,
   loop: IntervalHistogram,
 ): Promise<Registry> {
-  const { Counter, Gauge, Registry } = await import('prom-client')
+  const prometheus = await import('prom-client')
+  const { Counter, Gauge, Registry } = prometheus
   const registry = new Registry()
   const gauge = (name: string, help: string, read: () => number | undefined): void => {
     const metric: Gauge = new Gauge({
@@ -250,6 +258,8 @@ async function createRegistry(
     'Messages this peer was known to have last that are not here.',
     (peer) => peer.lag,
   )
+
+  addMqttMetrics(prometheus, registry, mqtt, () => bus.retained.size)
 
   const loopGauge = (name: string, help: string, read: () => number) =>
     // The histogram counts from its own interval on; what is above it was waiting.

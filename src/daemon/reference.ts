@@ -85,7 +85,7 @@ function errorsPage(): string {
 async function metricsPage(): Promise<string> {
   const node = { tenantId: '', blName: '', deviceId: '' }
   const bus = new MsgBus({ node, limits: defaultLimits, clock: systemClock, logger: silentLogger })
-  const metrics = createMetrics(bus, () => undefined)
+  const metrics = createMetrics(bus, () => undefined, { administration: undefined })
   const known = await (await metrics.registry()).getMetricsAsJSON()
   metrics.close()
   const lines = [

@@ -16,6 +16,7 @@ import type { ListenAddress } from '../net/address.ts'
 import type { FrameStream } from '../net/frame-stream.ts'
 import type { TlsMaterial } from '../net/server-tls.ts'
 import type { WebSocketGates } from '../net/web-socket-gates.ts'
+import type { MqttSlot } from './mqtt-administration.ts'
 
 /** What the daemon hands to every adapter at start. */
 export interface AdapterContext {
@@ -37,6 +38,8 @@ export interface AdapterContext {
   readonly webSockets?: WebSocketGates | undefined
   /** The other daemons; absent in tests of an adapter, undefined until the store is open. */
   readonly peering?: (() => Peering | undefined) | undefined
+  /** Where the MQTT adapter says what it can tell; absent in tests of an adapter. */
+  readonly mqtt?: MqttSlot | undefined
   /** Takes a link that another daemon has dialled; absent where there are none. */
   readonly acceptLink?: ((stream: FrameStream, identity: Identity) => void) | undefined
 }

@@ -1,7 +1,8 @@
 /** `msgbus status|health|ready`: how the daemon is doing. */
 
 import type { Command } from 'commander'
-import type { DaemonStatus } from '../../client/core.ts'
+import type { DaemonStatus, MqttBridgeInfo, MsgbusClient } from '../../client/core.ts'
+import { BusError } from '../../model/errors.ts'
 import { formatBytes, formatCount, formatDuration } from '../duration.ts'
 import { CommandFailure, exitCodes } from '../exit-codes.ts'
 import { formatOrigin } from '../message-text.ts'
@@ -17,7 +18,9 @@ export function addDaemonCommands(program: Command, terminal: Terminal): void {
       withClient(command, terminal, async (client) => {
         const status = await client.status({ signal: terminal.signal })
         const { json } = command.optsWithGlobals<GlobalOptions>()
-        await terminal.write(json ? `${JSON.stringify(status)}\n` : formatStatus(status, terminal))
+        if (json) return terminal.write(`${JSON.stringify(status)}\n`)
+        const bridges = await bridgesOf(client, terminal)
+        return terminal.write(formatStatus(status, bridges, terminal))
       }),
     )
 
@@ -60,7 +63,21 @@ export function addDaemonCommands(program: Command, terminal: Terminal): void {
     })
 }
 
-function formatStatus(status: DaemonStatus, terminal: Terminal): string {
+/** None where there is no MQTT, or somebody asks who is no administrator. */
+async function bridgesOf(client: MsgbusClient, terminal: Terminal) {
+  try {
+    return await client.mqtt.bridges({ signal: terminal.signal })
+  } catch (error) {
+    if (error instanceof BusError) return []
+    throw error
+  }
+}
+
+function formatStatus(
+  status: DaemonStatus,
+  bridges: readonly MqttBridgeInfo[],
+  terminal: Terminal,
+): string {
   const { colours } = terminal
   const rows: [label: string, value: string][] = [
     ['node', formatOrigin(status.node)],
@@ -85,6 +102,12 @@ function formatStatus(status: DaemonStatus, terminal: Terminal): string {
       'damaged',
       colours.bad(`${formatCount(status.damagedRecords)} records, see msgbus doctor`),
     ])
+  }
+  for (const { name, address, state, lastError } of bridges) {
+    const isUp = state === 'connected'
+    const why = lastError === '' ? '' : `: ${lastError}`
+    const shown = isUp ? colours.good(state) : colours.bad(`${state}${why}`)
+    rows.push(['bridge', `${name} ${address} ${shown}`])
   }
   for (const { protocol, address, tls } of status.listeners) {
     rows.push(['listens', `${protocol} ${address}${tls ? ' (TLS)' : ''}`])

@@ -22,6 +22,7 @@ import { addAccessService } from './v2-access-service.ts'
 import { addAdminService } from './v2-admin-service.ts'
 import { addBusService } from './v2-bus-service.ts'
 import { addClientService } from './v2-client-service.ts'
+import { addMqttService } from './v2-mqtt-service.ts'
 import { addLinkService } from './v2-link-service.ts'
 import { addPeerService } from './v2-peer-service.ts'
 import { addQueueService } from './v2-queue-service.ts'
@@ -88,6 +89,7 @@ export async function startGrpcAdapter(
   addPeerService(calls, context)
   addAdminService(calls, context)
   addAccessService(calls, context)
+  addMqttService(calls, context)
   addHealthService(calls, context)
   addReflectionService(calls)
 

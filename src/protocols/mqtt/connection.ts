@@ -49,7 +49,7 @@ import {
 } from './packets.ts'
 import type { Properties } from './properties.ts'
 import { Sender } from './sender.ts'
-import type { MqttCounters } from './session-context.ts'
+import type { MqttCounters } from './counters.ts'
 import type { EndKind, SessionOwner, Sessions } from './sessions.ts'
 import type { SessionPeer } from './delivery.ts'
 import type { MqttSession } from './session.ts'
@@ -460,6 +460,7 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
     this.#incoming = this.#newIncoming(session, client)
     this.#keepAliveMs = terms.keepAliveSeconds * 1_000
     this.#isConnected = true
+    this.#options.counters.connections += 1
     const { success: reasonCode } = reasonCodes
     const answer = {
       sessionPresent: isPresent,
@@ -527,6 +528,7 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
     const properties = this.version === 5 ? { reasonString: text } : {}
     writeConnack(this.#outbox, this.version, { sessionPresent: false, reasonCode, properties })
     this.will = undefined
+    this.#options.counters.connectionsRefused += 1
     this.#close('disconnected', text)
   }
 

@@ -122,7 +122,7 @@ export class Delivery {
       sendAgain: (message, inFlight) => this.#sendKept(message, inFlight, true),
       releaseAgain: (id) => peer.sendAck(packetTypes.pubrel, id),
       onLost: (inFlight) => {
-        context.counters.messagesDropped += 1
+        context.counters.dropped.not_stored_any_more += 1
         this.done(inFlight)
       },
       onDone: () => {
@@ -140,7 +140,7 @@ export class Delivery {
     this.#isOver = true
     this.#retained.stop()
     this.#resending?.stop()
-    this.#context.counters.messagesDropped += this.#waiting.length - this.#waited
+    this.#context.counters.dropped.connection_lost += this.#waiting.length - this.#waited
     this.#waiting = []
     this.#waited = 0
   }
@@ -213,7 +213,7 @@ export class Delivery {
       else this.#wait(publication, { qos: acknowledged, ids, retain, group })
       return true
     }
-    if (this.peer.isFull && sequence === 0) this.#context.counters.messagesDropped += 1
+    if (this.peer.isFull && sequence === 0) this.#context.counters.dropped.slow_reader += 1
     else this.#send(publication, 0, 0, ids, retain, left)
     return false
   }
@@ -332,12 +332,13 @@ export class Delivery {
     const { id, topic, start, end } = dispatch
     if (this.peer.sender.send(dispatch, publication)) {
       const { live } = this.client
+      this.#context.counters.sent[dispatch.qos] += 1
       live.sentFrames += 1
       live.sentBytes += topic.length + end - start
       return
     }
     // Larger than the client takes: counts as delivered.
-    this.#context.counters.messagesDropped += 1
+    this.#context.counters.dropped.too_large += 1
     if (id > 0) this.done(this.#window.delete(id))
   }
 
@@ -372,7 +373,7 @@ export class Delivery {
 
   #wait(publication: Publication, { qos, ids, retain, group }: Terms): void {
     if (this.#waiting.length - this.#waited >= waitingMost) {
-      this.#context.counters.messagesDropped += 1
+      this.#context.counters.dropped.window_full += 1
       return
     }
     const { topic, bytes, start, end, headers } = publication

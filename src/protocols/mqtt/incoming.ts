@@ -20,7 +20,7 @@ import { type AckType, MqttError, packetTypes, protocolError, reasonCodes } from
 import { PacketReader } from './packet-reader.ts'
 import { encodeProperties } from './packet-writer.ts'
 import { parsePublishProperties } from './properties.ts'
-import type { MqttCounters } from './session-context.ts'
+import type { MqttCounters } from './counters.ts'
 import type { MqttSession } from './session.ts'
 import { isPassing, reasonOfError } from './translate.ts'
 
@@ -91,6 +91,7 @@ export class Incoming {
     const topicStart = alias === undefined ? publish.topicStart : 0
     const topicEnd = alias === undefined ? publish.topicEnd : alias.length
     const { live } = this.#options.client
+    this.#options.counters.received[qos] += 1
     live.receivedFrames += 1
     live.receivedBytes += topicEnd - topicStart + end - start
     if (qos > 0) {
@@ -99,7 +100,7 @@ export class Incoming {
     }
     if (!isOpenTopic(from, topicStart, topicEnd)) {
       const refusal = this.#ask(publish, textOf(from, topicStart, topicEnd))
-      if (refusal !== undefined) this.#options.counters.messagesDropped += 1
+      if (refusal !== undefined) this.#options.counters.dropped.refused += 1
       return
     }
     const headers = this.#headersOf(publish)
@@ -281,7 +282,7 @@ export class Incoming {
   /** A client of 5.0 is told; another one is not, and must not take for done what may succeed later. */
   #refuse(type: AckType, id: number, error: BusError): void {
     const { logger, counters, isVersion5, session, sendAck } = this.#options
-    counters.messagesDropped += 1
+    counters.dropped.refused += 1
     logger.info('mqtt_publish_refused', { client: session.clientId, reason: error.reason })
     if (isVersion5) sendAck(type, id, reasonOfError(error))
     else if (isPassing(error)) this.#end(error.message)

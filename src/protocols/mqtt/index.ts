@@ -9,6 +9,7 @@ import { formatListenAddress } from '../../net/address.ts'
 import { listenSetting } from '../../net/listen-setting.ts'
 import { ProxySources } from '../../net/proxy-protocol.ts'
 import type { AdapterContext, ProtocolAdapter } from '../adapter.ts'
+import type { MqttAdministration } from '../mqtt-administration.ts'
 import { bridgesSetting } from './bridge/bridge-settings.ts'
 import { Bridges } from './bridge/bridge.ts'
 import { Admission } from '../admission.ts'
@@ -121,15 +122,45 @@ export async function startMqttAdapter(
     await listener.stop(0)
     throw error
   }
+  const { mqtt } = context
   const bridges = new Bridges({ bus, clock, logger, sessions, counters, config })
+  if (mqtt !== undefined) mqtt.administration = administrationOf(listener, bridges)
   return {
     get listeners() {
       return listener.listeners
     },
     reloadTls: (next) => listener.reloadTls(next),
     async stop(graceMs) {
+      if (mqtt !== undefined) mqtt.administration = undefined
       await bridges.stop()
       await listener.stop(graceMs)
+    },
+  }
+}
+
+function administrationOf(
+  { sessions, counters }: MqttListener,
+  bridges: Bridges,
+): MqttAdministration {
+  return {
+    sessions: () => sessions.summaries(),
+    session: (clientId) => sessions.summary(clientId),
+    removeSession: (clientId) => sessions.remove(clientId),
+    bridges: () =>
+      bridges.status().map(({ version = 0, ...status }) => {
+        return { ...status, version }
+      }),
+    figures: () => {
+      return {
+        sessions: sessions.size,
+        sessionsConnected: sessions.connected,
+        inFlight: sessions.inFlight,
+        connectionsTotal: counters.connections,
+        connectionsRefusedTotal: counters.connectionsRefused,
+        receivedTotal: counters.received,
+        sentTotal: counters.sent,
+        droppedTotal: counters.dropped,
+      }
     },
   }
 }

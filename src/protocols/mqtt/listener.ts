@@ -15,7 +15,7 @@ import type { BoundListener, ServerTls } from '../adapter.ts'
 import type { Admission } from '../admission.ts'
 import { MqttConnection } from './connection.ts'
 import type { MqttConfig } from './index.ts'
-import type { MqttCounters } from './session-context.ts'
+import { MqttCounters } from './counters.ts'
 import { Sessions } from './sessions.ts'
 
 export interface MqttListenerOptions {
@@ -42,7 +42,7 @@ const lingerMs = 1_000
 type Link = ByteConnection | WebSocketConnection
 
 export class MqttListener {
-  readonly counters: MqttCounters = { messagesDropped: 0 }
+  readonly counters = new MqttCounters()
   readonly sessions: Sessions
   readonly #options: MqttListenerOptions
   readonly #server: ByteServer

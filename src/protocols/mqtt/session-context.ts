@@ -4,6 +4,7 @@ import type { Clock } from '../../core/clock.ts'
 import type { NoteChange } from '../../core/log-store.ts'
 import type { RetainedMessage } from '../../core/retained-messages.ts'
 import type { Limits } from '../../model/limits.ts'
+import type { MqttCounters } from './counters.ts'
 import type { KeptMessage } from './kept-message.ts'
 import type { OutgoingProperties } from './message-properties.ts'
 import type { MqttSession } from './session.ts'
@@ -26,10 +27,6 @@ export interface SessionContext {
   systemTopics(filter: string): Iterable<RetainedMessage>
   /** It has expired. */
   forgetRetained(topic: string): void
-}
-
-export interface MqttCounters {
-  messagesDropped: number
 }
 
 /** How sessions are kept. */

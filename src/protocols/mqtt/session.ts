@@ -78,6 +78,11 @@ export class MqttSession implements Inbox {
     return this.expirySeconds > 0
   }
 
+  /** Place in the commit order up to which everything has been looked at. */
+  get reached(): number {
+    return this.#delivery?.client.live.offeredTo ?? this.position
+  }
+
   get queuedBytes(): number {
     return this.#delivery?.peer.queuedBytes ?? 0
   }
@@ -264,7 +269,7 @@ export class MqttSession implements Inbox {
 
   /** MQTT has no messages to names. */
   message(): void {
-    this.#context.counters.messagesDropped += 1
+    this.#context.counters.dropped.refused += 1
   }
 
   broadcast(): void {}

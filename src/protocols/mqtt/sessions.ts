@@ -13,11 +13,13 @@ import type { LogStore, NoteChange } from '../../core/log-store.ts'
 import type { Logger } from '../../core/logger.ts'
 import { BusError, toBusError } from '../../model/errors.ts'
 import { anonymous, type Identity } from '../../model/identity.ts'
+import type { MqttAdministration, MqttSessionSummary } from '../mqtt-administration.ts'
 import { type AbsentSession, AbsentSessions } from './absent-sessions.ts'
 import { keptFrom, type KeptMessage } from './kept-message.ts'
 import { OutgoingProperties } from './message-properties.ts'
 import type { Version, Will } from './packets.ts'
-import type { MqttCounters, SessionContext } from './session-context.ts'
+import type { MqttCounters } from './counters.ts'
+import type { SessionContext } from './session-context.ts'
 import {
   groupTable,
   noWindow,
@@ -204,6 +206,33 @@ export class Sessions {
     return [...this.#absent.values()].map(({ clientId }) => clientId)
   }
 
+  /** All of them, in no order. */
+  *summaries(): Iterable<MqttSessionSummary> {
+    for (const each of this.#connected.values()) yield this.#connectedSummary(each)
+    for (const each of this.#absent.values()) yield this.#absentSummary(each)
+  }
+
+  /** One of them with its subscriptions; undefined: there is none of this client id. */
+  summary(clientId: string): ReturnType<MqttAdministration['session']> {
+    const connected = this.#connected.get(clientId)
+    if (connected !== undefined) {
+      const subscriptions = [...connected.session.subscriptions.values()]
+      return { session: this.#connectedSummary(connected), subscriptions }
+    }
+    const absent = this.#absent.get(clientId)
+    if (absent === undefined) return undefined
+    const unknown = { qos: 0, noLocal: false, retainAsPublished: false, id: 0 }
+    const subscriptions = absent.filters.map((filter) => ({ filter, ...unknown }))
+    return { session: this.#absentSummary(absent), subscriptions }
+  }
+
+  /** Messages of QoS 1 and 2 under way to those that are connected. */
+  get inFlight(): number {
+    let sum = 0
+    for (const { session } of this.#connected.values()) sum += session.window.size
+    return sum
+  }
+
   /** Ends a session, with its connection if it has one. False: there is none. Resolves when nothing is left of it. */
   async remove(clientId: string): Promise<boolean> {
     await this.prepare()
@@ -234,6 +263,37 @@ export class Sessions {
     this.#removeHolds()
     if (this.#options.bus.store === undefined) return
     await this.#write(this.#groups.notes()).catch((error: unknown) => this.#failed(error))
+  }
+
+  #connectedSummary({ session, owner }: Connected): MqttSessionSummary {
+    const { clientId, subscriptions, window } = session
+    return {
+      clientId,
+      connected: true,
+      version: owner.version,
+      subscriptions: subscriptions.size,
+      inFlight: window.size,
+      expiresAtMs: 0,
+      behind: Math.max(0, this.#lastSequence() - session.reached),
+      hasPendingWill: false,
+    }
+  }
+
+  #absentSummary({ clientId, filters, expiresAtMs, neededAfter }: AbsentSession) {
+    return {
+      clientId,
+      connected: false,
+      version: 0,
+      subscriptions: filters.length,
+      inFlight: 0,
+      expiresAtMs: Number.isFinite(expiresAtMs) ? expiresAtMs : 0,
+      behind: Math.max(0, this.#lastSequence() - neededAfter),
+      hasPendingWill: this.#pendingWills.has(clientId),
+    }
+  }
+
+  #lastSequence(): number {
+    return this.#options.bus.store?.lastSequence ?? 0
   }
 
   async #open(

@@ -13,7 +13,8 @@ import { asPublication, keep, type KeptMessage } from './kept-message.ts'
 import { qosOf } from './message-properties.ts'
 import type { Qos } from './packets.ts'
 import type { GroupRecord, Place } from './session-notes.ts'
-import type { MqttCounters, SessionContext } from './session-context.ts'
+import type { MqttCounters } from './counters.ts'
+import type { SessionContext } from './session-context.ts'
 import type { MqttSession } from './session.ts'
 import type { Subscription } from './subscriptions.ts'
 import type { InFlight } from './window.ts'
@@ -154,7 +155,7 @@ export class SharedGroup implements Inbox {
     if (this.#give(publication)) return
     const { sequence, topic, isAcknowledged } = publication
     if (sequence === 0 && this.#waiting.length >= waitingMost) {
-      this.#options.counters.messagesDropped += 1
+      this.#options.counters.dropped.window_full += 1
       return
     }
     // Of what is stored only this one: the bus is told to hold the others.

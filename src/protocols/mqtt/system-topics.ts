@@ -12,7 +12,7 @@ import { levelFilterMatcher } from '../../core/topic-tree.ts'
 import { daemonIdentity } from '../../model/identity.ts'
 import { levelFilter } from '../../model/level-filter.ts'
 import { headersOf } from './message-properties.ts'
-import type { MqttCounters } from './session-context.ts'
+import type { MqttCounters } from './counters.ts'
 
 export interface SystemTopicsOptions {
   readonly bus: Bus

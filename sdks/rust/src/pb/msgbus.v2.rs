@@ -287,6 +287,445 @@ pub mod link_service_client {
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListMqttSessionsRequest {
+    /// Client ids that begin with it; empty: all.
+    #[prost(string, tag = "1")]
+    pub prefix: ::prost::alloc::string::String,
+    /// At most so many; 0: 1,000, which is also the most.
+    #[prost(uint32, tag = "2")]
+    pub limit: u32,
+    /// Those behind this client id; empty: from the first.
+    #[prost(string, tag = "3")]
+    pub after: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListMqttSessionsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub sessions: ::prost::alloc::vec::Vec<MqttSessionInfo>,
+    /// There are more behind the last one.
+    #[prost(bool, tag = "2")]
+    pub more: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MqttSessionInfo {
+    #[prost(string, tag = "1")]
+    pub client_id: ::prost::alloc::string::String,
+    #[prost(bool, tag = "2")]
+    pub connected: bool,
+    /// Of the protocol, 3, 4 or 5, while it is connected; otherwise 0.
+    #[prost(uint32, tag = "3")]
+    pub version: u32,
+    #[prost(uint32, tag = "4")]
+    pub subscriptions: u32,
+    /// Messages of QoS 1 and 2 under way to it, while it is connected.
+    #[prost(uint32, tag = "5")]
+    pub in_flight: u32,
+    /// Milliseconds since 1970 at which it ends; 0: not while it is connected, or never.
+    #[prost(uint64, tag = "6")]
+    pub expires_at_ms: u64,
+    /// Stored messages behind the place it has reached, of all topics: what it may still get is among them.
+    #[prost(uint64, tag = "7")]
+    pub behind: u64,
+    /// A will of it waits for its time.
+    #[prost(bool, tag = "8")]
+    pub has_pending_will: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetMqttSessionRequest {
+    #[prost(string, tag = "1")]
+    pub client_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetMqttSessionResponse {
+    #[prost(message, optional, tag = "1")]
+    pub session: ::core::option::Option<MqttSessionInfo>,
+    #[prost(message, repeated, tag = "2")]
+    pub subscriptions: ::prost::alloc::vec::Vec<MqttSubscriptionInfo>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MqttSubscriptionInfo {
+    /// As the client wrote it.
+    #[prost(string, tag = "1")]
+    pub filter: ::prost::alloc::string::String,
+    /// Only while it is connected.
+    #[prost(uint32, tag = "2")]
+    pub qos: u32,
+    #[prost(bool, tag = "3")]
+    pub no_local: bool,
+    #[prost(bool, tag = "4")]
+    pub retain_as_published: bool,
+    /// 0: none.
+    #[prost(uint32, tag = "5")]
+    pub id: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveMqttSessionRequest {
+    #[prost(string, tag = "1")]
+    pub client_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveMqttSessionResponse {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListMqttRetainedRequest {
+    /// MQTT rules; empty: all.
+    #[prost(string, tag = "1")]
+    pub filter: ::prost::alloc::string::String,
+    /// At most so many; 0: 1,000, which is also the most.
+    #[prost(uint32, tag = "2")]
+    pub limit: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListMqttRetainedResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub messages: ::prost::alloc::vec::Vec<MqttRetainedInfo>,
+    /// There are more.
+    #[prost(bool, tag = "2")]
+    pub more: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MqttRetainedInfo {
+    #[prost(string, tag = "1")]
+    pub topic: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub payload_bytes: u64,
+    /// Milliseconds since 1970.
+    #[prost(uint64, tag = "3")]
+    pub created_at_ms: u64,
+    #[prost(uint32, tag = "4")]
+    pub qos: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetMqttRetainedRequest {
+    #[prost(string, tag = "1")]
+    pub topic: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetMqttRetainedResponse {
+    #[prost(message, optional, tag = "1")]
+    pub message: ::core::option::Option<MqttRetainedInfo>,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub payload: ::prost::bytes::Bytes,
+    #[prost(map = "string, string", tag = "3")]
+    pub headers: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveMqttRetainedRequest {
+    /// MQTT rules; a topic without wildcards is one of its own.
+    #[prost(string, tag = "1")]
+    pub filter: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveMqttRetainedResponse {
+    #[prost(uint64, tag = "1")]
+    pub removed: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListMqttBridgesRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListMqttBridgesResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub bridges: ::prost::alloc::vec::Vec<MqttBridgeInfo>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MqttBridgeInfo {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Without user and password.
+    #[prost(string, tag = "2")]
+    pub address: ::prost::alloc::string::String,
+    /// `starting`, `connecting`, `connected`, `waiting` for the next attempt, `stopped`.
+    #[prost(string, tag = "3")]
+    pub state: ::prost::alloc::string::String,
+    /// Of the protocol, 3, 4 or 5, while it is connected; otherwise 0.
+    #[prost(uint32, tag = "4")]
+    pub version: u32,
+    /// Why the last connection ended or could not be had; empty: it did not.
+    #[prost(string, tag = "5")]
+    pub last_error: ::prost::alloc::string::String,
+    /// Since the start of the daemon.
+    #[prost(uint64, tag = "6")]
+    pub connections: u64,
+    #[prost(uint64, tag = "7")]
+    pub messages_in: u64,
+    #[prost(uint64, tag = "8")]
+    pub messages_out: u64,
+    /// Came back from where they had been sent, and were dropped.
+    #[prost(uint64, tag = "9")]
+    pub messages_looped: u64,
+}
+/// Generated client implementations.
+pub mod mqtt_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct MqttServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl MqttServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> MqttServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> MqttServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            MqttServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Sessions with and without a connection, by client id.
+        pub async fn list_mqtt_sessions(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListMqttSessionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListMqttSessionsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/msgbus.v2.MqttService/ListMqttSessions",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("msgbus.v2.MqttService", "ListMqttSessions"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// One of them, with its subscriptions. NOT_FOUND (no_such_session).
+        pub async fn get_mqtt_session(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetMqttSessionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetMqttSessionResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/msgbus.v2.MqttService/GetMqttSession",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("msgbus.v2.MqttService", "GetMqttSession"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends a session, with its connection if it has one: its subscriptions and what was under way are gone, a will that
+        /// waits is sent. NOT_FOUND (no_such_session). Returns when nothing is left of it.
+        pub async fn remove_mqtt_session(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RemoveMqttSessionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RemoveMqttSessionResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/msgbus.v2.MqttService/RemoveMqttSession",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("msgbus.v2.MqttService", "RemoveMqttSession"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Retained messages by topic, without their payloads.
+        pub async fn list_mqtt_retained(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListMqttRetainedRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListMqttRetainedResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/msgbus.v2.MqttService/ListMqttRetained",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("msgbus.v2.MqttService", "ListMqttRetained"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// NOT_FOUND (no_retained_message).
+        pub async fn get_mqtt_retained(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetMqttRetainedRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetMqttRetainedResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/msgbus.v2.MqttService/GetMqttRetained",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("msgbus.v2.MqttService", "GetMqttRetained"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Empties the slots of topics; nobody is told. Returns when that is as durable as configured.
+        pub async fn remove_mqtt_retained(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RemoveMqttRetainedRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RemoveMqttRetainedResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/msgbus.v2.MqttService/RemoveMqttRetained",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("msgbus.v2.MqttService", "RemoveMqttRetained"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Bridges to other brokers, in the order of the configuration.
+        pub async fn list_mqtt_bridges(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListMqttBridgesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListMqttBridgesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/msgbus.v2.MqttService/ListMqttBridges",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("msgbus.v2.MqttService", "ListMqttBridges"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct NodeId {
     #[prost(string, tag = "1")]
     pub tenant_id: ::prost::alloc::string::String,

@@ -25,7 +25,7 @@ import type { Properties } from '../properties.ts'
 import type { IncomingPublish } from '../publish-in-place.ts'
 import type { SessionPeer } from '../delivery.ts'
 import { type Dispatch, Sender } from '../sender.ts'
-import type { MqttCounters } from '../session-context.ts'
+import type { MqttCounters } from '../counters.ts'
 import type { MqttSession } from '../session.ts'
 import type { SessionOwner, Sessions } from '../sessions.ts'
 import { bridgeIdentity } from './bridge-identity.ts'
@@ -213,7 +213,7 @@ export class BridgeLink implements SessionPeer, SessionOwner, ServerPacketHandle
     const isRefusal = reasonCode >= reasonCodes.unspecifiedError
     if (isRefusal) {
       const { logger, name, counters } = this.#options
-      counters.messagesDropped += 1
+      counters.dropped.refused += 1
       logger.info('mqtt_bridge_publish_refused', { bridge: name, reasonCode })
     }
     this.#session?.acknowledged(type, id, reasonCode)
