@@ -121,6 +121,7 @@ export class MsgBus implements Bus {
     const { clock, logger, limits, queueRules = [] } = this.#options
     const { counters, topicRules } = this
     const defaultLeaseMs = limits.queueLeaseMs
+    this.#failure = undefined
     this.#attached = {
       store,
       queues: new Queues({ store, clock, logger, counters, rules: queueRules, defaultLeaseMs }),

@@ -255,6 +255,13 @@ const sync = z
       .describe(
         'Links of which nodes are accepted: all that may by the access rules, those that a rule names with `node`, or none.',
       ),
+    recovery: z
+      .enum(['auto', 'wait', 'off'])
+      .default('auto')
+      .describe(
+        'What a new store does before it takes messages: `auto` asks the configured peers for what they have of this node, `wait` waits for peers that dial it as well, `off` is for a node that is truly new.',
+      ),
+    recoveryWaitMs: delay(5_000).describe('How long it waits for peers that cannot be reached.'),
     proxy: proxy(
       'Proxy through which peers are reached, `http://[user:password@]host:port`, or `off`. Default: as `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say.',
     ),

@@ -25,7 +25,7 @@ import { createMetrics } from './metrics.ts'
 import { openAccess } from './open-access.ts'
 import { openLastValues } from './open-last-values.ts'
 import { nodeOf, openStore } from './open-store.ts'
-import { openDiscovery, openSync, syncPeer } from './open-sync.ts'
+import { needsRecovery, openDiscovery, openSync, recover, syncPeer } from './open-sync.ts'
 import { PeerKeeper } from './peer-keeper.ts'
 import type { PeerSpec } from './peer-spec.ts'
 import { removeReadyFile, writeReadyFile } from './ready-file.ts'
@@ -140,6 +140,7 @@ export async function startDaemon(
   const reload = () => reloader.reload()
 
   let stopping: Promise<void> | undefined
+  const isStopping = (): boolean => stopping !== undefined
   let keeper: LastValueKeeper | undefined
   let forwarder: QueueForwarder | undefined
   let discovery: Discovery | undefined
@@ -148,11 +149,19 @@ export async function startDaemon(
     keeper = await openLastValues(bus, store, data, logger)
     await bus.retained.load(store)
     if (stopping !== undefined) return
+    const recovers = await needsRecovery(config, store)
+    if (recovers) {
+      const text = 'peers are asked for messages of this node that were lost; try again'
+      bus.fail(new BusError('unavailable', 'recovering', text))
+      sync = await openSync(config, store, logger, mesh, access, true)
+      await recover(sync, config, store, logger)
+      if (isStopping()) return
+    }
     bus.attach(store)
     keeper?.start()
     const common = { bus, store, clock: systemClock, logger }
     forwarder = await QueueForwarder.open({ ...common, mesh, random: Math.random })
-    sync = await openSync(config, store, logger, mesh, access)
+    sync ??= await openSync(config, store, logger, mesh, access, false)
     discovery = openDiscovery(config, listeners, version, logger)
     const configured = config.sync.peers.map(({ endpoint }) => endpoint)
     const peerOf = (spec: PeerSpec) => syncPeer(spec, config)

@@ -26,6 +26,7 @@ export async function openSync(
   logger: Logger,
   live: LiveTraffic,
   access: AccessCheck,
+  recovers: boolean,
 ): Promise<SyncService> {
   const { sync, limits } = config
   return SyncService.start({
@@ -37,6 +38,7 @@ export async function openSync(
     peers: sync.peers.map((peer) => syncPeer(peer, config)),
     rulesFor: (peer, identity) => welcome(peer, identity, access, config),
     live,
+    recovers,
     envelopeBytes: limits.envelopeBytes,
     intervalMs: sync.intervalMs,
     batchLimit: sync.batchLimit,
@@ -69,6 +71,40 @@ export function openDiscovery(
     scheme: reachable.tls ? ('https' as const) : ('http' as const),
   }
   return new Discovery({ node: nodeOf(config), version, announced, clock: systemClock, logger })
+}
+
+const recoveryTable = 'sync.recovery'
+
+/**
+ * Before a store is written to for the first time: whether peers have messages of this node that it has lost, as far as
+ * they can be reached. Once they were asked, that is noted with the store.
+ */
+export async function needsRecovery({ sync }: Config, store: LogStore): Promise<boolean> {
+  if (sync.recovery === 'off') return false
+  if (sync.recovery === 'auto' && sync.peers.length === 0) return false
+  return (await store.note(recoveryTable, store.epoch)) === undefined
+}
+
+/** Waits until peers have given back what was lost. */
+export async function recover(
+  service: SyncService,
+  { sync }: Config,
+  store: LogStore,
+  logger: Logger,
+): Promise<void> {
+  const { recovery, recoveryWaitMs } = sync
+  const isComplete = await service.recovered(
+    recoveryWaitMs,
+    recovery === 'wait' ? recoveryWaitMs : 0,
+  )
+  const messages = service.counters.messagesPulled
+  if (!isComplete) {
+    logger.warn('recovery_incomplete', { waitMs: recoveryWaitMs, messages })
+    return
+  }
+  logger.info('recovered', { messages })
+  const note = { table: recoveryTable, key: store.epoch, value: new Uint8Array(0) }
+  await store.writeNotes([note])
 }
 
 /** What a peer is, from how it was written and the rules about it. */

@@ -79,6 +79,7 @@ export const errorReasons = {
   queue_empty: 'the queue holds nothing',
   quota_exceeded: 'a configured limit is reached',
   range_reversed: 'the range ends before it begins',
+  recovering: 'the daemon asks its peers for messages of its own that it lost',
   replaced: 'another client has taken this name over',
   reserved_name: 'the name is reserved for the daemon',
   reserved_topic: 'the topic is reserved for the daemon',

@@ -54,6 +54,10 @@ export class LogProgress {
     return isNew
   }
 
+  isFailing(key: string): boolean {
+    return (this.#states.get(key)?.failures ?? 0) > 0
+  }
+
   /** Logs that failed and did not succeed since. */
   get failing(): number {
     let count = 0

@@ -20,6 +20,8 @@ export interface PeerSession {
   readonly node: NodeId
   readonly kind: 'link' | 'v1' | 'standby'
   readonly heads: Heads
+  /** Everything of this node that the peer has is here, or cannot be. */
+  readonly hasReturnedOwn: boolean
   /** See `SessionInfo` (link-info.ts). */
   readonly rttMs?: number | undefined
   readonly behind?: number
@@ -67,6 +69,8 @@ export class PeerLink {
   #session: PeerSession | undefined
   #heads: Heads = { local: 0, remote: 0 }
   #failures = 0
+  /** Somebody answered and it is not the peer, or they do not let us in. */
+  #isNobody = false
   #lastError = ''
 
   /** Starts at once. */
@@ -87,6 +91,11 @@ export class PeerLink {
   get lag(): number {
     const { local, remote } = this.#session?.heads ?? this.#heads
     return remote - local
+  }
+
+  /** Nothing of this node can be expected from it: it was asked, or it is nobody to be asked. */
+  get hasReturnedOwn(): boolean {
+    return this.#isNobody || this.#session?.hasReturnedOwn === true
   }
 
   info(): LinkInfo {
@@ -117,6 +126,7 @@ export class PeerLink {
           this.#state = 'up'
           this.#session = session
           this.#failures = 0
+          this.#isNobody = false
           this.#lastError = ''
           rows.succeeded(endpoint, undefined, session.heads)
         }, signal)
@@ -140,6 +150,8 @@ export class PeerLink {
       return backOff.minMs
     }
     const message = shortText(isLie || isOurs ? error.message : toBusError(error).message)
+    const { code } = toBusError(error)
+    this.#isNobody = isLie || (code !== 'unavailable' && code !== 'deadline_exceeded')
     this.#failures += 1
     counters.peerFailures += 1
     rows.failed(endpoint, undefined, this.#session?.heads ?? this.#heads, message)

@@ -26,7 +26,7 @@ function offered(head: number, more: Partial<OfferedLog> = {}): OfferedLog {
 function context(local: number, more: Partial<PlanContext> = {}): PlanContext {
   const store = { head: () => (local === 0 ? undefined : local) }
   const progress = new LogProgress(backOff, () => 0.5)
-  return { own, store, rules: {}, progress, now: 0, ...more }
+  return { own, store, rules: {}, progress, recovers: false, now: 0, ...more }
 }
 
 function fetch(from: number, isComparing: boolean): Step {
@@ -57,6 +57,12 @@ test('logs of this node are compared, never fetched', () => {
   assert.deepEqual(planLog(log, context(4)), { kind: 'own_ahead' })
   assert.deepEqual(planLog(log, context(7)), { kind: 'fetch', from: 5, isComparing: true })
   assert.deepEqual(planLog(log, context(7, { progress: compared(log) })), { kind: 'in_step' })
+})
+
+test('logs of this node are taken back while it recovers', () => {
+  const log = offered(5, { origin: own })
+  assert.deepEqual(planLog(log, context(0, { recovers: true })), fetch(1, false))
+  assert.deepEqual(planLog(log, context(4, { recovers: true })), fetch(4, true))
 })
 
 test('a log that failed waits, and that in whatever state it is', () => {

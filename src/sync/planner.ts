@@ -30,18 +30,20 @@ export interface PlanContext {
   readonly store: Pick<LogStore, 'head'>
   readonly rules: PeerRules
   readonly progress: LogProgress
+  /** Messages of this node are taken back. */
+  readonly recovers: boolean
   /** Monotonic. */
   readonly now: number
 }
 
 export function planLog(offered: OfferedLog, context: PlanContext): Step {
-  const { own, store, rules, progress, now } = context
+  const { own, store, rules, progress, recovers, now } = context
   const { key, head } = offered
   if (!allowsLog(rules, offered)) return { kind: 'not_wanted' }
   if (progress.waitMs(key, now) > 0) return { kind: 'later' }
   if (offered.refusal !== undefined) return { kind: 'refused' }
   const local = store.head(offered) ?? 0
-  if (nodeIdEquals(offered.origin, own) && head > local) return { kind: 'own_ahead' }
+  if (nodeIdEquals(offered.origin, own) && head > local && !recovers) return { kind: 'own_ahead' }
   // Once per connection the histories are compared, where both have a message (defect L28).
   const shared = Math.min(local, head)
   if (shared > 0 && !progress.isCompared(key)) {

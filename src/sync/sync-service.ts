@@ -23,14 +23,18 @@ import { LinkTable } from './link/link-table.ts'
 import { peerOpener } from './link/peer-opener.ts'
 import type { LiveTraffic } from './live-channel.ts'
 import type { PeerRules } from './peer-rules.ts'
+import { RecoveryGate } from './recovery-gate.ts'
 import { shortText } from './short-text.ts'
 import { SyncCounters } from './sync-counters.ts'
 import { SyncRows } from './sync-rows.ts'
 import type { DialV1 } from './v1-port.ts'
+import { pause } from './waiting.ts'
 import { fetchesPerPeer } from './v1-session.ts'
 
 /** Nodes that dialled, of which is remembered what they have. */
 const memoriesMost = 64
+/** How often to look whether everything has come back. */
+const recoveryLookMs = 10
 const noHeads = { local: 0, remote: 0 }
 
 export interface SyncPeer {
@@ -56,6 +60,8 @@ export interface SyncServiceOptions {
   readonly live?: LiveTraffic | undefined
   /** Larger messages are not taken. */
   readonly envelopeBytes: number
+  /** Messages of this node are taken back until `recovered` has settled. */
+  readonly recovers?: boolean | undefined
   /** Pause between two passes over a peer. */
   readonly intervalMs: number
   /** Messages asked for at a time; a server of v1 gives at most 10,000. */
@@ -91,6 +97,7 @@ export class SyncService {
   /** Nodes that lied, and until when they are not let in: monotonic. */
   readonly #cutOff = new Map<string, number>()
   readonly #stop = new AbortController()
+  readonly #recovery: RecoveryGate
   #isClosed = false
 
   private constructor(options: SyncServiceOptions, rows: SyncRows) {
@@ -98,6 +105,7 @@ export class SyncService {
     this.#rows = rows
     this.#slots = new FetchSlots(options.clock, options.parallelPeers * fetchesPerPeer)
     this.#table = new LinkTable(options.node)
+    this.#recovery = new RecoveryGate(options.recovers === true)
     this.#links = options.peers.map((peer) => this.#link(peer))
   }
 
@@ -155,6 +163,25 @@ export class SyncService {
     if (at === -1) return
     const [link] = this.#links.splice(at, 1)
     await link?.close()
+  }
+
+  /**
+   * Resolves when peers have given back what they have of this node, or after `waitMs`, and answers whether all of them
+   * were asked. From then on nothing of this node is taken.
+   * @param atLeastMs how long to wait for peers that dial this node
+   */
+  async recovered(waitMs: number, atLeastMs = 0): Promise<boolean> {
+    const { clock } = this.#options
+    const startedAt = clock.monotonic()
+    const isDone = (): boolean =>
+      clock.monotonic() - startedAt >= atLeastMs &&
+      this.#links.every((link) => link.hasReturnedOwn) &&
+      [...this.#table.values()].every((link) => link.hasReturnedOwn)
+    while (!isDone() && clock.monotonic() - startedAt < waitMs && !this.#isClosed) {
+      await pause(clock, recoveryLookMs, this.#stop.signal)
+    }
+    this.#recovery.isOpen = false
+    return isDone()
   }
 
   /** A link that somebody has dialled. It is ended here when they are not welcome. */
@@ -257,6 +284,7 @@ export class SyncService {
       rows: this.#rows,
       counters: this.counters,
       slots: this.#slots,
+      recovery: this.#recovery,
       memory,
       table: this.#table,
       live,
@@ -280,6 +308,7 @@ export class SyncService {
       rules,
       store,
       slots: this.#slots,
+      recovery: this.#recovery,
       intervalMs: options.intervalMs,
       batchLimit: options.batchLimit,
       connectMs: options.connectTimeoutMs,

@@ -21,6 +21,7 @@ import { pullLog } from './log-pull.ts'
 import { checkIdentity, checkOffer, type OfferedLog } from './peer-claims.ts'
 import { allowsLog, type PeerRules } from './peer-rules.ts'
 import { inOrder, ownLogAhead, planLog } from './planner.ts'
+import { hasOwn, type RecoveryGate } from './recovery-gate.ts'
 import type { SyncCounters } from './sync-counters.ts'
 import type { Heads, SyncRows } from './sync-rows.ts'
 import type { DialV1, V1Peer } from './v1-port.ts'
@@ -41,6 +42,7 @@ export interface V1SessionOptions {
   readonly rows: SyncRows
   readonly counters: SyncCounters
   readonly slots: FetchSlots
+  readonly recovery: RecoveryGate
   readonly intervalMs: number
   readonly batchLimit: number
   readonly connectMs: number
@@ -166,6 +168,12 @@ export class V1Session {
     }
     this.#sums = { pulled, heads }
     return heads
+  }
+
+  /** Everything of this node that the peer has is here, or cannot be. */
+  get hasReturnedOwn(): boolean {
+    const { own, store } = this.#options
+    return this.#listedAt >= 0 && hasOwn(this.#offer, own, store, this.#progress)
   }
 
   async #pass(): Promise<void> {
@@ -327,7 +335,10 @@ export class V1Session {
 
   #plan(log: OfferedLog) {
     const { own, store, rules, clock } = this.#options
-    return planLog(log, { own, store, rules, progress: this.#progress, now: clock.monotonic() })
+    const { recovery } = this.#options
+    const progress = this.#progress
+    const now = clock.monotonic()
+    return planLog(log, { own, store, rules, progress, recovers: recovery.isOpen, now })
   }
 
   #succeeded(log: OfferedLog): void {

@@ -222,3 +222,25 @@ test(`${kills} kills at random moments of a catch-up`, async (t) => {
   assert.equal(new Set(all).size, count)
   assert.deepEqual(all, await ids(giver, 'events', 'giver'))
 })
+
+test('a node that lost its store gets its own messages back before it goes on', async (t) => {
+  const hub = await start(t, 'hub')
+  const peer = ['--peer', `http://${hub.daemon.address}${pinOf('hub')}`]
+  const first = await start(t, 'tablet', { args: peer })
+  await publish(first, 'events', 700)
+  await publish(first, 'other', 3)
+  await Promise.all([arrived(hub, 'events', 'tablet', 700), arrived(hub, 'other', 'tablet', 3)])
+  const before = await ids(first, 'events', 'tablet')
+  await first.daemon.stop()
+  // Another folder: everything is gone.
+  const second = await start(t, 'tablet', { args: peer })
+  await second.daemon.printed(/"event":"recovered","messages":703/)
+  assert.deepEqual(await ids(second, 'events', 'tablet'), before)
+  const { message } = await second.client.call<{ message: Envelope }>('Publish', {
+    topic: 'events',
+    payload: Buffer.from('new'),
+  })
+  assert.equal(message.head_id, 701)
+  await arrived(hub, 'events', 'tablet', 701)
+  assert.deepEqual(await ids(hub, 'events', 'tablet'), [...before, message.id])
+})

@@ -14,12 +14,11 @@ const method = {
   responseSerialize: () => new Uint8Array(0),
 }
 
-export function addLinkService(calls: Calls, { bus, acceptLink }: AdapterContext): void {
+export function addLinkService(calls: Calls, { acceptLink }: AdapterContext): void {
   calls.duplex(method, (requests, responses, { client }) => {
     if (acceptLink === undefined) {
       throw new BusError('unimplemented', 'unsupported', 'this daemon has no links')
     }
-    if (bus.store === undefined) throw new BusError('unavailable', 'starting', 'the store opens')
     acceptLink(new LinkStream(requests, responses), client.identity)
   })
 }

@@ -290,6 +290,7 @@ export class LinkGiver {
       const next = this.#listing.next()
       if (next.done === true) {
         this.#listing = undefined
+        this.#options.writer.listed()
         this.#tellPosition(this.#listedAt)
         break
       }

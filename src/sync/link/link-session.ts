@@ -20,6 +20,7 @@ import type { FrameHandler, FrameStream } from '../../net/frame-stream.ts'
 import { decodeLinkFrame, type LinkFrame, type LinkHello } from '../../wire/gen/msgbus-link.ts'
 import type { LiveChannel, LiveReceiver, LiveTraffic } from '../live-channel.ts'
 import { StoreFailure } from '../log-pull.ts'
+import type { RecoveryGate } from '../recovery-gate.ts'
 import type { LogReportsOptions } from '../log-reports.ts'
 import type { PeerSession } from '../peer-link.ts'
 import { checkIdentity } from '../peer-claims.ts'
@@ -45,6 +46,7 @@ export interface LinkOptions extends LogReportsOptions {
   readonly memory: LinkMemory
   readonly table: LinkTable
   readonly live: LiveTraffic | undefined
+  readonly recovery: RecoveryGate
   /** Larger messages are not taken. */
   readonly envelopeBytes: number
   /** How long the other side may take to say who it is. */
@@ -149,6 +151,11 @@ export class LinkSession implements PeerSession, FrameHandler {
     return this.#taker?.heads ?? { local: 0, remote: 0 }
   }
 
+  /** Everything of this node that the peer has is here, or cannot be. */
+  get hasReturnedOwn(): boolean {
+    return this.#taker === undefined ? this.#isMet : this.#taker.hasReturnedOwn
+  }
+
   /** Messages that the peer asked for and has not stored yet. */
   get behind(): number {
     return this.#giver?.behind ?? 0
@@ -233,6 +240,10 @@ export class LinkSession implements PeerSession, FrameHandler {
       takesNothing: rules.direction === 'out',
       givesNothing: rules.direction === 'in',
     })
+  }
+
+  get #isMet(): boolean {
+    return this.#hello !== undefined
   }
 
   /** Both have said hello. */
@@ -356,6 +367,7 @@ export class LinkSession implements PeerSession, FrameHandler {
     if (frame.batches.length > 0) taker?.arrived(frame.batches, bytes)
     if (frame.stored.length > 0) giver?.stored(frame.stored)
     if (frame.position > 0) taker?.told(frame.position)
+    if (frame.listed) taker?.listed()
   }
 
   /** The first frame. */

@@ -18,6 +18,7 @@ import { LogReports, type LogReportsOptions } from '../log-reports.ts'
 import { checkHead, offeredLogsMost, type Replica, throwIfNoName } from '../peer-claims.ts'
 import { allowsLog, type PeerRules } from '../peer-rules.ts'
 import { ownLogAhead, planLog } from '../planner.ts'
+import { hasOwn, type RecoveryGate } from '../recovery-gate.ts'
 import type { Heads } from '../sync-rows.ts'
 import type { KnownLog, LinkMemory } from './link-memory.ts'
 import type { LinkWriter } from './link-writer.ts'
@@ -30,6 +31,7 @@ export interface LinkTakerOptions extends LogReportsOptions {
   readonly slots: FetchSlots
   readonly memory: LinkMemory
   readonly writer: LinkWriter
+  readonly recovery: RecoveryGate
   /** Bytes of batches that may come before credit is given. */
   readonly windowBytes: number
   readonly envelopeBytes: number
@@ -81,6 +83,7 @@ export class LinkTaker {
   #lastNumber = 0
   #review: Timer | undefined
   #storing: Promise<void> | undefined
+  #isListed = false
   #isClosed = false
   /** Sums over the logs, as of when so many messages had been pulled by all sessions. */
   #sums: { readonly pulled: number; readonly heads: Heads } | undefined
@@ -109,6 +112,16 @@ export class LinkTaker {
     }
     this.#sums = { pulled, heads }
     return heads
+  }
+
+  /** Everything of this node that the peer has is here, or cannot be. */
+  get hasReturnedOwn(): boolean {
+    const { memory, own, store } = this.#options
+    return this.#isListed && hasOwn(memory.logs.values(), own, store, memory.progress)
+  }
+
+  listed(): void {
+    this.#isListed = true
   }
 
   /** What the other side is known to have of a log. */
@@ -209,9 +222,10 @@ export class LinkTaker {
   /** What has to be done about a log, now. */
   #consider(log: KnownLog): void {
     if (this.#byLog.has(log)) return
-    const { own, store, rules, memory, clock, slots } = this.#options
+    const { own, store, rules, memory, clock, slots, recovery } = this.#options
     const { progress } = memory
-    const step = planLog(log, { own, store, rules, progress, now: clock.monotonic() })
+    const recovers = recovery.isOpen
+    const step = planLog(log, { own, store, rules, progress, recovers, now: clock.monotonic() })
     switch (step.kind) {
       case 'not_wanted':
         return

@@ -60,6 +60,7 @@ export class LinkWriter {
   #position = 0
   #ping = 0
   #pong = 0
+  #isListed = false
   #isDue = false
 
   constructor(stream: FrameStream) {
@@ -116,6 +117,11 @@ export class LinkWriter {
 
   position(position: number): void {
     this.#position = position
+    this.#due()
+  }
+
+  listed(): void {
+    this.#isListed = true
     this.#due()
   }
 
@@ -193,6 +199,7 @@ export class LinkWriter {
       this.#stops.length > 0 ||
       this.#stored.size > 0 ||
       this.#position > 0 ||
+      this.#isListed ||
       this.#ping > 0 ||
       this.#pong > 0
     )
@@ -211,6 +218,7 @@ export class LinkWriter {
       position: this.#position,
       ping: this.#ping,
       pong: this.#pong,
+      listed: this.#isListed,
     }
     writeLinkFrame(writer, frame)
     this.#live = []
@@ -223,6 +231,7 @@ export class LinkWriter {
     this.#position = 0
     this.#ping = 0
     this.#pong = 0
+    this.#isListed = false
   }
 
   #due(): void {

@@ -25,6 +25,10 @@ export class StandbySession implements PeerSession {
     return this.#other.heads
   }
 
+  get hasReturnedOwn(): boolean {
+    return this.#other.hasReturnedOwn
+  }
+
   async run(onPass: () => void, signal: AbortSignal): Promise<void> {
     onPass()
     const stopped = new Promise<void>((resolve) => {

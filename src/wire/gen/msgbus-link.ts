@@ -38,6 +38,8 @@ export interface LinkFrame {
   /** Any number but 0; the other side answers with it in `pong`. */
   readonly ping: number
   readonly pong: number
+  /** All heads that were to be told when the link came up were told. */
+  readonly listed: boolean
 }
 
 export interface LinkNode {
@@ -188,6 +190,7 @@ export function writeLinkFrame(writer: ProtoWriter, message: ProtoInit<LinkFrame
   if (message.position) writer.uint64(80, message.position)
   if (message.ping) writer.uint64(88, message.ping)
   if (message.pong) writer.uint64(96, message.pong)
+  if (message.listed) writer.bool(104, message.listed)
 }
 
 /** Appends the fields of a message, without a length before them. */
@@ -399,6 +402,7 @@ function readLinkFrame(
   let position = previous?.position ?? 0
   let ping = previous?.ping ?? 0
   let pong = previous?.pong ?? 0
+  let listed = previous?.listed ?? false
   while (reader.position < end) {
     const tag = reader.tag()
     switch (tag) {
@@ -438,12 +442,29 @@ function readLinkFrame(
       case 96:
         pong = reader.uint64()
         break
+      case 104:
+        listed = reader.bool()
+        break
       default:
         reader.skip(tag, end)
     }
   }
   reader.check(end)
-  return { hello, close, live, credit, heads, wants, stops, batches, stored, position, ping, pong }
+  return {
+    hello,
+    close,
+    live,
+    credit,
+    heads,
+    wants,
+    stops,
+    batches,
+    stored,
+    position,
+    ping,
+    pong,
+    listed,
+  }
 }
 
 function readLinkNode(reader: ProtoReader, end: number, previous: LinkNode | undefined): LinkNode {
