@@ -332,6 +332,7 @@ suite('server reflection', () => {
           'msgbus.v2.QueueService',
           'msgbus.v2.AdminService',
           'msgbus.v2.AccessService',
+          'msgbus.v2.PeerService',
         ],
       )
       for (const request of [
