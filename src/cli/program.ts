@@ -17,6 +17,7 @@ import { addDoctorCommand } from './commands/doctor.ts'
 import { addLogCommands } from './commands/log.ts'
 import { addOpenCommand } from './commands/open.ts'
 import { addPeersCommands } from './commands/peers.ts'
+import { addProcedureCommands } from './commands/procedures.ts'
 import { addPublishCommand } from './commands/publish.ts'
 import { addQueueCommands } from './commands/queue.ts'
 import { addRpcCommands } from './commands/rpc.ts'
@@ -91,6 +92,7 @@ export function createProgram(terminal: Terminal): Command {
   addDaemonCommands(program, terminal)
   addSyncCommands(program, terminal)
   addPeersCommands(program, terminal)
+  addProcedureCommands(program, terminal)
   addClientsCommand(program, terminal)
   addAccessCommands(program, terminal)
   addMqttCommands(program, terminal)

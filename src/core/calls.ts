@@ -115,6 +115,8 @@ export interface ServedCall {
    * @throws BusError `permission_denied/access_denied` that names the rule
    */
   requireAccess(action: Action, resource: string): void
+  /** Whether something is to be shown to whoever calls; nothing is recorded when not. */
+  callerMaySee(action: Action, resource: string): boolean
   progress(content: CallContent): void
   answer(content: CallContent): void
   fail(error: BusError): void

@@ -24,6 +24,7 @@ export interface CallKeeper {
   nowMs(): number
   /** @throws BusError `permission_denied/access_denied` */
   requireAccess(subject: LiveClient, action: Action, resource: string): void
+  maySee(subject: LiveClient, action: Action, resource: string): boolean
   /** Deadlines are to be looked at. */
   watch(): void
   ended(call: PendingCall, isAnswered: boolean): void
@@ -127,6 +128,10 @@ export class PendingCall implements OpenCall, ServedCall {
 
   requireAccess(action: Action, resource: string): void {
     this.#keeper.requireAccess(this.caller, action, resource)
+  }
+
+  callerMaySee(action: Action, resource: string): boolean {
+    return this.#keeper.maySee(this.caller, action, resource)
   }
 
   progress(content: CallContent): void {

@@ -99,6 +99,10 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
     this.#bus.requireAccess(subject, action, resource)
   }
 
+  maySee(subject: LiveClient, action: Action, resource: string): boolean {
+    return this.#bus.maySee(subject, action, resource)
+  }
+
   watch(): void {
     if (this.#sweep !== undefined) return
     this.#sweep = this.#bus.clock.after(sweepMs, () => {

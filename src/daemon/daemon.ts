@@ -26,6 +26,7 @@ import { openAccess } from './open-access.ts'
 import { openLastValues } from './open-last-values.ts'
 import { nodeOf, openStore } from './open-store.ts'
 import { needsRecovery, openDiscovery, openSync, recover, syncPeer } from './open-sync.ts'
+import { serveOwnProcedures } from './own-procedures.ts'
 import { PeerKeeper } from './peer-keeper.ts'
 import type { PeerSpec } from './peer-spec.ts'
 import { removeReadyFile, writeReadyFile } from './ready-file.ts'
@@ -80,6 +81,7 @@ export async function startDaemon(
     history: storage.history,
   })
   access.onChange(() => bus.accessChanged())
+  serveOwnProcedures(bus)
   const mesh = new LiveMesh({ bus: bus.live, clock: systemClock, logger })
   const opening = open(config, data, logger)
   // It may fail before anybody waits for it; whoever does hears of it all the same.

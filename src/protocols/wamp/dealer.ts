@@ -174,7 +174,8 @@ export class Dealer {
     isProgressive: boolean,
   ): CallRequest {
     const { uriCheck, disclose } = this.#realm.options
-    if (!isUri(procedure, 'exact', uriCheck)) throw badUri(procedure)
+    const isOffered = session.client.calls.directory.byProcedure(procedure, 'exact') !== undefined
+    if (!isOffered && !isUri(procedure, 'exact', uriCheck)) throw badUri(procedure)
     if (this.#callsOf(session).made.size >= callsMost) throw atLimit('calls under way', callsMost)
     const isPassthru = content.passthru !== undefined
     if (options.size === 0 && disclose !== 'always') {
