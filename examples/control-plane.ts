@@ -35,13 +35,6 @@ async function telnet(topic: string) {
   }
 }
 
-/** Something that happens once. */
-function signal() {
-  let resolve = () => undefined as void
-  const promise = new Promise<void>((happened) => (resolve = happened))
-  return { promise, resolve: () => resolve() }
-}
-
 /** Tries until it works: the other side may still be starting. */
 async function until<T>(attempt: () => Promise<T>): Promise<T> {
   for (;;) {
@@ -56,14 +49,15 @@ async function until<T>(attempt: () => Promise<T>): Promise<T> {
 async function desk(): Promise<void> {
   const client = await connect(grpc)
   const approvals = await client.register('desk.approve', (call) => `approved: ${call.text()}`)
-  const finished = signal()
+  let finish: (() => void) | undefined
+  const finished = new Promise<void>((resolve) => (finish = resolve))
   const operator = await connectBusrt({
     address: busrt,
     name: 'desk.operator',
     onFrame: (frame) => {
       if (frame.topic !== undefined) return
       print(`a message for the operator: ${frame.text()}`)
-      if (frame.text() === 'done') finished.resolve()
+      if (frame.text() === 'done') finish?.()
     },
   })
   const line = await telnet('tablet/light')
@@ -78,7 +72,7 @@ async function desk(): Promise<void> {
   line.write(':desk/lamp green')
   // What asks to be kept is stored here and arrives there as soon as there is a link, today or next week.
   await client.publish('desk/orders', 'two boxes')
-  await finished.promise
+  await finished
   line.close()
   await approvals.close()
   await operator.close()
@@ -88,20 +82,21 @@ async function desk(): Promise<void> {
 async function tablet(): Promise<void> {
   const client = await connect(grpc)
   const routes = await client.register('tablet.route', (call) => `the way ${call.text()}`)
-  const gone = signal()
+  let go: (() => void) | undefined
+  const gone = new Promise<void>((resolve) => (go = resolve))
   const motor = await connectBusrt({
     address: busrt,
     name: 'tablet.motor',
     onFrame: (frame) => {
       if (frame.topic !== undefined) return
       print(`a message for the motor: ${frame.text()}`)
-      gone.resolve()
+      go?.()
     },
   })
   motor.rpc.handlePacked('state', () => 'ready')
   const line = await telnet('desk/lamp')
   const orders = client.subscribe('desk/orders')[Symbol.asyncIterator]()
-  await gone.promise
+  await gone
   line.write(':tablet/light on')
   print(`on the line: ${await line.next()}`)
   const order = await orders.next()

@@ -602,6 +602,7 @@ function isMeant(
   client: LiveClient,
   only: string | ((receiver: PublishReceiver) => boolean),
 ): boolean {
-  if (typeof only === 'function') return only(client)
+  // Whom the choice would fall on at other nodes is not known here, so it goes to none of them.
+  if (typeof only === 'function') return !client.isElsewhere && only(client)
   return only !== '' && (client.primary ?? client).name === only
 }

@@ -78,12 +78,12 @@ test('a tablet behind a firewall', async (t) => {
     under: inside.under,
   })
   // From outside its own listener is not to be reached.
-  const [command = '', ...rest] = [...outside.under, process.execPath, '-e', dial(tablet.address)]
+  const words: readonly string[] = [...outside.under, process.execPath, '-e', dial(tablet.address)]
+  const [command = '', ...rest] = words
   await assert.rejects(promisify(execFile)(command, rest))
-  const own = { ...tablet, info: { ...tablet.info } }
   const told = await Promise.all([
     play('desk', desk, outside.under),
-    play('tablet', own, inside.under),
+    play('tablet', tablet, inside.under),
   ])
   assert.deepEqual(told, [deskTells, tabletTells])
 })
