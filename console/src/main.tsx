@@ -3,7 +3,9 @@
 import { render } from 'preact'
 import type { JSX } from 'preact'
 import { announce, daemon, goTo, route } from './console-context.ts'
+import { loadSession } from './data/session.ts'
 import { ClientsPage } from './pages/clients.tsx'
+import { LoginPage } from './pages/login.tsx'
 import { OverviewPage } from './pages/overview.tsx'
 import { PeersPage } from './pages/peers.tsx'
 import { PublishPage } from './pages/publish.tsx'
@@ -27,6 +29,7 @@ const pages: Readonly<Record<PageName, () => JSX.Element>> = {
 }
 
 function App(): JSX.Element {
+  if (daemon.connection.value.state === 'locked') return <LoginPage />
   const Page = pages[route.value.page]
   return (
     <Shell>
@@ -56,6 +59,9 @@ daemon.connection.subscribe(({ state }) => {
 })
 daemon.returns.subscribe((returns) => {
   if (returns > 0) announce('The daemon is there again')
+})
+daemon.connection.subscribe(({ state }) => {
+  if (state === 'online') void loadSession()
 })
 daemon.start()
 

@@ -9,3 +9,9 @@ export function busClient(): MsgbusClient {
   client ??= connectLazy()
   return client
 }
+
+/** The next question opens another connection: this page is used by somebody else from now on. */
+export function forgetBusClient(): void {
+  client?.close()
+  client = undefined
+}

@@ -6,11 +6,14 @@
 import { signal } from '@preact/signals'
 import type { Signal } from '@preact/signals'
 import type { StatusJson } from '../../../src/wire/http-api.ts'
+import { ApiError } from './http-api.ts'
 import { StatusHistory } from './status-history.ts'
 
 export type Connection =
   | { readonly state: 'connecting' }
   | { readonly state: 'online' }
+  /** It is there, and does not talk to those it does not know. */
+  | { readonly state: 'locked' }
   | {
       readonly state: 'offline'
       /** For people. */
@@ -54,6 +57,7 @@ export class DaemonWatch {
 
   /** Asks at once instead of when it is due. */
   retry(): void {
+    this.#failures = 0
     if (this.#isAsking) return
     clearTimeout(this.#timer)
     void this.#next()
@@ -79,11 +83,16 @@ export class DaemonWatch {
     this.status.value = status
     this.rates.value = { samples: this.#history.samples }
     if (this.connection.value.state === 'online') return
-    if (this.connection.value.state === 'offline') this.returns.value += 1
+    const { state } = this.connection.value
+    if (state === 'offline' || state === 'locked') this.returns.value += 1
     this.connection.value = { state: 'online' }
   }
 
   #missed(error: unknown, delayMs: number): void {
+    if (error instanceof ApiError && error.status === 401) {
+      this.connection.value = { state: 'locked' }
+      return
+    }
     const now = Date.now()
     const before = this.connection.value
     this.connection.value = {

@@ -46,6 +46,33 @@ export async function getJson<T>(
   return (await response.json()) as T
 }
 
+/**
+ * What the daemon answers to a request that changes something.
+ * @param csrfToken of the session of this page, where there is one
+ * @throws ApiError
+ */
+export async function sendJson<T>(
+  method: 'POST' | 'DELETE',
+  path: string,
+  body: object | undefined,
+  csrfToken?: string,
+): Promise<T> {
+  const response = await fetch(path, {
+    method,
+    headers: {
+      accept: 'application/json',
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(csrfToken !== undefined && { 'msgbus-csrf': csrfToken }),
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(timeoutMs),
+  }).catch((error: unknown) => {
+    throw new ApiError(0, '', 'The daemon does not answer.', { cause: error })
+  })
+  if (!response.ok) throw await refusal(response)
+  return (await response.json()) as T
+}
+
 async function refusal(response: Response): Promise<ApiError> {
   try {
     const { error } = (await response.json()) as ErrorJson

@@ -2,7 +2,8 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { ComponentChildren, JSX } from 'preact'
-import { announcement, daemon, now, route } from '../console-context.ts'
+import { announce, announcement, daemon, now, route } from '../console-context.ts'
+import { logOut, session } from '../data/session.ts'
 import { formatDuration } from '../format.ts'
 import { formatRoute, pageNames } from '../route.ts'
 import type { PageName } from '../route.ts'
@@ -10,6 +11,7 @@ import { chooseTheme, theme, themes } from '../theme.ts'
 import type { Theme } from '../theme.ts'
 import { Choice } from './choice.tsx'
 import { Icon } from './icon.tsx'
+import { Mark } from './mark.tsx'
 
 export const pageTitles: Readonly<Record<PageName, string>> = {
   overview: 'Overview',
@@ -85,6 +87,7 @@ export function Shell({ children }: { readonly children: ComponentChildren }): J
           </nav>
           <div class="side-foot">
             <DemoLink />
+            <UserPart />
             <Choice
               label="Colours"
               options={themes.map((value) => ({ value, text: <ThemeName theme={value} /> }))}
@@ -102,6 +105,28 @@ export function Shell({ children }: { readonly children: ComponentChildren }): J
       <p class="visually-hidden" role="status">
         {announcement.value}
       </p>
+    </div>
+  )
+}
+
+/** Who one is, and the way out; nothing where nobody has to be anybody. */
+function UserPart(): JSX.Element | null {
+  const known = session.value
+  if (known === undefined || known.open) return null
+  const leave = async () => {
+    await logOut().catch((error: unknown) => announce(String(error)))
+    daemon.retry()
+  }
+  return (
+    <div class="user-part">
+      <span class="user-name" title={known.groups.join(', ')}>
+        {known.user}
+      </span>
+      {known.csrfToken !== undefined && (
+        <button type="button" class="button button-quiet" onClick={() => void leave()}>
+          Log out
+        </button>
+      )}
     </div>
   )
 }
@@ -129,21 +154,11 @@ function ThemeName({ theme: name }: { readonly theme: Theme }): JSX.Element {
   )
 }
 
-function Mark(): JSX.Element {
-  return (
-    <svg class="mark" viewBox="0 0 24 24" width="24" height="24" aria-hidden="true">
-      <path d="M3 12h18M7 12V6m5 12v-6m5 0V6" />
-      <circle cx="7" cy="5" r="2" />
-      <circle cx="17" cy="5" r="2" />
-      <circle cx="12" cy="19" r="2" />
-    </svg>
-  )
-}
-
 const connectionNames = {
   connecting: 'Connecting',
   online: 'Connected',
   offline: 'Not connected',
+  locked: 'Not logged in',
 } as const
 
 function ConnectionDot(): JSX.Element {
