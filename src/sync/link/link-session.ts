@@ -4,7 +4,6 @@
  * `LinkMemory`.
  */
 
-import { ProtoDecodeError } from '../../base/proto-reader.ts'
 import type { Clock, Timer } from '../../core/clock.ts'
 import type { LogStore } from '../../core/log-store.ts'
 import {
@@ -17,7 +16,7 @@ import {
 import type { LogKey } from '../../model/message.ts'
 import type { NodeId } from '../../model/node-id.ts'
 import type { FrameHandler, FrameStream } from '../../net/frame-stream.ts'
-import { decodeLinkFrame, type LinkFrame, type LinkHello } from '../../wire/gen/msgbus-link.ts'
+import type { LinkFrame, LinkHello } from '../../wire/gen/msgbus-link.ts'
 import type { LiveChannel, LiveReceiver, LiveTraffic } from '../live-channel.ts'
 import { StoreFailure } from '../log-pull.ts'
 import type { RecoveryGate } from '../recovery-gate.ts'
@@ -29,6 +28,7 @@ import { shortText } from '../short-text.ts'
 import type { Heads } from '../sync-rows.ts'
 import type { FetchSlots } from '../fetch-slots.ts'
 import { within } from '../waiting.ts'
+import { readFrame } from './link-reader.ts'
 import { LinkGiver } from './link-giver.ts'
 import type { LinkMemory } from './link-memory.ts'
 import type { LinkTable } from './link-table.ts'
@@ -304,7 +304,7 @@ export class LinkSession implements PeerSession, FrameHandler {
 
   #receive(bytes: Uint8Array): void {
     if (this.#isOver) return
-    const frame = decode(bytes)
+    const frame = readFrame(bytes)
     if (this.#hello === undefined) {
       this.#meetPeer(frame)
       return
@@ -435,16 +435,6 @@ export class LinkSession implements PeerSession, FrameHandler {
     this.#live?.close()
     const closing = this.#taker?.close() ?? Promise.resolve()
     closing.then(this.#resolveEnded, this.#resolveEnded)
-  }
-}
-
-/** @throws ProtocolError */
-function decode(bytes: Uint8Array): LinkFrame {
-  try {
-    return decodeLinkFrame(bytes)
-  } catch (cause) {
-    if (!(cause instanceof ProtoDecodeError)) throw cause
-    throw new ProtocolError(`a frame of a link cannot be decoded: ${cause.message}`, { cause })
   }
 }
 
