@@ -10,6 +10,7 @@ import type { Counter, Gauge, Registry } from 'prom-client'
 import type { BusCounters } from '../core/counters.ts'
 import type { MsgBus } from '../core/msg-bus.ts'
 import type { MqttSlot } from '../protocols/mqtt-administration.ts'
+import type { LinkInfo } from '../sync/link-info.ts'
 import type { SyncCounters } from '../sync/sync-counters.ts'
 import type { PeerStatus, SyncService } from '../sync/sync-service.ts'
 import { addMqttMetrics } from './mqtt-metrics.ts'
@@ -120,6 +121,8 @@ const conventionRows: readonly {
   },
 ]
 
+/** Of links that others dial there may be many; each would be a time series. */
+const linksMost = 200
 // Fine enough to see stalls of some milliseconds, coarse enough to cost nothing when idle.
 const loopResolutionMs = 20
 
@@ -260,6 +263,49 @@ async function createRegistry(
   )
 
   addMqttMetrics(prometheus, registry, mqtt, () => bus.retained.size)
+
+  const perLink = (name: string, help: string, read: (link: LinkInfo) => number): void => {
+    const metric = new Gauge({
+      name,
+      help,
+      labelNames: ['peer'],
+      registers: [registry],
+      collect: () => {
+        // Links that others dial come and go, and so do their rows here.
+        metric.reset()
+        const links = sync()?.links() ?? []
+        for (const link of links.slice(0, linksMost)) metric.set({ peer: link.peer }, read(link))
+      },
+    })
+  }
+  perLink('msgbus_link_up', '1 while a link to this peer is up, whoever dialled, else 0.', (link) =>
+    Number(link.kind === 'link' && link.state === 'up'),
+  )
+  perLink(
+    'msgbus_link_round_trip_seconds',
+    'To the peer and back, when last asked; 0 where it is not known.',
+    (link) => (link.rttMs ?? 0) / 1000,
+  )
+  perLink(
+    'msgbus_link_lag_messages',
+    'Messages this peer was known to have last that are not here.',
+    (link) => link.lag,
+  )
+  perLink(
+    'msgbus_link_behind_messages',
+    'Messages the peer asked for and has not stored yet.',
+    (link) => link.behind,
+  )
+  perLink(
+    'msgbus_link_received_bytes',
+    'Received by the link that is up, from its beginning.',
+    (link) => link.receivedBytes,
+  )
+  perLink(
+    'msgbus_link_sent_bytes',
+    'Sent by the link that is up, from its beginning.',
+    (link) => link.sentBytes,
+  )
 
   const loopGauge = (name: string, help: string, read: () => number) =>
     // The histogram counts from its own interval on; what is above it was waiting.

@@ -22,6 +22,8 @@ import { readFrame } from './link-reader.ts'
 
 const nodeOf = (deviceId: string): NodeId => ({ tenantId: 't', blName: 'b', deviceId })
 
+const none = () => Promise.reject(new BusError('unimplemented', 'unsupported', 'none'))
+
 /** One end of a pipe; frames arrive in a later turn, in order. */
 class PipeEnd implements FrameStream {
   readonly unsentBytes = 0
@@ -135,7 +137,6 @@ async function start(name: string, options: MemberOptions = {}): Promise<Member>
         const [near, far] = pipe()
         dialled.push(near)
         peer().sync.accept(far, anonymous)
-        const none = () => Promise.reject(new BusError('unimplemented', 'unsupported', 'none'))
         return {
           openLink: () => near,
           health: none,
