@@ -15,6 +15,7 @@ export type Request =
       readonly configFile: string | undefined
     }
   | { readonly command: 'config check'; readonly configFile: string }
+  | { readonly command: 'config from-mosquitto'; readonly mosquittoFile: string }
   | {
       readonly command: 'restore'
       readonly backupFile: string
@@ -72,6 +73,14 @@ export function parseCommandLine(
     .description('Print the effective configuration, each value with where it comes from.')
     .action(() => {
       request = { command: 'config print', ...given() }
+    })
+  config
+    .command('from-mosquitto <file>')
+    .description(
+      'Print a configuration made of one of Mosquitto; what became of each line is on stderr.',
+    )
+    .action((file: string) => {
+      request = { command: 'config from-mosquitto', mosquittoFile: file }
     })
   program
     .command('restore <file>')

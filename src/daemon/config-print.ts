@@ -27,12 +27,29 @@ export function printConfig(loaded: LoadedConfig): string {
 
 /** What is printed is shown to others: hashes of passwords, and what serves as one, are left out. */
 function withoutSecrets(path: string, value: unknown): unknown {
+  if (path === 'protocols.mqtt.bridges') return bridgesWithoutSecrets(value)
   if (path !== 'users' || !Array.isArray(value)) return value
   return value.map((user: unknown) => {
     if (typeof user !== 'object' || user === null) return user
     const hidden = ['password', 'challengeSecret'].filter((name) => name in user)
     return { ...user, ...Object.fromEntries(hidden.map((name) => [name, '(hidden)'])) }
   })
+}
+
+function bridgesWithoutSecrets(value: unknown): unknown {
+  if (!Array.isArray(value)) return value
+  return value.map((bridge: unknown) => {
+    if (typeof bridge === 'string') return withoutPassword(bridge)
+    if (typeof bridge !== 'object' || bridge === null) return bridge
+    const shown: Record<string, unknown> = { ...bridge }
+    if (typeof shown['url'] === 'string') shown['url'] = withoutPassword(shown['url'])
+    if ('password' in shown) shown['password'] = '(hidden)'
+    return shown
+  })
+}
+
+function withoutPassword(url: string): string {
+  return url.replace(/(\/\/[^/:@]*):[^/@]*@/, '$1:(hidden)@')
 }
 
 function setIn(map: unknown, steps: readonly string[], node: unknown, document: Document): void {

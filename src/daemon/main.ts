@@ -30,6 +30,13 @@ async function main(): Promise<number> {
       output.out(`${configFile}: no faults\n`)
       return exitCodes.ok.code
     }
+    case 'config from-mosquitto': {
+      const { printMosquittoImport } = await import('./print-mosquitto-import.ts')
+      const { config, report } = printMosquittoImport(request.mosquittoFile)
+      output.out(config)
+      output.err(report)
+      return exitCodes.ok.code
+    }
     case 'config print': {
       const { printConfig } = await import('./config-print.ts')
       output.out(printConfig(await load(request)))
