@@ -46,6 +46,15 @@ export class RawClient {
     const socket = dial({ host: '127.0.0.1', port })
     socket.setNoDelay(true)
     await once(socket, 'connect')
+    return RawClient.over(socket, serializer, lengthCode)
+  }
+
+  /** On a connection that is open. */
+  static async over(
+    socket: Socket,
+    serializer: SerializerName,
+    lengthCode: number,
+  ): Promise<RawClient> {
     socket.write(Buffer.of(0x7f, (lengthCode << 4) | numbers[serializer], 0, 0))
     const [answer] = (await once(socket, 'data')) as [Buffer]
     assert.equal(answer.toString('hex'), `7ff${numbers[serializer]}0000`)
