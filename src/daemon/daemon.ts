@@ -82,14 +82,14 @@ export async function startDaemon(
   })
   access.onChange(() => bus.accessChanged())
   serveOwnProcedures(bus)
-  const mesh = new LiveMesh({ bus: bus.live, clock: systemClock, logger })
   const opening = open(config, data, logger)
   // It may fail before anybody waits for it; whoever does hears of it all the same.
   opening.catch(() => undefined)
   let sync: SyncService | undefined
   let peers: PeerKeeper | undefined
   const mqtt: MqttSlot = { administration: undefined }
-  const metrics = createMetrics(bus, () => sync, mqtt)
+  const mesh = new LiveMesh({ bus: bus.live, clock: systemClock, logger })
+  const metrics = createMetrics(bus, () => sync, mqtt, mesh)
   const startedAtMs = systemClock.now()
   const context: AdapterContext = {
     bus,

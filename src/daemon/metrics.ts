@@ -12,7 +12,9 @@ import type { MsgBus } from '../core/msg-bus.ts'
 import type { MqttSlot } from '../protocols/mqtt-administration.ts'
 import type { LinkInfo } from '../sync/link-info.ts'
 import type { SyncCounters } from '../sync/sync-counters.ts'
+import type { LiveMesh } from '../sync/live/live-mesh.ts'
 import type { PeerStatus, SyncService } from '../sync/sync-service.ts'
+import { addLinkMetrics } from './link-metrics.ts'
 import { addMqttMetrics } from './mqtt-metrics.ts'
 import { version } from './version.ts'
 
@@ -131,11 +133,12 @@ export function createMetrics(
   bus: MsgBus,
   sync: () => SyncService | undefined,
   mqtt: MqttSlot,
+  mesh?: LiveMesh,
 ): Metrics {
   const loop = monitorEventLoopDelay({ resolution: loopResolutionMs })
   loop.enable()
   let made: Promise<Registry> | undefined
-  const registry = () => (made ??= createRegistry(bus, sync, mqtt, loop))
+  const registry = () => (made ??= createRegistry({ bus, sync, mqtt, mesh, loop }))
   return {
     registry,
     text: async () => (await registry()).metrics(),
@@ -143,12 +146,16 @@ export function createMetrics(
   }
 }
 
-async function createRegistry(
-  bus: MsgBus,
-  sync: () => SyncService | undefined,
-  mqtt: MqttSlot,
-  loop: IntervalHistogram,
-): Promise<Registry> {
+interface MetricSources {
+  readonly bus: MsgBus
+  readonly sync: () => SyncService | undefined
+  readonly mqtt: MqttSlot
+  readonly mesh: LiveMesh | undefined
+  readonly loop: IntervalHistogram
+}
+
+async function createRegistry(sources: MetricSources): Promise<Registry> {
+  const { bus, sync, mqtt, mesh, loop } = sources
   const prometheus = await import('prom-client')
   const { Counter, Gauge, Registry } = prometheus
   const registry = new Registry()
@@ -249,6 +256,8 @@ async function createRegistry(
       labelNames: ['peer'],
       registers: [registry],
       collect: () => {
+        // Peers come and go.
+        metric.reset()
         for (const peer of sync()?.peers() ?? []) metric.set({ peer: peer.endpoint }, read(peer))
       },
     })
@@ -262,6 +271,7 @@ async function createRegistry(
     (peer) => peer.lag,
   )
 
+  addLinkMetrics(prometheus, registry, mesh)
   addMqttMetrics(prometheus, registry, mqtt, () => bus.retained.size)
 
   const perLink = (name: string, help: string, read: (link: LinkInfo) => number): void => {

@@ -93,6 +93,13 @@ export class LiveMesh implements LiveTraffic, RemoteSide {
     return this.#running?.calls.size ?? 0
   }
 
+  /** Other nodes that can be reached. */
+  get reachableCount(): number {
+    let count = 0
+    for (const _ of this.#running?.map.reachable() ?? []) count += 1
+    return count
+  }
+
   /** The other nodes that can be reached, the nearest first. */
   nodes(): MeshNodeInfo[] {
     const infos: MeshNodeInfo[] = []
