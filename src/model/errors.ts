@@ -64,6 +64,7 @@ export const errorReasons = {
   no_retained_message: 'the topic has no retained message',
   no_such_procedure: 'nobody has registered this procedure',
   no_such_session: 'there is no MQTT session of this client id',
+  node_id_taken: 'another daemon with this node id has a link',
   not_found: 'there is no such thing',
   own_log_ahead: 'a peer has messages of this node that are not here',
   page_not_allowed: 'a web page of another origin may not use this daemon',

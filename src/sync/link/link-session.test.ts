@@ -256,6 +256,42 @@ test('two that dial each other keep one link, and the next after it was cut', as
   await Promise.all([a.close(), b.close()])
 })
 
+test('two daemons with one node id: the second is refused, and both are told of', async () => {
+  const hub = await start('hub')
+  const first = await start('twin', { peers: [() => hub] })
+  await settled()
+  const second = await start('twin', { peers: [() => hub] })
+  await settled()
+  assert.match(second.lines.join('\n'), /peer_failed .*twin and another store has a link here/)
+  assert.equal(first.sync.links()[0]?.state, 'up')
+  // It went, so the other may come; that its store is another one is said.
+  await first.close()
+  await settled()
+  second.clock.advance(200)
+  await settled()
+  assert.equal(second.sync.links()[0]?.state, 'up')
+  assert.match(hub.lines.join('\n'), /peer_store_changed/)
+  await Promise.all([hub.close(), second.close()])
+})
+
+test('a fork stops its log on both sides, and no other', async () => {
+  const hub = await start('hub')
+  const first = await start('twin', { peers: [() => hub] })
+  await first.publish('a', '1', '2')
+  await headOf(hub, { topic: 'a', origin: first.id }, 2)
+  await first.close()
+  const second = await start('twin', { peers: [() => hub] })
+  await second.publish('a', '3')
+  await second.publish('b', '1')
+  await headOf(hub, { topic: 'b', origin: second.id }, 1)
+  await settled()
+  assert.equal(hub.store.head({ topic: 'a', origin: first.id }), 2)
+  assert.equal(second.store.head({ topic: 'a', origin: first.id }), 1)
+  assert.match(hub.lines.join('\n'), /peer_log_failed .*fork of /)
+  assert.match(second.lines.join('\n'), /peer_log_failed .*that are not here/)
+  await Promise.all([hub.close(), second.close()])
+})
+
 test('rules hold in both directions', async () => {
   const hub = await start('hub')
   const rules = { topics: [parseTopicFilter('shared/#')] }

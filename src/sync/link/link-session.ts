@@ -14,7 +14,7 @@ import {
   toBusError,
 } from '../../model/errors.ts'
 import type { LogKey } from '../../model/message.ts'
-import type { NodeId } from '../../model/node-id.ts'
+import { formatNodeId, type NodeId } from '../../model/node-id.ts'
 import type { FrameHandler, FrameStream } from '../../net/frame-stream.ts'
 import type { LinkFrame, LinkHello } from '../../wire/gen/msgbus-link.ts'
 import type { LiveChannel, LiveReceiver, LiveTraffic } from '../live-channel.ts'
@@ -145,6 +145,11 @@ export class LinkSession implements PeerSession, FrameHandler {
   get node(): NodeId {
     if (this.#node === undefined) throw new Error('asked before the hello')
     return this.#node
+  }
+
+  /** Of the peer's store. */
+  get epoch(): string {
+    return this.#hello?.epoch ?? ''
   }
 
   get heads(): Heads {
@@ -384,7 +389,11 @@ export class LinkSession implements PeerSession, FrameHandler {
     }
     this.#options = this.#welcome?.(this.#node) ?? this.#options
     this.#hello = hello
-    const { memory, table } = this.#options
+    const { memory, table, endpoint, logger } = this.#options
+    if (memory.epoch !== '' && memory.epoch !== hello.epoch) {
+      // Its histories are compared anew, message by message where that matters.
+      logger.warn('peer_store_changed', { peer: endpoint, node: formatNodeId(this.#node) })
+    }
     memory.begin(hello.epoch)
     if (!table.admit(this)) throw alreadyLinked()
     if (!this.isOutgoing) this.#sayHello()

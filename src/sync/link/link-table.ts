@@ -4,7 +4,8 @@
  * since the old one may be dead without anybody having noticed.
  */
 
-import { nodeKey, type NodeId } from '../../model/node-id.ts'
+import { BusError } from '../../model/errors.ts'
+import { formatNodeId, nodeKey, type NodeId } from '../../model/node-id.ts'
 import type { LinkSession } from './link-session.ts'
 
 export class LinkTable {
@@ -23,11 +24,16 @@ export class LinkTable {
     return this.#links.values()
   }
 
-  /** Answers whether the link may stay; the one that it replaces is ended. */
+  /**
+   * Answers whether the link may stay; the one that it replaces is ended.
+   * @throws BusError `failed_precondition/node_id_taken`: the node has another store than the one that is linked
+   */
   admit(session: LinkSession): boolean {
     const key = nodeKey(session.node)
     const other = this.#links.get(key)
     if (other !== undefined) {
+      // Two daemons with one node id would replace each other for ever, and mix their histories.
+      if (other.epoch !== session.epoch) throw nodeIdTaken(session.node)
       const wins = (link: LinkSession) => link.isOutgoing === this.#own < key
       if (wins(other) && !wins(session)) return false
       // Of two that we dialled the first stays: they are two names of one node.
@@ -42,4 +48,9 @@ export class LinkTable {
     const key = nodeKey(session.node)
     if (this.#links.get(key) === session) this.#links.delete(key)
   }
+}
+
+function nodeIdTaken(node: NodeId): BusError {
+  const text = `a daemon with the node id ${formatNodeId(node)} and another store has a link here`
+  return new BusError('failed_precondition', 'node_id_taken', text)
 }
