@@ -39,6 +39,7 @@ let authority: Buffer
 let strangers: Buffer
 const pem: Record<string, Pem> = {}
 const skip = noCertificates
+const at = (hours: number) => new Date(Date.now() + hours * hour)
 
 function load(files: CertificateFiles): Pem {
   return { cert: readFileSync(files.cert), key: readFileSync(files.key) }
@@ -51,7 +52,6 @@ before(async () => {
   const other = new TestAuthority(folder, 'stranger')
   authority = readFileSync(own.cert)
   strangers = readFileSync(other.cert)
-  const at = (hours: number) => new Date(Date.now() + hours * hour)
   pem['server'] = load(own.issue('server', { use: 'serverAuth' }))
   pem['renewed'] = load(own.issue('renewed', { use: 'serverAuth' }))
   pem['named'] = load(own.issue('named', { names: 'DNS:bus.example' }))
@@ -238,14 +238,14 @@ describe('the certificate of the server on every listener', { skip }, () => {
     const client = connectLazy(daemon.address('grpc'), { tls })
     t.after(() => client.close())
     await client.publish('t', 'x')
-    const before = daemon.bus.clients().find(({ protocol }) => protocol === 'grpc')
+    const first = daemon.bus.clients().find(({ protocol }) => protocol === 'grpc')
     daemon.reloadTls({ ...pair('renewed'), clientCa: authority })
     for (const protocol of protocols) {
       assert.equal(await handshake(daemon, protocol, pair('alice')), 'renewed', protocol)
     }
     await client.publish('t', 'x')
     const now = daemon.bus.clients().find(({ protocol }) => protocol === 'grpc')
-    assert.equal(now?.id, before?.id)
+    assert.equal(now?.id, first?.id)
     // An authority that is trusted no more is none at the next handshake.
     daemon.reloadTls({ ...pair('server'), clientCa: strangers })
     for (const protocol of protocols) {

@@ -109,14 +109,15 @@ export function Shell({ children }: { readonly children: ComponentChildren }): J
   )
 }
 
+async function leave(): Promise<void> {
+  await logOut().catch((error: unknown) => announce(String(error)))
+  daemon.retry()
+}
+
 /** Who one is, and the way out; nothing where nobody has to be anybody. */
 function UserPart(): JSX.Element | null {
   const known = session.value
   if (known === undefined || known.open) return null
-  const leave = async () => {
-    await logOut().catch((error: unknown) => announce(String(error)))
-    daemon.retry()
-  }
   return (
     <div class="user-part">
       <span class="user-name" title={known.groups.join(', ')}>

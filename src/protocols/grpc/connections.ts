@@ -10,7 +10,7 @@ import type { ServerHttp2Session } from 'node:http2'
 import { createServer, type Server as NetServer, type Socket } from 'node:net'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls'
 import type { Bus } from '../../core/bus.ts'
-import type { Clock } from '../../core/clock.ts'
+import type { Clock, Timer } from '../../core/clock.ts'
 import type { Logger } from '../../core/logger.ts'
 import { toBusError } from '../../model/errors.ts'
 import { formatHostPort, type ListenAddress, type ListenerSettings } from '../../net/address.ts'
@@ -36,6 +36,8 @@ export interface ConnectionsOptions {
 // upload to 64 KiB per round trip.
 const streamWindowBytes = 262_144
 const connectionWindowBytes = 1_048_576
+/** How long a client may take to say that it speaks HTTP/2. */
+const greetingMs = 10_000
 
 export class Connections {
   readonly listeners: BoundListener[] = []
@@ -48,13 +50,17 @@ export class Connections {
   readonly #callers = new Map<string, Callers>()
   #tls: ServerTls | undefined
   #accepted = 0
+  /** Those that have not said yet that they speak HTTP/2, by the peer, and when they are cut off; in that order. */
+  readonly #greeting = new Map<string, { readonly socket: Socket; readonly deadline: number }>()
+  #greetingTimer: Timer | undefined
+  readonly #seesGreetings: boolean
 
   constructor(options: ConnectionsOptions) {
     this.#options = options
     this.#tls = options.tls
     // Its TLS is ours, so what it gets is never encrypted from its point of view.
     this.#injector = options.server.createConnectionInjector(ServerCredentials.createInsecure())
-    widenWindows(options.server)
+    this.#seesGreetings = watchSessions(options.server, (peer) => this.#greeting.delete(peer))
   }
 
   /** @throws the system's error */
@@ -88,6 +94,7 @@ export class Connections {
     const closed = this.#servers.map(
       async (server) => new Promise<void>((resolve) => server.close(() => resolve())),
     )
+    this.#greetingTimer?.cancel()
     // Each connection closes once its calls are done.
     this.#injector.drain(graceMs)
     const timer = this.#options.clock.after(graceMs, () => {
@@ -159,12 +166,34 @@ export class Connections {
     })
     const peer = `${remoteAddress}:${remotePort}`
     this.#callers.set(peer, callers)
+    if (this.#seesGreetings) this.#greetInTime(peer, socket)
     socket.on('close', () => {
+      this.#greeting.delete(peer)
       this.#callers.delete(peer)
       callers.close()
     })
     socket.on('error', () => undefined)
     this.#injector.injectConnection(socket)
+  }
+
+  #greetInTime(peer: string, socket: Socket): void {
+    const { clock } = this.#options
+    this.#greeting.set(peer, { socket, deadline: clock.monotonic() + greetingMs })
+    this.#greetingTimer ??= clock.after(greetingMs, () => this.#cutSilent())
+  }
+
+  #cutSilent(): void {
+    this.#greetingTimer = undefined
+    const { clock } = this.#options
+    const now = clock.monotonic()
+    for (const [peer, { socket, deadline }] of this.#greeting) {
+      if (deadline > now) {
+        this.#greetingTimer = clock.after(deadline - now, () => this.#cutSilent())
+        return
+      }
+      this.#greeting.delete(peer)
+      socket.destroy()
+    }
   }
 
   /** Undefined when the bus takes no more clients. */
@@ -181,16 +210,23 @@ export class Connections {
 }
 
 /**
- * grpc-js has no option for the windows of a server. Its HTTP/2 servers are reached through a private
- * field; should that go away, uploads are slower over long distances and nothing else changes.
+ * grpc-js has no option for the windows of a server, and does not tell when a client has said its part of the preface
+ * (RFC 9113 3.4). Its HTTP/2 servers are reached through a private field; should that go away, uploads are slower over
+ * long distances, silent connections stay until the keep alive finds them, and nothing else changes.
+ *
+ * @param onGreeted gets what grpc-js calls the peer
+ * @returns whether it is called
  */
-function widenWindows(server: Server): void {
+function watchSessions(server: Server, onGreeted: (peer: string) => void): boolean {
   const http2Servers: unknown = Reflect.get(server, 'http2Servers')
-  if (!(http2Servers instanceof Map)) return
+  if (!(http2Servers instanceof Map)) return false
   for (const http2Server of http2Servers.keys()) {
     http2Server.on('session', (session: ServerHttp2Session) => {
       session.settings({ initialWindowSize: streamWindowBytes })
       session.setLocalWindowSize(connectionWindowBytes)
+      const { remoteAddress, remotePort } = session.socket
+      session.once('remoteSettings', () => onGreeted(`${remoteAddress}:${remotePort}`))
     })
   }
+  return http2Servers.size > 0
 }

@@ -77,12 +77,7 @@ conformance(78, 'later in a connection it is an unknown command', async ({ clien
   await a.gets(':/a x\n')
 })
 
-for (const [number, title] of [
-  [79, 'authentication'],
-  [80, 'a user who may send to some categories'],
-] as const) {
-  conformance(number, title, async () => undefined, { skip: 'there are no access rules yet' })
-}
+// Cases 79 and 80, of a daemon with users: test/access/credentials.test.ts
 
 conformance('9', 'nobody can authenticate where there are no users', async ({ client }) => {
   const a = await client()
