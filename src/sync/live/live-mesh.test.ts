@@ -326,6 +326,48 @@ describe('calls', () => {
   })
 })
 
+test('rules are asked about whoever comes by a link, under the name of user and node', async () => {
+  const { mesh, node, settle } = await openMesh('a')
+  const asked: string[] = []
+  const closed = await mesh.node('c', {
+    access: {
+      isOpen: false,
+      version: 1,
+      refusal: ({ identity }, action, resource) => {
+        const { user, groups, method } = identity
+        if (!groups.includes('peers')) return undefined
+        asked.push(`${user} ${method} ${action} ${resource}`)
+        return resource.startsWith('no') ? 'rule 3' : undefined
+      },
+    },
+  })
+  const sink = closed.join('sink').subscribe('#')
+  const hidden = closed.join('nobody')
+  mesh.link(node('a'), closed)
+  await settle()
+  const ann = { user: 'ann', groups: ['x'], method: 'password' } as const
+  const known = node('a').join('ann', { identity: ann })
+  known.publish('no/t', 'x')
+  known.publish('t', 'y')
+  known.send('nobody', 'x')
+  node('a').join().publish('t', 'z')
+  const caller = node('a').bus.connect(ann)
+  const call = { procedure: 'nothing@c', payload: bytes(''), headers: noHeaders }
+  const refused = caller.calls.call(call)
+  refused.catch(() => undefined)
+  await settle()
+  await assert.rejects(refused, isError('access_denied'))
+  assert.deepEqual(sink.texts, ['y', 'z'])
+  assert.deepEqual(hidden.texts, [])
+  assert.deepEqual(asked.slice(0, 4), [
+    'ann@tenant/default/a link publish no/t',
+    'ann@tenant/default/a link publish t',
+    'ann@tenant/default/a link send nobody',
+    'anonymous@tenant/default/a none publish t',
+  ])
+  assert.equal(closed.mesh.counters.denied, 2)
+})
+
 test('without links nothing of it is left in the bus', async () => {
   const { node, link, settle } = await openMesh('ab', 'ab')
   node('a').join('ann').subscribe('t')

@@ -87,7 +87,9 @@ export class RemoteClients {
     const name = remoteUser(user, node)
     let identity = this.#identities.get(name)
     if (identity === undefined) {
-      identity = { user: name, groups: [peersGroup], method: 'link' }
+      // Who was nobody there is nobody here.
+      const method = user === '' ? 'none' : 'link'
+      identity = { user: name, groups: [peersGroup], method }
       if (this.#identities.size >= rememberedUsers) this.#identities.clear()
       this.#identities.set(name, identity)
     }
