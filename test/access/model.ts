@@ -98,8 +98,9 @@ export const resources = [
   'nowhere',
 ] as const
 
+const escape = (text: string) => text.replaceAll(/[^\w/]/g, String.raw`\$&`)
+
 export function mayDo(who: ModelUser, action: string, resource: string): boolean {
-  const escape = (text: string) => text.replaceAll(/[^\w/]/g, String.raw`\$&`)
   for (const { verdict, actions, whom, what } of table) {
     if (actions !== '*' && !actions.split(' ').includes(action)) continue
     if (!whom(who)) continue

@@ -114,7 +114,7 @@ function overGrpc(t: TestContext, place: Place, way: Way): Promise<Connected> {
     register: async (procedure) => {
       try {
         const registration = await client.register(procedure, async () => 'x')
-        registration.close()
+        await registration.close()
         return true
       } catch (error) {
         return (error as { reason?: unknown }).reason !== 'access_denied'
@@ -132,7 +132,8 @@ function overHttp(t: TestContext, place: Place, way: Way): Promise<Connected> {
   t.after(() => agent.destroy())
   const headers: Record<string, string> = { host: 'localhost' }
   if (password !== undefined) {
-    headers['authorization'] = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
+    headers['authorization'] =
+      `Basic ${Buffer.from(`${user ?? ''}:${password}`).toString('base64')}`
   } else if (token !== undefined) headers['authorization'] = `Bearer ${token}`
   const to =
     kind === 'unix'
@@ -140,7 +141,7 @@ function overHttp(t: TestContext, place: Place, way: Way): Promise<Connected> {
       : { host: '127.0.0.1', port: daemon.port('http') }
   const ask = (method: string, path: string, query: Record<string, string>) =>
     new Promise<boolean>((resolve, reject) => {
-      const url = `${path}?${new URLSearchParams(query)}`
+      const url = `${path}?${new URLSearchParams(query).toString()}`
       const options = { ...to, ...tlsFor(place, way), method, headers, agent, path: url }
       const send = kind === 'tls' ? tlsRequest : plainRequest
       const request = send(options, (response) => {
@@ -168,6 +169,19 @@ function overHttp(t: TestContext, place: Place, way: Way): Promise<Connected> {
   return Promise.resolve({ client: '', actions })
 }
 
+/** By the reason code of the answer. */
+async function isGranted(work: Promise<unknown>): Promise<boolean> {
+  try {
+    const granted = await work
+    return !Array.isArray(granted) || granted.every(({ qos }: { qos: number }) => qos < 0x80)
+  } catch (error) {
+    // mqtt.js tells a refused subscription without its number.
+    const { code, message } = error as { code?: number; message: string }
+    if (code === 0x87 || /not authorized|Subscribe error/i.test(message)) return false
+    throw error
+  }
+}
+
 async function overMqtt(t: TestContext, place: Place, way: Way): Promise<Connected> {
   const { kind, daemon } = place
   const { user, password, token } = way
@@ -191,17 +205,6 @@ async function overMqtt(t: TestContext, place: Place, way: Way): Promise<Connect
       ? await connectUnix(daemon.address('mqtt'), options)
       : await connectAsync(options)
   t.after(() => client.endAsync(true))
-  const isGranted = async (work: Promise<unknown>): Promise<boolean> => {
-    try {
-      const granted = await work
-      return !Array.isArray(granted) || granted.every(({ qos }: { qos: number }) => qos < 0x80)
-    } catch (error) {
-      // mqtt.js tells a refused subscription without its number.
-      const { code, message } = error as { code?: number; message: string }
-      if (code === 0x87 || /not authorized|Subscribe error/i.test(message)) return false
-      throw error
-    }
-  }
   const actions: Record<string, Probe> = {
     publish: (topic) => isGranted(client.publishAsync(topic, 'x', { qos: 1 })),
     subscribe: (filter) => isGranted(client.subscribeAsync(filter, { qos: 0 })),
