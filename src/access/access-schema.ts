@@ -38,7 +38,7 @@ export const usersSchema = z
         )
         .optional()
         .describe(
-          'Argon2id hash of the password in PHC form; `msgbus users hash` makes one. Without it nobody can log in by password.',
+          'Argon2id hash of the password in PHC form; `msgbusd hash-password` makes one. Without it nobody can log in by password.',
         ),
       groups: groups().describe('Groups of the user; rules name them `group:…`.'),
       certificates: z

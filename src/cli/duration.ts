@@ -2,11 +2,17 @@
 
 import { InvalidArgumentError } from 'commander'
 
-const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
+const unitsMs: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+}
 
-/** `500ms`, `10s`, `2m`, `1h`; a bare number counts seconds. Returns milliseconds. */
+/** `500ms`, `10s`, `2m`, `1h`, `30d`; a bare number counts seconds. Returns milliseconds. */
 export function parseDuration(text: string): number {
-  const parts = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text)
+  const parts = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text)
   if (parts === null) throw new InvalidArgumentError('Expected a duration like 500ms, 10s or 2m.')
   return Math.round(Number(parts[1]) * (unitsMs[parts[2] ?? 's'] ?? 1))
 }

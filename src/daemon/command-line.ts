@@ -22,6 +22,7 @@ export type Request =
       readonly flags: FlagValues
       readonly configFile: string | undefined
     }
+  | { readonly command: 'hash-password' }
   | { readonly command: 'reference'; readonly page: string }
   /** Help, version or a usage error has been written; leave with this code. */
   | { readonly command: 'none'; readonly isError: boolean }
@@ -87,6 +88,12 @@ export function parseCommandLine(
     .description('Make a new store in the data folder from a backup. The folder must hold none.')
     .action((file: string) => {
       request = { command: 'restore', backupFile: file, ...given() }
+    })
+  program
+    .command('hash-password')
+    .description('Read a password from standard input, and print the hash for the configuration.')
+    .action(() => {
+      request = { command: 'hash-password' }
     })
   program
     .command('reference <page>', { hidden: true })

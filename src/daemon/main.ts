@@ -42,6 +42,11 @@ async function main(): Promise<number> {
       output.out(printConfig(await load(request)))
       return exitCodes.ok.code
     }
+    case 'hash-password': {
+      const { hashPassword } = await import('./hash-password.ts')
+      output.out(`${await hashPassword(process.stdin)}\n`)
+      return exitCodes.ok.code
+    }
     case 'reference': {
       const { referencePages } = await import('./reference.ts')
       const page = referencePages.get(request.page)

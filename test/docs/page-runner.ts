@@ -60,7 +60,7 @@ class Reader {
     const programs = temporaryFolder(t)
     writeProgram(join(programs, 'msgbus'), `${node('cli')} "$@"`)
     // What a daemon says is in the way of what is compared.
-    const daemon = `case "$1" in config) ${node('daemon')} "$@" ;; esac`
+    const daemon = `case "$1" in config | hash-password) ${node('daemon')} "$@" ;; esac`
     writeProgram(
       join(programs, 'msgbusd'),
       `${daemon}\n${node('daemon')} "$@" >"${this.#logs}/$$" 2>&1`,

@@ -3,7 +3,7 @@
 import { Argument, type Command } from 'commander'
 import { actions } from '../../model/identity.ts'
 import { askSecret } from '../credentials.ts'
-import { formatDuration, parseDuration } from '../duration.ts'
+import { formatDuration, parseCount, parseDuration } from '../duration.ts'
 import { CommandFailure, exitCodes } from '../exit-codes.ts'
 import { type GlobalOptions, withClient } from '../session.ts'
 import { type Column, formatTable } from '../table.ts'
@@ -229,7 +229,7 @@ function addAudit(program: Command, terminal: Terminal): void {
   audit
     .command('tail')
     .summary('the newest lines, oldest first')
-    .option('-n, --lines <count>', 'how many', Number, 20)
+    .option('-n, --lines <count>', 'how many', parseCount(1), 20)
     .action(({ lines }: { readonly lines: number }, command: Command) =>
       withClient(command, terminal, async ({ access }) => {
         const found = await access.tailAudit(lines, { signal: terminal.signal })
