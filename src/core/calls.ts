@@ -148,7 +148,11 @@ export interface Callee {
    * The caller has given up, or its time is over. But for `kill`, the call has ended and nobody waits for an answer.
    */
   interrupt(call: ServedCall, mode: CancelMode, error: BusError): void
-  /** Its registration was taken from it. */
+  /**
+   * Its registration was taken from it.
+   * @param reason `not_authorized`: the rules have changed; else a URI: `msgbus.registration.replaced`, or whatever an
+   *   administrator said
+   */
   revoked(registration: CallRegistration, reason: string): void
 }
 

@@ -295,7 +295,7 @@ describe('a registration', () => {
     assert.throws(() => offer(stranger, new TestCallee(), replaces), hasReason('procedure_taken'))
     assert.deepEqual(callee.told, [])
     offer(same, new TestCallee(), replaces)
-    assert.deepEqual(callee.told, ['revoked p replaced'])
+    assert.deepEqual(callee.told, ['revoked p msgbus.registration.replaced'])
   })
 
   test('of a pattern serves what its client might have registered by itself', async () => {

@@ -362,7 +362,8 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
     if (!isAdmin && !registration.members.every(isOwn)) throw taken(registration.procedure)
     for (const member of registration.members.slice()) {
       if (member.client !== undefined) this.#leave(member.client, registration, member)
-      if (member.client !== client) member.callee.revoked(registration, 'replaced')
+      if (member.client !== client)
+        member.callee.revoked(registration, 'msgbus.registration.replaced')
     }
   }
 

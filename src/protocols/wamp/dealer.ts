@@ -65,6 +65,8 @@ export class Dealer {
   call(session: WampSession, message: CallMessage): void {
     const { request, options, procedure, payload } = message
     const calls = this.#callsOf(session)
+    // Who does not read its answers is not read from.
+    if (session.peer.isFull) calls.holdUntilRoom()
     const isProgressive = booleanOption(options, 'progress') ?? false
     if (isProgressive) requireFeature(session, 'caller', 'progressive_call_invocations')
     const passthru = passthruOf(options)

@@ -45,6 +45,7 @@ export class SessionCalls implements Callee, CallSink {
   readonly #isTheirsToRevoke: boolean
   readonly #endedSeries = new Set<number>()
   #lastInvocation = 0
+  #isHeld = false
 
   constructor(session: WampSession) {
     this.session = session
@@ -91,6 +92,19 @@ export class SessionCalls implements Callee, CallSink {
       payload,
     })
     if (!isSent) this.#tooLarge(request)
+  }
+
+  /** Nothing more is read from it before it has read what waits for it. */
+  holdUntilRoom(): void {
+    if (this.#isHeld) return
+    this.#isHeld = true
+    const { peer } = this.session
+    peer.pauseReading()
+    // It is told of its end, too, and never rejects.
+    void peer.room().then(() => {
+      this.#isHeld = false
+      peer.resumeReading()
+    })
   }
 
   /** Whether a CALL with an id that is not pending goes on with a call that has ended. */
@@ -167,7 +181,10 @@ export class SessionCalls implements Callee, CallSink {
   continue(call: ServedCall, content: CallContent, isLast: boolean): void {
     if (this.#invocation(call, content, isLast ? noDetails : progressDetails)) return
     const text = 'a part of the call is larger than what its callee takes'
-    call.fail(new BusError('resource_exhausted', 'payload_too_large', text))
+    const error = new BusError('resource_exhausted', 'payload_too_large', text)
+    // It waits for a part that will not come.
+    this.interrupt(call, 'killnowait', error)
+    call.fail(error)
   }
 
   interrupt(call: ServedCall, mode: CancelMode, error: BusError): void {
@@ -182,7 +199,8 @@ export class SessionCalls implements Callee, CallSink {
     this.offers.delete(id)
     if (!this.#isTheirsToRevoke) return
     const { unregistered: type } = messageTypes
-    this.session.send({ type, request: 0, details: { registration: id, reason } })
+    const uri = reason === 'not_authorized' ? errorUris.notAuthorized : reason
+    this.session.send({ type, request: 0, details: { registration: id, reason: uri } })
   }
 
   #invocation(call: ServedCall, content: CallContent, details: DictInput): boolean {

@@ -669,3 +669,33 @@ conformance('12', 'a transport that is cut frees what was registered', async (ro
   await router.pass(1_000)
   await register(caller, 'p')
 })
+
+conformance(
+  '118',
+  'a caller that does not read its answers is not read from, and loses none of them',
+  async (router) => {
+    const { callee, caller } = await pair(router)
+    await register(callee, 'p')
+    caller.socket.pause()
+    const large = 'x'.repeat(50_000)
+    const requests = Array.from({ length: 200 }, (_, i) => call(caller, 'p', {}, [i]))
+    const serve = async () => {
+      for (let i = 0; i < requests.length; i++) {
+        const { id, args } = await invocation(callee)
+        answer(callee, id, args, { large })
+      }
+    }
+    const served = serve()
+    // The callee is idle: what was read of the caller has been answered.
+    await router.pass(1_000)
+    caller.socket.resume()
+    for (const [i, request] of requests.entries()) {
+      assert.deepEqual(await caller.next(), [50, request, {}, [i], { large }])
+    }
+    await served
+    const last = call(caller, 'p')
+    answer(callee, (await invocation(callee)).id)
+    await caller.gets([50, last, {}])
+  },
+  { config: { outboxBytes: 65_536 } },
+)
