@@ -59,6 +59,13 @@ const languages = {
       { run: [python, '-m', 'unittest', 'discover', '-t', '.', '-s', 'tests'] },
     ],
   },
+  java: {
+    tools: [
+      ['mvn', '--version'],
+      ['javac', '--version'],
+    ],
+    commands: [{ run: ['mvn', '-q', '-B', 'verify'] }],
+  },
 }
 
 /** The first tool that is not here; undefined when all are. */
