@@ -195,6 +195,7 @@ export interface Consumer {
 export type Settlement = { readonly queue: string; readonly leaseId: string } & (
   | { readonly action: 'acknowledge' }
   | { readonly action: 'release'; readonly delayMs: number }
+  /** From now; 0: as long as at first. */
   | { readonly action: 'extend'; readonly leaseMs: number }
 )
 

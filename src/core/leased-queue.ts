@@ -108,10 +108,11 @@ export class LeasedQueue {
     this.wake()
   }
 
+  /** @param leaseMs from now; 0: as long as at first */
   extend(leaseId: string, leaseMs: number): boolean {
     const lease = this.#leases.get(leaseId)
     if (lease === undefined) return false
-    lease.until = this.#options.clock.monotonic() + leaseMs
+    lease.until = this.#options.clock.monotonic() + (leaseMs || lease.consumer.leaseMs)
     this.#options.onDeadline(lease.until)
     return true
   }

@@ -133,6 +133,18 @@ test('a lease that runs out gives the message to the next; a late acknowledgemen
   assert.equal((await queue.peek('jobs'))?.attempts, 1)
 })
 
+test('a lease that is extended by nothing is extended by what it had at first', async () => {
+  const { client, queue, clock } = await openQueues()
+  await enqueue(queue, '1')
+  const worker = new Worker(client, { leaseMs: 100 })
+  await worker.has(1)
+  clock.advance(60)
+  const extend = { queue: 'jobs', leaseId: worker.lease(0), action: 'extend', leaseMs: 0 } as const
+  assert.deepEqual(await queue.settle([extend]), [true])
+  clock.advance(99)
+  assert.deepEqual(await queue.settle([acknowledge(worker.lease(0))]), [true])
+})
+
 test('a consumer that leaves gives everything back at once, uncounted', async () => {
   const { client, queue } = await openQueues()
   await enqueue(queue, '1', '2')

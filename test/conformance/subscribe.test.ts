@@ -207,6 +207,12 @@ onEveryEngine('subscribe', (fixture) => {
     reading.cancel()
   })
 
+  test('a subscription to a quiet topic is accepted at once: clients in Rust wait for that', async () => {
+    const stream = subscribe({ topic: fixture.topic() })
+    await new Promise((resolve) => stream.call.once('metadata', resolve))
+    stream.cancel()
+  })
+
   test('a bad request is refused before anything is held', async () => {
     await until(() => fixture.daemon.bus.status().subscriptions === 0)
     for (const request of [{ topic: '' }, { topic: 'a', origin: { tenantId: 'x' } }]) {

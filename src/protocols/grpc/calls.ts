@@ -108,7 +108,10 @@ export class Calls {
           const serve = (connection: Connection) => {
             const caller = begin(call, connection, responses)
             count(responses, bytes)
-            return run(request, responses, caller)
+            const running = run(request, responses, caller)
+            // What runs on has its first response, or its failure, soon.
+            if (!responses.isEnded && !(running instanceof Promise)) call.accept()
+            return running
           }
           const connection = this.#connectionOf(call)
           if (!(connection instanceof Promise)) return serve(connection)
@@ -132,6 +135,7 @@ export class Calls {
             const caller = begin(call, connection, responses)
             const requests = new Requests(call, responses, guard)
             run(requests, responses, caller)
+            if (!responses.isEnded) call.accept()
             return requests
           }
           const connection = this.#connectionOf(call)

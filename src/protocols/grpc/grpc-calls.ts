@@ -1,10 +1,10 @@
 /** Calls that come by gRPC: registers methods with grpc-js, with our own codec, and wraps its call objects. */
 
+import { Metadata } from '@grpc/grpc-js'
 import type {
   handleBidiStreamingCall,
   handleServerStreamingCall,
   handleUnaryCall,
-  Metadata,
   sendUnaryData,
   Server,
   ServerDuplexStream,
@@ -124,6 +124,11 @@ class GrpcStreamingCall<
   /** grpc-js counts objects: sixteen. */
   get isFull(): boolean {
     return this.call.writableNeedDrain
+  }
+
+  accept(): void {
+    // Does nothing the second time.
+    this.call.sendMetadata(new Metadata())
   }
 
   write(response: Uint8Array, onTaken?: () => void): boolean {

@@ -43,6 +43,11 @@ export interface StreamingCall extends IncomingCall {
   /** It has enough for now, however few bytes that are. */
   readonly isFull: boolean
   /**
+   * Tells the client that the call is accepted, when no response has done so: clients in Rust wait for
+   * that before they go on (spec/msgbus-v1 7.2), and a quiet topic has no response for them.
+   */
+  accept(): void
+  /**
    * Takes a response over. True: it is on its way already; false: it waits, and `onTaken` runs later.
    * Never calls `onTaken` before it returns.
    */

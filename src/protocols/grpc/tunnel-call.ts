@@ -145,6 +145,9 @@ export class TunnelCall<Request> implements OpenedCall, UnaryCall, DuplexCall<Re
     this.end()
   }
 
+  /** The client does not wait for it. */
+  accept(): void {}
+
   write(response: Uint8Array, onTaken?: () => void): boolean {
     if (this.#isOver) return true
     if (this.#waiting.length === 0 && this.#maySend()) {
