@@ -95,6 +95,13 @@ describe('gRPC and the tunnel of pages', () => {
     const { OK, UNAUTHENTICATED } = status
     assert.deepEqual(codes, [OK, UNAUTHENTICATED, UNAUTHENTICATED, OK])
     assert.deepEqual(daemon.usersBy('grpc').sort(), ['alice', 'bob'])
+    const health = await new Promise<number>((resolve) => {
+      const path = '/grpc.health.v1.Health/Check'
+      client.makeUnaryRequest(path, asBytes, asBytes, Buffer.alloc(0), (error) =>
+        resolve(error?.code ?? OK),
+      )
+    })
+    assert.equal(health, OK, 'probes know nobody')
     assert.equal(await call('Digest x'), UNAUTHENTICATED)
   })
 

@@ -94,9 +94,11 @@ test(
       const sender = new SlowSender(port, openings[protocol] ?? assert.fail(protocol))
       t.after(() => sender.socket.destroy())
       senders.push(sender)
-      if (i % 100 === 99) await once(sender.socket, 'connect')
+      if (i % 100 === 99 && sender.socket.connecting) await once(sender.socket, 'connect')
     }
-    const ended = senders.map(({ socket }) => once(socket, 'close'))
+    const ended = senders.map(async ({ socket }) => {
+      if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve))
+    })
     let isOver = false
     const sending = (async () => {
       while (!isOver) {

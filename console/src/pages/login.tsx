@@ -25,7 +25,10 @@ export function LoginPage(): JSX.Element {
 
   const submit = async (form: HTMLFormElement) => {
     const given = new FormData(form)
-    const text = (name: string) => String(given.get(name) ?? '')
+    const text = (name: string) => {
+      const value = given.get(name)
+      return typeof value === 'string' ? value : ''
+    }
     const login: Login =
       way === 'token'
         ? { token: text('token').trim() }

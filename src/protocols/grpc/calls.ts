@@ -93,6 +93,24 @@ export class Calls {
     }
   }
 
+  /** A method for those who watch the daemon: whoever asks is answered, and no client of the bus is made for it. */
+  probe<Request, Response>(
+    method: Method<Request, Response>,
+    answer: (request: Request) => ProtoInit<Response>,
+  ): void {
+    for (const source of this.#sources) {
+      source.unary(method, ({ request }, call) => {
+        try {
+          if (this.#isStopping) throw stoppingError()
+          call.answer(method.responseSerialize(answer(request)))
+        } catch (error) {
+          this.#report(method, error)
+          call.fail(error)
+        }
+      })
+    }
+  }
+
   /**
    * A method with many answers. `run` may return at once and send later; what it throws or rejects
    * with ends the call. It sends encoded responses.

@@ -42,7 +42,7 @@ export const healthService = {
 }
 
 export function addHealthService(calls: Calls, { bus }: AdapterContext): void {
-  calls.unary(healthService.check, ({ service }) => {
+  calls.probe(healthService.check, ({ service }) => {
     const status = statusOf(bus, service)
     if (status === servingStatus.serviceUnknown) {
       throw new BusError('not_found', 'not_found', `unknown service ${JSON.stringify(service)}`)
