@@ -9,6 +9,7 @@ import { BusError } from '../model/errors.ts'
 import { daemonIdentity, type Identity } from '../model/identity.ts'
 import { isExactMask, nameMatches } from '../model/name-mask.ts'
 import { utf8Length } from '../model/name.ts'
+import type { Subject } from './access.ts'
 import type { ClientInfo, JoinOptions, PresenceEvent } from './live.ts'
 import type { LiveBus } from './live-bus.ts'
 import { type ClientNames, LiveClient } from './live-client.ts'
@@ -92,7 +93,9 @@ export class ClientRegistry {
       const text = `${this.#clients.size} clients are connected, which is the limit`
       throw new BusError('resource_exhausted', 'quota_exceeded', text)
     }
-    const names = name === '' ? nameless : this.#claim(identity, name)
+    const subject = { identity, name, ruleName: join.ruleName }
+    if (name === '') this.#bus.requireAccess(subject, 'connect', '')
+    const names = name === '' ? nameless : this.#claim(subject)
     const replaced = name === '' ? undefined : this.#replaced(identity, name, join, names)
     const usage = this.#bus.usages.begin(identity)
     const client = new LiveClient(this.#bus, this.#nextId++, identity, join, names)
@@ -135,7 +138,8 @@ export class ClientRegistry {
     return () => this.#listeners.delete(listener)
   }
 
-  #claim(identity: Identity, name: string): ClientNames {
+  #claim(subject: Subject): ClientNames {
+    const { identity, name } = subject
     const bytes = encoder.encode(name)
     if (name.includes('\0')) {
       throw new BusError('invalid_argument', 'name_contains_nul', 'client name contains NUL byte')
@@ -152,7 +156,7 @@ export class ClientRegistry {
       const text = 'client names that begin with "." belong to the daemon'
       throw new BusError('invalid_argument', 'reserved_name', text)
     }
-    this.#bus.requireAccess({ identity, name }, 'connect', name)
+    this.#bus.requireAccess(subject, 'connect', name)
     const mark = name.indexOf(secondaryMark)
     if (mark === -1) return { name, bytes, primary: undefined }
     const primary = this.byName(name.slice(0, mark))

@@ -185,7 +185,7 @@ export class LiveBus {
       const { identity, name } = client
       if (client.isClosed || client.isDaemon) continue
       if (access.isValid?.(identity) === false) registry.end(client, revoked(identity.user))
-      else if (name !== '' && !this.maySee(client, 'connect', name)) {
+      else if (!this.maySee(client, 'connect', name)) {
         const rule = access.refusal(client, 'connect', name) ?? ''
         registry.end(client, accessDenied(client, 'connect', name, rule))
       }
