@@ -4,7 +4,9 @@
  */
 
 import assert from 'node:assert/strict'
+import process from 'node:process'
 import { test, type TestContext } from 'node:test'
+import { Random } from '../../fuzz/random.ts'
 import { startDaemon, temporaryFolder } from '../../e2e/daemon-process.ts'
 import {
   connect,
@@ -51,7 +53,10 @@ class Program {
   readonly #id: string
   readonly #version: Version
   /** Messages by identifier that were not done, and whether PUBREC has come. */
-  readonly #sending = new Map<number, { readonly payload: string; isReceived: boolean }>()
+  readonly #sending = new Map<
+    number,
+    { readonly payload: string; readonly qos: number; isReceived: boolean }
+  >()
   /** Of QoS 2, by identifier: received and not released. */
   readonly #received = new Set<number>()
   #client: RawClient | undefined
@@ -79,18 +84,25 @@ class Program {
 
   /** Sends again what is not done. */
   sendAgain(): void {
-    for (const [id, { payload, isReceived }] of this.#sending) {
+    for (const [id, { payload, qos, isReceived }] of this.#sending) {
       this.#client?.send(
-        isReceived ? pubrel(id) : publish(this.#version, 't', payload, { qos: 2, id, dup: true }),
+        isReceived ? pubrel(id) : publish(this.#version, 't', payload, { qos, id, dup: true }),
       )
     }
   }
 
-  publish(payload: string): void {
-    const id = this.#nextId++
-    this.#sending.set(id, { payload, isReceived: false })
+  publish(payload: string, qos = 2): void {
+    do this.#nextId = (this.#nextId % 65_535) + 1
+    while (this.#sending.has(this.#nextId))
+    const id = this.#nextId
+    this.#sending.set(id, { payload, qos, isReceived: false })
     this.published.push(payload)
-    this.#client?.send(publish(this.#version, 't', payload, { qos: 2, id }))
+    this.#client?.send(publish(this.#version, 't', payload, { qos, id }))
+  }
+
+  /** Its connection is cut. */
+  cut(): void {
+    this.#client?.destroy()
   }
 
   /** Handles what comes until the connection ends. */
@@ -127,12 +139,17 @@ class Program {
       this.delivered.push(payload)
       return
     }
-    if (type < 5 || type > 7) return
+    if (type < 4 || type > 7) return
     const id = packet.readUInt16BE(2)
     const sending = this.#sending.get(id)
     if (type === 5) {
       if (sending !== undefined) sending.isReceived = true
       client?.send(pubrel(id))
+    } else if (type === 4) {
+      if (sending?.qos === 1) {
+        this.acknowledged.add(sending.payload)
+        this.#sending.delete(id)
+      }
     } else if (type === 6) {
       this.#received.delete(id)
       client?.send(pubcomp(id))
@@ -142,6 +159,9 @@ class Program {
     }
   }
 }
+
+/** `MSGBUS_KILLS=100` runs what the issue asks for. */
+const kills = Number(process.env['MSGBUS_KILLS'] ?? 2)
 
 for (const version of [4, 5] as const) {
   test(
@@ -180,6 +200,77 @@ for (const version of [4, 5] as const) {
       await Promise.all(running)
       assert.equal(subscriber.delivered.length, new Set(subscriber.delivered).size, 'none twice')
       assert.deepEqual(new Set(subscriber.delivered), new Set(published))
+    },
+  )
+
+  test(
+    `case 53 (${version}): ${kills} times at random moments, QoS 1 and 2, sessions come and go`,
+    { timeout: 60_000 + kills * 20_000 },
+    async (t) => {
+      const seed = Number(process.env['MSGBUS_FUZZ_SEED'] ?? Date.now() % 0x1_0000_0000)
+      t.diagnostic(`MSGBUS_FUZZ_SEED=${seed}`)
+      const random = new Random(seed)
+      const daemon = new Daemon(t)
+      const publishers = [new Program('one', version), new Program('two', version)]
+      const subscriber = new Program('subscriber', version)
+      await daemon.start()
+      await (await subscriber.connect(daemon.port)).subscribe(['t', { qos: 2 }])
+      subscriber.cut()
+      for (let kill = 0; kill < kills; kill++) {
+        const running: Promise<void>[] = []
+        for (const publisher of publishers) {
+          await publisher.connect(daemon.port)
+          running.push(publisher.run())
+          publisher.sendAgain()
+        }
+        const comesAt = random.below(60)
+        const goesAt = random.below(90)
+        const endsAt = 1 + random.below(80)
+        const done = () => publishers.reduce((sum, { acknowledged }) => sum + acknowledged.size, 0)
+        const before = done()
+        for (let i = 0; i < 40; i++) {
+          for (const [n, each] of publishers.entries()) {
+            // No more under way than a client of 5.0 may have.
+            if (each.open < 100) each.publish(`${kill}.${n}.${i}`, 1 + (i % 2))
+          }
+        }
+        let isThere = false
+        for (let i = 0; i <= endsAt; i++) {
+          await publishers[0]?.until(() => done() - before >= i || publishers[0]?.open === 0)
+          if (i === comesAt) {
+            await subscriber.connect(daemon.port)
+            running.push(subscriber.run())
+            isThere = true
+          }
+          if (i === goesAt && isThere) subscriber.cut()
+          if (publishers.every(({ open }) => open === 0)) break
+        }
+        for (let turns = random.below(20); turns > 0; turns--) {
+          await new Promise((resolve) => setImmediate(resolve))
+        }
+        await daemon.kill()
+        await Promise.all(running)
+        await daemon.start()
+      }
+      const running: Promise<void>[] = []
+      for (const program of [...publishers, subscriber]) {
+        await program.connect(daemon.port)
+        running.push(program.run())
+        program.sendAgain()
+      }
+      for (const publisher of publishers) await publisher.until(() => publisher.open === 0)
+      const published = publishers.flatMap((publisher) => publisher.published)
+      await subscriber.until(() => new Set(subscriber.delivered).size >= published.length)
+      await daemon.kill()
+      await Promise.all(running)
+      const delivered = new Map<string, number>()
+      for (const text of subscriber.delivered) delivered.set(text, (delivered.get(text) ?? 0) + 1)
+      for (const text of published) {
+        const count = delivered.get(text) ?? 0
+        const isExactlyOnce = Number(text.split('.')[2]) % 2 === 1
+        assert.ok(count >= 1, `${text} is lost`)
+        if (isExactlyOnce) assert.equal(count, 1, `${text} came ${count} times`)
+      }
     },
   )
 
