@@ -104,6 +104,7 @@ describe('without acknowledgement', () => {
       new Map([
         ['k', 'v'],
         [publisherHeader, 'c'],
+        ['msgbus-unacknowledged', '1'],
       ]),
     )
     assert.equal(textOf(message?.payload ?? Buffer.alloc(0)), 'payload')

@@ -34,7 +34,12 @@ import { checkOutgoing, isStorableTopic } from './message-checks.ts'
 import { ParkedMessages } from './parked-messages.ts'
 import { Procedures } from './procedures.ts'
 import { Router } from './router.ts'
-import { isClientName, publisherHeader, withPublisher } from './publisher-header.ts'
+import {
+  asUnacknowledged,
+  isClientName,
+  publisherHeader,
+  withPublisher,
+} from './publisher-header.ts'
 import type { RemoteSide } from './remote-side.ts'
 import type { TopicRules } from './topic-rules.ts'
 import { levelFilterMatcher } from './topic-tree.ts'
@@ -493,7 +498,8 @@ export class LiveBus {
       this.counters.messagesRefused += 1
       return 'refused'
     }
-    const named = withPublisher(headers, sender.name)
+    // Protocols that tell their receivers how it was published know it from the log, too.
+    const named = asUnacknowledged(withPublisher(headers, sender.name))
     const message = { topic: topic.name, payload, headers: named, history: true, realtime }
     try {
       checkOutgoing(message, this.node, this.limits, topic.settings)

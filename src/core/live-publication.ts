@@ -5,7 +5,7 @@ import { type Headers, noHeaders, type StoredMessage } from '../model/message.ts
 import { type NodeId, nodeIdEquals } from '../model/node-id.ts'
 import type { Clock } from './clock.ts'
 import type { Publication, Sender, TopicText } from './live.ts'
-import { withPublisher } from './publisher-header.ts'
+import { unacknowledgedHeader, withPublisher } from './publisher-header.ts'
 
 const nothing = new Uint8Array(0)
 
@@ -88,7 +88,8 @@ export class LivePublication implements Publication {
     this.realtime = message.realtime === true
     this.isLocal = nodeIdEquals(message.origin, this.#node)
     this.sequence = message.sequence
-    this.isAcknowledged = true
+    const { headers } = message
+    this.isAcknowledged = headers.size === 0 || !headers.has(unacknowledgedHeader)
     this.fanOut = 1
     this.serial = nextSerial()
     this.#message = message

@@ -70,7 +70,7 @@ export interface Publication {
   readonly isLocal: boolean
   /** Place in the commit order; 0 when the publication is not stored. */
   readonly sequence: number
-  /** Its publisher asked for an acknowledgement; so did that of everything that is stored, as far as is known. */
+  /** Its publisher asked for an acknowledgement; so did that of what is stored, unless its headers say otherwise. */
   readonly isAcknowledged: boolean
   /** Clients it is offered to; an adapter that has many of them may encode it once. */
   readonly fanOut: number

@@ -9,6 +9,14 @@ import { utf8Length } from '../model/name.ts'
 /** Header of a message that names the client that published it. */
 export const publisherHeader = 'msgbus-publisher'
 
+/** Header of a message that a rule stores though its publisher asked for no acknowledgement. */
+export const unacknowledgedHeader = 'msgbus-unacknowledged'
+
+/** The headers with that mark. */
+export function asUnacknowledged(headers: Headers): Headers {
+  return new Map(headers).set(unacknowledgedHeader, '1')
+}
+
 /** The headers with the publisher's name, unless they have one or there is none. */
 export function withPublisher(headers: Headers, name: string): Headers {
   if (name === '' || headers.has(publisherHeader)) return headers

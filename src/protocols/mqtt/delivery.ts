@@ -64,6 +64,8 @@ export interface DeliveryOptions {
   readonly onChange: () => void
   /** There is room for what groups have. */
   readonly onRoom: () => void
+  /** A message that no log has found no room, though its publisher was acknowledged: a rule says so of its topic. */
+  readonly onDropped: () => void
   /** The store failed. */
   readonly onError: (error: unknown) => void
 }
@@ -374,6 +376,7 @@ export class Delivery {
   #wait(publication: Publication, { qos, ids, retain, group }: Terms): void {
     if (this.#waiting.length - this.#waited >= waitingMost) {
       this.#context.counters.dropped.window_full += 1
+      this.#options.onDropped()
       return
     }
     const { topic, bytes, start, end, headers } = publication

@@ -25,6 +25,8 @@ export interface SessionContext {
   readAgain(place: Pick<InFlight, 'topic' | 'sequence'>): Promise<KeptMessage | undefined>
   /** What the daemon tells about itself, as far as the filter matches. */
   systemTopics(filter: string): Iterable<RetainedMessage>
+  /** Messages of QoS 1 or 2 that no log has were dropped for it, since it is behind; told once per connection. */
+  droppedFor(clientId: string): void
   /** It has expired. */
   forgetRetained(topic: string): void
 }

@@ -59,6 +59,8 @@ export class MqttSession implements Inbox {
   isChanged = false
   readonly #context: SessionContext
   readonly #noted: NotedTasks
+  /** Said of this connection that messages were dropped. */
+  #hasDropped = false
   /** Undefined: it has no connection. */
   #delivery: Delivery | undefined
 
@@ -103,9 +105,15 @@ export class MqttSession implements Inbox {
       isDurable: () => this.isDurable,
       onChange: () => (this.isChanged = true),
       onRoom: () => this.#context.groups.roomIn(this),
+      onDropped: () => {
+        if (this.#hasDropped) return
+        this.#hasDropped = true
+        this.#context.droppedFor(this.clientId)
+      },
       onError: (error) => this.#storeFailed(error),
     })
     this.#delivery = delivery
+    this.#hasDropped = false
     for (const subscription of this.subscriptions.values()) this.#join(client, subscription)
     if (this.subscriptions.size > 0) client.live.continueAfter(this.position)
     delivery.pump()

@@ -116,6 +116,11 @@ export class Sessions {
       lastSequence: () => bus.store?.lastSequence ?? 0,
       readAgain,
       systemTopics: (filter) => this.systemTopics.match(filter),
+      droppedFor: (client) =>
+        options.logger.warn('mqtt_messages_dropped', {
+          client,
+          reason: 'it is behind, and a rule keeps these messages from being stored',
+        }),
       forgetRetained: (topic) => this.#wills.forgetRetained(topic),
     }
     this.#removeHolds = bus.addHolds(() => [this.#absent, this.#groups])

@@ -303,3 +303,21 @@ conformance(
   },
   { versions: [5] },
 )
+
+conformance(
+  6.3,
+  'what a rule stores though nobody asked keeps QoS 0',
+  async ({ broker, version }) => {
+    const [publisher, subscriber] = await two(broker, version)
+    await subscriber.subscribe(['always', { qos: 2 }])
+    publisher.send(publish(version, 'always', 'zero'))
+    const [message] = await subscriber.payloads('zero')
+    assert.equal(message?.qos, 0)
+    assert.equal(broker.bus.store?.lastSequence, 1)
+    publisher.send(publish(version, 'always', 'one', { qos: 1, id: 1 }))
+    await publisher.gets(puback(1))
+    const [next] = await subscriber.payloads('one')
+    assert.equal(next?.qos, 1)
+  },
+  { topicRules: [{ filter: parseTopicFilter('always'), store: 'always' }] },
+)
