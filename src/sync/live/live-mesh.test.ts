@@ -13,7 +13,7 @@ const bytes = (text: string) => Buffer.from(text)
 const isError = (reason: ErrorReason) => (error: unknown) =>
   error instanceof BusError && error.reason === reason
 
-function call({ bus }: TestMeshNode, procedure: string, payload: string, signal?: AbortSignal) {
+function callFrom({ bus }: TestMeshNode, procedure: string, payload: string, signal?: AbortSignal) {
   const caller = bus.connect({ user: 'ann', groups: [], method: 'none' })
   return caller.calls.call({ procedure, payload: bytes(payload), headers: noHeaders, signal })
 }
@@ -274,12 +274,12 @@ describe('calls', () => {
       })
     }
     await settle()
-    const answers = [call(node('a'), 'where', '1'), call(node('a'), 'where@c', '2')]
+    const answers = [callFrom(node('a'), 'where', '1'), callFrom(node('a'), 'where@c', '2')]
     await settle()
     const texts = (await Promise.all(answers)).map(({ payload }) => Buffer.from(payload).toString())
     assert.deepEqual(texts, ['b 1', 'c 2'])
-    await assert.rejects(call(node('a'), 'nowhere', ''), isError('no_such_procedure'))
-    const missing = call(node('a'), 'nowhere@c', '')
+    await assert.rejects(callFrom(node('a'), 'nowhere', ''), isError('no_such_procedure'))
+    const missing = callFrom(node('a'), 'nowhere@c', '')
     missing.catch(() => undefined)
     await settle()
     await assert.rejects(missing, isError('no_such_procedure'))
@@ -295,7 +295,7 @@ describe('calls', () => {
       return new Promise(() => undefined)
     })
     await settle()
-    const answer = call(node('a'), 'slow', '')
+    const answer = callFrom(node('a'), 'slow', '')
     answer.catch(() => undefined)
     await settle()
     assert.equal(signal?.aborted, false)
@@ -315,7 +315,7 @@ describe('calls', () => {
     })
     await settle()
     const abort = new AbortController()
-    const answer = call(node('a'), 'slow', '', abort.signal)
+    const answer = callFrom(node('a'), 'slow', '', abort.signal)
     answer.catch(() => undefined)
     await settle()
     abort.abort()
