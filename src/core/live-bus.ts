@@ -451,7 +451,8 @@ export class LiveBus {
   }
 
   #deliverStored(client: LiveClient, publication: LivePublication): void {
-    if (client.catchUp !== undefined || client.isClosed) return
+    // What is stored travels in logs.
+    if (client.catchUp !== undefined || client.isClosed || client.isElsewhere) return
     const mustWait = client.isCongested || client.isStoredHeld
     if (mustWait) this.#startCatchUp(client, publication.sequence - 1)
     else client.inbox?.publication(publication)

@@ -57,7 +57,11 @@ export class LiveClient implements LiveOperations {
   sentFrames = 0
   sentBytes = 0
 
+  /** It stands for clients of other nodes. */
+  readonly isElsewhere: boolean
   isCongested = false
+  /** It has had no room for so long that nobody waits for it: what is sent to it is refused. */
+  isRefusing = false
   /** Stored publications wait, others do not. */
   isStoredHeld = false
   isClosed = false
@@ -93,6 +97,7 @@ export class LiveClient implements LiveOperations {
     this.identity = identity
     this.join = join
     this.inbox = join.inbox
+    this.isElsewhere = join.protocol === linkProtocol
     this.name = names.name
     this.bytes = names.bytes
     this.primary = names.primary
@@ -110,11 +115,6 @@ export class LiveClient implements LiveOperations {
   /** It speaks for the daemon. */
   get isDaemon(): boolean {
     return this.identity === daemonIdentity
-  }
-
-  /** It stands for a client of another node: nobody waits for it, and what finds no room is refused. */
-  get isElsewhere(): boolean {
-    return this.join.protocol === linkProtocol
   }
 
   whyUnknown(name: string): BusError {
@@ -324,6 +324,7 @@ export class LiveClient implements LiveOperations {
   }
 
   congested(isCongested: boolean): void {
+    this.isRefusing = false
     if (this.isCongested === isCongested) return
     this.isCongested = isCongested
     if (isCongested) return
@@ -331,6 +332,13 @@ export class LiveClient implements LiveOperations {
     // Each step may have filled it again.
     if (!this.#isFull()) this.catchUp?.resume()
     if (!this.#isFull()) this.#releaseWaiting()
+  }
+
+  /** It still has no room, and whoever waits for it goes on. */
+  refuse(): void {
+    this.congested(false)
+    this.isCongested = true
+    this.isRefusing = true
   }
 
   holdStored(isHeld: boolean): void {
@@ -407,12 +415,11 @@ export class LiveClient implements LiveOperations {
   ): SendOutcome {
     const { inbox } = target
     if (inbox === undefined) return 'unknown'
-    if (target.isCongested && (this.inbox === undefined || target.isElsewhere)) {
+    if (target.isCongested && (this.inbox === undefined || target.isRefusing)) {
       this.#bus.counters.messagesDropped += 1
       return 'full'
     }
     inbox.message(this, bytes, start, end, realtime)
-    if (target.isElsewhere) return 'sent'
     // The daemon answers what it was asked: whoever does not read the answers is not read from.
     if (target.isCongested) (this.isDaemon ? target : this).waitFor(target)
     return 'sent'

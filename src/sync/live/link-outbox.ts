@@ -1,9 +1,10 @@
 /**
- * What waits to go out on one link. Records that are written in one turn leave together in one frame. While the link
- * has no room, what may be lost (publications, direct messages, broadcasts) is kept up to `droppableBytes`, and beyond
- * that dropped and counted, so that a slow link costs bounded memory and makes nobody wait. What must arrive (what nodes
- * tell about themselves, calls, answers) is kept up to `mostBytes`; a peer that lets more than that pile up
- * loses its link, and begins anew.
+ * What waits to go out on one link. Records that are written in one turn leave together in one frame. When more than
+ * `markBytes` wait for the link, whoever feeds it is made to wait, for a tenth of a second at most (live-mesh.ts); after
+ * that it is *given up* until it has room: what may be lost (publications, direct messages, broadcasts) is dropped
+ * and counted. So a link that is quick loses nothing, and one that is slow costs bounded memory and little of anybody's
+ * time. What must arrive (what nodes tell about themselves, calls, answers) is kept up to `mostBytes`; a peer that lets
+ * more than that pile up loses its link, and begins anew.
  */
 
 import { ProtocolError } from '../../model/errors.ts'
@@ -12,7 +13,9 @@ import type { LiveCounters } from './live-counters.ts'
 
 /** A frame is sent when it has grown to this, even before the turn ends. */
 const frameBytes = 65_536
-export const droppableBytes = 1_048_576
+export const markBytes = 262_144
+/** Of what may be lost: whoever waits still finishes what it has read. */
+export const droppableBytes = 4_194_304
 export const mostBytes = 67_108_864
 
 export class LinkOutbox {
@@ -36,9 +39,17 @@ export class LinkOutbox {
     return this.#waitingBytes + this.#length
   }
 
-  /** Something that may be lost would be dropped now. */
+  /** Whoever feeds it is to wait. */
   get isFull(): boolean {
-    return !this.#hasRoom && this.queuedBytes >= droppableBytes
+    return !this.#hasRoom && this.queuedBytes >= markBytes
+  }
+
+  /** Nobody waits for it any more, until it has room. */
+  isGivenUp = false
+
+  /** Something that may be lost would be dropped now. */
+  get isDropping(): boolean {
+    return (this.isGivenUp && this.isFull) || this.queuedBytes >= droppableBytes
   }
 
   /**
@@ -47,7 +58,7 @@ export class LinkOutbox {
    */
   add(bytes: Uint8Array, start: number, end: number, isDroppable: boolean, hops?: number): boolean {
     if (this.#isClosed) return false
-    if (isDroppable && this.isFull) {
+    if (isDroppable && this.isDropping) {
       this.#counters.dropped += 1
       return false
     }
@@ -80,6 +91,7 @@ export class LinkOutbox {
   /** There is room on the link again. */
   resume(): void {
     this.#hasRoom = true
+    this.isGivenUp = false
     while (this.#hasRoom) {
       const frame = this.#waiting.shift()
       if (frame === undefined) return

@@ -30,6 +30,8 @@ import { RemoteClients, userOf } from './remote-clients.ts'
 const { kinds } = records
 /** Changes of what this node tells are told together. */
 const tellAfterMs = 5
+/** How long whoever feeds a link that has no room waits for it. */
+export const waitMs = 100
 /** Publications of a node are numbered from its incarnation on, so that no number comes twice, also after a restart. */
 const sequencesPerMs = 1_000
 
@@ -69,6 +71,7 @@ export class LiveMesh implements LiveTraffic, RemoteSide {
   #nextSequence = 0
   #telling: Timer | undefined
   #forgetting: Timer | undefined
+  #waiting: Timer | undefined
   #saidFull = false
   /** Told of every node that became reachable. */
   onReachable: ((node: MeshNode) => void) | undefined
@@ -127,7 +130,7 @@ export class LiveMesh implements LiveTraffic, RemoteSide {
       receive: (frame) => this.#receive(link, frame),
       onRoom: () => {
         link.outbox.resume()
-        running.clients.hasRoom()
+        this.#hasRoom(running)
       },
       close: () => this.#closed(running, link),
     }
@@ -192,6 +195,7 @@ export class LiveMesh implements LiveTraffic, RemoteSide {
     map.own.incarnation = this.#incarnation
     map.own.version = 1
     const routes = new MeshRoutes(map, this.counters)
+    routes.onFull = () => this.#waitForRoom()
     routes.tellNews = () => this.#tellNow()
     const clients = new RemoteClients(bus, routes)
     const calls = new RemoteCalls(bus, routes, clients)
@@ -209,12 +213,14 @@ export class LiveMesh implements LiveTraffic, RemoteSide {
     if (routes.remove(link)) this.#change([], [`n${link.key}`])
     if (routes.size > 0) {
       this.#findWays()
-      running.clients.hasRoom()
+      this.#hasRoom(running)
       return
     }
     this.#telling?.cancel()
     this.#telling = undefined
     this.#forgetting?.cancel()
+    this.#waiting?.cancel()
+    this.#waiting = undefined
     this.#running = undefined
     const { bus } = this.#options
     bus.remote = undefined
@@ -311,6 +317,31 @@ export class LiveMesh implements LiveTraffic, RemoteSide {
     records.writeMeta(meta)
     record.raw(publication.bytes, publication.start, publication.end)
     routes.spread(nodes, topic.name, record.view(), 0, record.length)
+    if (routes.isFull) {
+      running.ear.congested(true)
+      this.#waitForRoom()
+    }
+  }
+
+  // Links that have no room.
+
+  #waitForRoom(): void {
+    this.#waiting ??= this.#options.clock.after(waitMs, () => {
+      this.#waiting = undefined
+      const running = this.#running
+      if (running === undefined || !running.routes.isFull) return
+      running.routes.giveUp()
+      running.clients.giveUp()
+      running.ear.congested(false)
+    })
+  }
+
+  #hasRoom({ routes, clients, ear }: Running): void {
+    if (routes.isFull) return
+    this.#waiting?.cancel()
+    this.#waiting = undefined
+    clients.hasRoom()
+    ear.congested(false)
   }
 
   #sequence(): number {

@@ -48,6 +48,8 @@ export class MeshRoutes {
    * knows the name to which it answers.
    */
   tellNews: () => void = () => undefined
+  /** A link has no room, and somebody waits for it. */
+  onFull: () => void = () => undefined
 
   constructor(map: MeshMap, counters: LiveCounters) {
     this.map = map
@@ -134,6 +136,17 @@ export class MeshRoutes {
       if (from !== undefined) this.counters.relayed += 1
       link.outbox.add(bytes, start, end, true, from?.hops)
     }
+  }
+
+  /** A link has no room, and somebody waits for it or is to. */
+  get isFull(): boolean {
+    for (const { outbox } of this.links()) if (outbox.isFull && !outbox.isGivenUp) return true
+    return false
+  }
+
+  /** Nobody waits any more for the links that have no room. */
+  giveUp(): void {
+    for (const { outbox } of this.links()) if (outbox.isFull) outbox.isGivenUp = true
   }
 
   /** Sends a record to all neighbours but one. */

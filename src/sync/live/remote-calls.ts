@@ -161,7 +161,7 @@ export class RemoteCalls {
   }
 
   isFull(node: MeshNode): boolean {
-    return this.#routes.to(node)?.outbox.isFull ?? false
+    return this.#routes.to(node)?.outbox.isDropping ?? false
   }
 
   /** A call of another node. */

@@ -66,6 +66,11 @@ export class RemoteClients {
     this.#congested.clear()
   }
 
+  /** A link has had none for so long that nobody waits for it. */
+  giveUp(): void {
+    for (const client of this.#congested) client.refuse()
+  }
+
   whyUnknown(name: string): BusError | undefined {
     const { map } = this.#routes
     const nodes = map.holding(`c${name}`)
@@ -157,8 +162,9 @@ export class RemoteClients {
     const names = { name: full, bytes: encoder.encode(full), primary: undefined }
     const client = new LiveClient(this.#bus, 0, daemonIdentity, join, names)
     inbox.onFull = () => {
-      client.isCongested = true
+      client.congested(true)
       this.#congested.add(client)
+      this.#routes.onFull()
     }
     if (this.#clients.size >= rememberedClients) this.#clients.clear()
     this.#clients.set(full, client)
@@ -191,8 +197,8 @@ class RemoteInbox implements Inbox {
     writeMeta(meta)
     record.raw(bytes, start, end)
     routes.send(node, record.view(), 0, record.length, true)
-    // The next sender is told.
-    if (routes.to(node)?.outbox.isFull === true) this.onFull()
+    const outbox = routes.to(node)?.outbox
+    if (outbox?.isFull === true && !outbox.isGivenUp) this.onFull()
   }
 
   broadcast(): void {
