@@ -25,6 +25,7 @@ import {
   start,
   without,
 } from './participant.ts'
+import { joinWamp } from './wamp-participants.ts'
 import { joinTelnet, joinTmb, joinTmbWebSocket } from './tmb-participants.ts'
 
 const isBlank = ({ separator }: Sample) => separator === undefined
@@ -37,6 +38,7 @@ export const participants: readonly ParticipantKind[] = [
   { name: 'BUS/RT', skip: false, join: joinBusrt },
   { name: 'MQTT 3.1.1', skip: false, join: joinMqtt4 },
   { name: 'MQTT 5.0', skip: false, join: joinMqtt5 },
+  { name: 'WAMP in JSON', skip: false, join: joinWamp },
   { name: 'curl', skip: without('curl', '--version'), join: joinCurl },
   { name: 'browser', skip: withoutChromium, join: joinBrowser },
 ]
