@@ -299,6 +299,12 @@ test(`${runs} random lives of sessions that call each other`, async () => {
         }
         const open = guests.reduce((sum, { open: calls }) => sum + calls.size, 0)
         assert.equal(all.bus.live.procedures.callsInFlight, open)
+        let serving = 0
+        for (const { session } of guests) {
+          const served = realm.dealer.callsOf(session)?.served ?? new Map()
+          serving += served.size
+        }
+        assert.equal(serving, open, 'what is served is what is under way')
       }
       // Callees that still owe an answer are gone; whoever called hears of it.
       for (const [i, guest] of guests.entries()) {
