@@ -105,7 +105,7 @@ export const rulesSchema = z
         )
           .prefault('#')
           .describe(
-            'Topics, queues, names and procedures: `+` one level, `#` the rest, `*` any characters of a level, `%u` the user, `%c` the name of the client.',
+            'Topics, queues, names and procedures: `+` one level, `#` the rest, `*` any characters of a level, `%u` the user, `%c` the name of the client, of MQTT its client id.',
           ),
       })
       .superRefine((rule, context) => {

@@ -92,6 +92,10 @@ export class Logins implements Authentication {
     return user && this.#options.identities.proven(user, method)
   }
 
+  holds(identity: Identity): boolean {
+    return this.#options.identities.isValid(identity)
+  }
+
   failed(user: string, caller: Caller): void {
     this.#refused(user, caller)
   }

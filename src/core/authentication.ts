@@ -84,6 +84,8 @@ export interface Authentication {
   verifiersOf(user: string, caller: Caller): Promise<Verifiers>
   /** The identity of a user that has answered a challenge; undefined when there is no such user (any more). */
   proven(user: string, method: Identity['method']): Identity | undefined
+  /** Whether what this identity has shown still holds: not revoked, not expired, not changed. */
+  holds(identity: Identity): boolean
   /** Counts and records an attempt that failed at a challenge. */
   failed(user: string, caller: Caller): void
 }
@@ -95,6 +97,7 @@ export const openAuthentication: Authentication = {
   authenticate: () => Promise.resolve(anonymous),
   verifiersOf: () => Promise.reject(noUsers()),
   proven: () => undefined,
+  holds: () => true,
   failed: () => undefined,
 }
 

@@ -72,14 +72,9 @@ export class Admission {
     )
   }
 
-  /**
-   * A user who logged in before, as things are now. Who came with a JWT is not in any list and is taken as it was.
-   * @throws BusError `unauthenticated/bad_credentials` when there is no such user any more
-   */
+  /** Somebody who logged in before. @throws BusError `unauthenticated/bad_credentials` when that does not hold any more */
   still(identity: Identity): Identity {
-    const isListed = identity.method === 'password' || identity.method === 'token'
-    const found = isListed ? this.#authentication.proven(identity.user, identity.method) : identity
-    if (found !== undefined) return found
+    if (this.#authentication.holds(identity)) return identity
     throw wrongCredentials('log in again')
   }
 

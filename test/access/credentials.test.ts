@@ -2,6 +2,7 @@
 // passes between daemon and clients is seen by clients of others, or byte by byte.
 
 import assert from 'node:assert/strict'
+import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { type IncomingMessage, request as httpRequest } from 'node:http'
 import { connect as dial, type Socket } from 'node:net'
@@ -18,6 +19,7 @@ import { connectLazy } from '../../src/client/index.ts'
 import { connect as connectTmb } from '../../src/client/tmb/index.ts'
 import type { LoginOptions } from '../../src/client/login.ts'
 import { canIdentifyProcesses } from '../../src/net/process-credentials.ts'
+import { RawClient } from '../conformance/mqtt/raw-client.ts'
 import { makeUsers, passwords, type SecuredDaemon, startSecured } from './secured-daemon.ts'
 
 let users: AccessSettings['users']
@@ -205,6 +207,14 @@ describe('HTTP', () => {
     t.after(() => calling.close())
     assert.equal(await outcome(calling.publish('t', 'x')), 'ok')
 
+    // A token begins one as well, which ends with it.
+    const byToken = await login({ token: await tokenFor(daemon, 'guest') })
+    const guest = { cookie: byToken.headers.getSetCookie()[0]?.split(';')[0] ?? '' }
+    assert.equal((await fetch(`${base}/v1/heads`, { headers: guest })).status, 200)
+    await daemon.access.tokens.remove(({ user }) => user === 'guest')
+    daemon.access.changed()
+    assert.equal((await fetch(`${base}/v1/heads`, { headers: guest })).status, 401)
+
     const out = await fetch(`${base}/v1/session`, {
       method: 'DELETE',
       headers: { ...own, 'msgbus-csrf': csrfToken },
@@ -254,6 +264,56 @@ describe('MQTT', () => {
       }
     })
   }
+
+  test('SCRAM-SHA-256, and proving it anew', async (t) => {
+    const daemon = await startSecured(t, { users, protocols: ['mqtt'] })
+    const open = async (password: string) => {
+      const client = await RawClient.open(daemon.port('mqtt'), 5)
+      t.after(() => client.socket.destroy())
+      const exchange = new ScramClient('alice', password)
+      const method = sized('SCRAM-SHA-256')
+      const properties = (data: string) => {
+        const all = Buffer.concat([Buffer.from([0x15]), method, Buffer.from([0x16]), sized(data)])
+        return Buffer.concat([Buffer.from([all.length]), all])
+      }
+      const auth = (code: number, data: string) =>
+        packet(0xf0, Buffer.concat([Buffer.from([code]), properties(data)]))
+      const head = Buffer.concat([sized('MQTT'), Buffer.from([5, 2, 0, 0])])
+      const begin = Buffer.concat([head, properties(exchange.begin()), sized('scram')])
+      return { client, exchange, auth, connect: packet(0x10, begin) }
+    }
+    const { client, exchange, auth, connect } = await open(alice.password)
+    client.socket.write(connect)
+    const challenge = await client.next()
+    assert.equal(challenge[0], 0xf0)
+    assert.equal(challenge[2], 0x18)
+    client.socket.write(auth(0x18, exchange.answer(dataOf(challenge))))
+    const connack = await client.next()
+    assert.deepEqual([connack[0], connack[3]], [0x20, 0])
+    assert.ok(exchange.isServer(dataOf(connack)))
+    assert.deepEqual(daemon.usersBy('mqtt'), ['alice'])
+
+    client.socket.write(auth(0x19, exchange.begin()))
+    const again = await client.next()
+    assert.equal(again[2], 0x18)
+    client.socket.write(auth(0x18, exchange.answer(dataOf(again))))
+    const done = await client.next()
+    assert.deepEqual([done[0], done[2]], [0xf0, 0])
+    assert.ok(exchange.isServer(dataOf(done)))
+
+    const wrongOne = await open('wrong')
+    wrongOne.client.socket.write(wrongOne.connect)
+    const answer = wrongOne.exchange.answer(dataOf(await wrongOne.client.next()))
+    wrongOne.client.socket.write(wrongOne.auth(0x18, answer))
+    const refused = await wrongOne.client.next()
+    assert.deepEqual([refused[0], refused[3]], [0x20, 0x86])
+    // A packet in between is a breach of the protocol.
+    const early = await open(alice.password)
+    early.client.socket.write(early.connect)
+    await early.client.next()
+    early.client.socket.write(Buffer.from('c000', 'hex'))
+    assert.equal((await early.client.next())[3], 0x82)
+  })
 
   test('%c is the client id; wills and shared groups act as their owner', async (t) => {
     const rules = [
@@ -316,6 +376,68 @@ describe('MQTT', () => {
     assert.ok(got.member.length > 0)
   })
 })
+
+/** A text or bytes with their length in front. */
+function sized(value: string): Buffer {
+  const bytes = Buffer.from(value)
+  return Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 0xff]), bytes])
+}
+
+function packet(first: number, body: Buffer): Buffer {
+  const length = body.length < 128 ? [body.length] : [(body.length & 0x7f) | 0x80, body.length >> 7]
+  return Buffer.concat([Buffer.from([first, ...length]), body])
+}
+
+/** The authentication data of a packet, which is short enough to be found by its method. */
+function dataOf(bytes: Buffer): string {
+  const mark = Buffer.concat([sized('SCRAM-SHA-256'), Buffer.from([0x16])])
+  const at = bytes.indexOf(mark) + mark.length
+  return bytes.subarray(at + 2, at + 2 + bytes.readUInt16BE(at)).toString()
+}
+
+/** The side of the client, written from RFC 5802 alone. */
+class ScramClient {
+  readonly #user: string
+  readonly #password: string
+  #nonce = ''
+  #expected = ''
+
+  constructor(user: string, password: string) {
+    this.#user = user
+    this.#password = password
+  }
+
+  begin(): string {
+    this.#nonce = randomBytes(12).toString('base64')
+    return `n,,n=${this.#user},r=${this.#nonce}`
+  }
+
+  answer(challenge: string): string {
+    const [nonce = '', salt = '', rounds = ''] = challenge.split(',').map((part) => part.slice(2))
+    assert.ok(nonce.startsWith(this.#nonce) && nonce.length > this.#nonce.length)
+    const key = pbkdf2Sync(
+      this.#password,
+      Buffer.from(salt, 'base64'),
+      Number(rounds),
+      32,
+      'sha256',
+    )
+    const clientKey = mac(key, 'Client Key')
+    const all = `n=${this.#user},r=${this.#nonce},${challenge},c=biws,r=${nonce}`
+    const signature = mac(createHash('sha256').update(clientKey).digest(), all)
+    const proof = clientKey.map((byte, i) => byte ^ (signature[i] ?? 0))
+    this.#expected = `v=${mac(mac(key, 'Server Key'), all).toString('base64')}`
+    return `c=biws,r=${nonce},p=${Buffer.from(proof).toString('base64')}`
+  }
+
+  isServer(last: string): boolean {
+    return last === this.#expected
+  }
+}
+
+function mac(key: Uint8Array, signed: string): Buffer {
+  return createHmac('sha256', key).update(signed).digest()
+}
 
 /** Published by the daemon's own program. */
 async function publishInside(daemon: SecuredDaemon, topic: string): Promise<void> {
