@@ -127,7 +127,8 @@ export class CallGate extends DaemonInbox {
     const id = this.#nextId()
     return new Promise((resolve, reject) => {
       signal.addEventListener('abort', () => this.#pending.delete(id), { once: true })
-      this.#pending.set(id, { target, isWamp: headers.has(wampHeader), resolve, reject })
+      // A client elsewhere answers under its full name.
+      this.#pending.set(id, { target: peer.name, isWamp: headers.has(wampHeader), resolve, reject })
       const request = encodeRequest(id, decodeWampSegment(method), paramsOf(payload, headers))
       if (this.send(targetBytes, request, false) === 'sent') return
       this.#pending.delete(id)

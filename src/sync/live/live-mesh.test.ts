@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
+import { PlainContent } from '../../core/calls.ts'
 import { BusError, type ErrorReason } from '../../model/errors.ts'
 import { levelFilter } from '../../model/level-filter.ts'
 import { noHeaders } from '../../model/message.ts'
@@ -11,6 +12,9 @@ import { waitMs } from './live-mesh.ts'
 import { at, openMesh, type TestMeshNode } from './live-mesh-suite.ts'
 
 const bytes = (text: string) => Buffer.from(text)
+const content = (text: string) => new PlainContent(bytes(text), noHeaders)
+const textOf = ({ payload }: { payload: Uint8Array }) => Buffer.from(payload).toString()
+const nothing = () => undefined
 const isError = (reason: ErrorReason) => (error: unknown) =>
   error instanceof BusError && error.reason === reason
 
@@ -329,6 +333,63 @@ describe('calls', () => {
     await settle()
     await assert.rejects(answer, isError('callee_gone'))
     assert.equal(signal?.aborted, true)
+  })
+
+  test('answers come in parts where both sides can', async () => {
+    const { node, settle } = await openMesh('ab', 'ab')
+    const callee = node('b').bus.connect({ user: 'x', groups: [], method: 'none' })
+    const features = {
+      canBeInterrupted: false,
+      takesProgressiveCalls: false,
+      takesPassthru: false,
+      watchesTimeouts: false,
+      passesOn: false,
+    }
+    callee.calls.offer(
+      {
+        procedure: 'count',
+        match: 'exact',
+        invoke: 'single',
+        concurrency: Infinity,
+        replaces: false,
+        disclosesCaller: false,
+        forwardTimeout: false,
+      },
+      {
+        features,
+        isFull: false,
+        invoke: (served) => {
+          assert.equal(served.receivesProgress, true)
+          for (const text of ['1', '2']) served.progress(content(text))
+          served.answer(content('3'))
+        },
+        continue: nothing,
+        interrupt: nothing,
+        revoked: nothing,
+      },
+    )
+    await settle()
+    const seen: string[] = []
+    const caller = node('a').bus.connect({ user: 'y', groups: [], method: 'none' })
+    caller.calls.begin(
+      {
+        procedure: 'count',
+        content: content(''),
+        timeoutMs: Infinity,
+        receivesProgress: true,
+        isProgressive: false,
+        isPassthru: false,
+        disclosesCaller: false,
+      },
+      {
+        progress: (_, part) => seen.push(`part ${textOf(part)}`),
+        answered: (_, answer) => seen.push(`answer ${textOf(answer)}`),
+        failed: (_, error) => seen.push(error.reason),
+      },
+      0,
+    )
+    await settle()
+    assert.deepEqual(seen, ['part 1', 'part 2', 'answer 3'])
   })
 
   test('whoever gives up stops the callee', async () => {
