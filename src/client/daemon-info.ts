@@ -48,6 +48,8 @@ export interface VerifyProgress {
   readonly damaged: readonly DamagedMessages[]
   /** True in the last one. */
   readonly done: boolean
+  /** Messages that can be read again; in the last one, when that was asked for. */
+  readonly repaired: number
 }
 
 export function fromWireLogInfo(log: WireLogInfo): LogInfo {

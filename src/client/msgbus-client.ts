@@ -575,15 +575,20 @@ export class MsgbusClient {
     for await (const { chunk } of this.#stream(adminServiceCalls.backup, {}, options)) yield chunk
   }
 
-  /** Has the daemon check every record it stores; yields progress. */
+  /**
+   * Has the daemon check every record it stores; yields progress.
+   * @param options.repair afterwards fetch what is damaged from peers, over links
+   */
   async *verify(
-    options: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal; readonly repair?: boolean } = {},
   ): AsyncGenerator<VerifyProgress, void, undefined> {
-    for await (const step of this.#stream(adminServiceCalls.verify, {}, options)) {
+    const { repair = false } = options
+    for await (const step of this.#stream(adminServiceCalls.verify, { repair }, options)) {
       const damaged = step.damaged.map(({ topic, origin = emptyNode, fromHeadId, toHeadId }) => {
         return { topic, origin, fromHead: BigInt(fromHeadId), toHead: BigInt(toHeadId) }
       })
-      yield { recordsChecked: step.recordsChecked, damaged, done: step.done }
+      const { recordsChecked, done, repaired } = step
+      yield { recordsChecked, damaged, done, repaired }
     }
   }
 

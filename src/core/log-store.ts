@@ -186,7 +186,8 @@ export interface LogStore {
    * Stores messages of other nodes (or our own, in recovery) and applies the delete markers among
    * them, new or present. Items of one log are taken in ascending order of heads, however they are
    * ordered in the call; outcomes are in the order of the items. An item that cannot be stored is
-   * rejected alone (storable.ts). A marker that cannot be applied is stored all the same, and
+   * rejected alone (storable.ts). A stored record that is damaged is written anew when the item is its message, as far
+   * as that can be told. A marker that cannot be applied is stored all the same, and
    * logged once as `bad_delete_marker`.
    */
   replicate(items: readonly Omit<StoredMessage, 'sequence'>[]): Promise<ReplicateOutcome[]>

@@ -1,6 +1,7 @@
 /** The other daemons, as adapters list and change them. Who may is checked by whoever implements it: `sync` to list, `admin` to change. */
 
 import type { BusClient } from './bus-client.ts'
+import type { DamagedRange } from './log-store.ts'
 
 /** A peer that is dialled, or a link that another daemon has dialled. */
 export interface PeerRow {
@@ -57,6 +58,8 @@ export interface Peering {
   add(client: BusClient, peer: string): Promise<void>
   /** @throws BusError `not_found`, `failed_precondition/peer_configured` when it stands in the configuration */
   remove(client: BusClient, peer: string): Promise<void>
+  /** Fetches messages that are damaged here from peers that have a link; answers how many could be read again. */
+  repair(client: BusClient, range: DamagedRange): Promise<number>
   nodes(client: BusClient): NodeRow[]
   /** @throws BusError `unimplemented/unsupported` when the daemon does not look for others */
   discovered(client: BusClient): DiscoveredRow[]

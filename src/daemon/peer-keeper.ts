@@ -4,7 +4,7 @@
  */
 
 import type { BusClient } from '../core/bus-client.ts'
-import type { LogStore } from '../core/log-store.ts'
+import type { DamagedRange, LogStore } from '../core/log-store.ts'
 import type { DiscoveredRow, NodeRow, Peering, PeerRow } from '../core/peering.ts'
 import { BusError } from '../model/errors.ts'
 import { formatNodeId } from '../model/node-id.ts'
@@ -104,6 +104,11 @@ export class PeerKeeper implements Peering {
     await store.writeNotes([{ table, key: endpoint, value: undefined }])
     this.#added.delete(endpoint)
     await sync.remove(endpoint)
+  }
+
+  async repair(client: BusClient, range: DamagedRange): Promise<number> {
+    client.requireAccess('admin', '')
+    return this.#options.sync.repair(range)
   }
 
   nodes(client: BusClient): NodeRow[] {

@@ -36,6 +36,8 @@ export interface BlockRecord {
 
 export class BlockBuilder {
   #key = 0
+  /** The first record need not be the one whose sequence is the key. */
+  #isKeyGiven = false
   #count = 0
   #bodyBytes = 0
   readonly #words = new Uint32Array(blockLimits.records * entryWords)
@@ -81,6 +83,7 @@ export class BlockBuilder {
   /** Begins a block that takes the place of another one. */
   begin(key: number): void {
     this.#key = key
+    this.#isKeyGiven = true
   }
 
   /** Copies a sound record as it is, sequence included, or without its content; after `begin`. */
@@ -147,6 +150,7 @@ export class BlockBuilder {
   clear(): void {
     this.#count = 0
     this.#bodyBytes = 0
+    this.#isKeyGiven = false
     // One huge message must not keep its memory for ever.
     if (this.#bodies.length > blockLimits.bytes * 4) {
       this.#bodies = Buffer.allocUnsafeSlow(blockLimits.bytes)
@@ -154,7 +158,7 @@ export class BlockBuilder {
   }
 
   #add(record: BlockRecord, textId: string | undefined): void {
-    if (this.#count === 0) this.#key = record.sequence
+    if (this.#count === 0 && !this.#isKeyGiven) this.#key = record.sequence
     const start = this.#bodyBytes
     let flags = record.deleted ? recordFlags.deleted : 0
     if (record.history) flags |= recordFlags.history

@@ -33,6 +33,14 @@ export class DamageLedger {
     this.#logger.error('record_damaged', fields)
   }
 
+  /** The message can be read again. */
+  repaired(log: LogState, head: number): void {
+    if (this.#seen.delete(`${log.number}:${head}`)) this.#records -= 1
+    this.#seen.delete(`${log.number}:${head}:${head}`)
+    const { topic, origin } = log
+    this.#logger.info('record_repaired', { topic, origin: formatNodeId(origin), head })
+  }
+
   /** Something else than a message: `what` is a fixed word, `key` tells which. */
   reportOther(what: string, key: string): void {
     if (!this.#isNew(`${what}:${key}`)) return

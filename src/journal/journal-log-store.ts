@@ -147,7 +147,12 @@ export class JournalLogStore implements LogStore {
       onTrimmed: (log) => this.#sweeper.reclaim(log),
     })
     const readOne = (log: LogState, head: number) => this.#readOne(log, head)
-    this.#replication = new Replication({ ...writing, deletion: this.#deletion, readOne })
+    const repair = async (log: LogState, item: Replica): Promise<boolean> => {
+      const isRepaired = await this.#sweeper.repair(log, item.headId, item)
+      if (isRepaired) damage.repaired(log, item.headId)
+      return isRepaired
+    }
+    this.#replication = new Replication({ ...writing, deletion: this.#deletion, readOne, repair })
     this.#appending = { node, logs, writer, publishIds, readOne }
     this.#queues = new QueueTable({ storage, writer, damage })
     const tail = { runs: recovered.tailRuns, bytes: recovered.tailBytes }

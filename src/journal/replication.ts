@@ -3,7 +3,7 @@
  * has to compare with and measures what its delete markers give up, then it is staged in one turn.
  * Calls go one after the other, and with everything else that deletes (SerialLane), so only appends
  * of our own can have come between; what they make outdated is read again and goes into the next
- * commit. A marker and what it deletes are always one commit.
+ * commit. A record that is damaged is put right by its own message. A marker and what it deletes are always one commit.
  */
 
 import type { ReplicateOutcome } from '../core/log-store.ts'
@@ -31,6 +31,8 @@ export interface ReplicationOptions {
   readonly keepsDeletedPayloads: boolean
   /** The message at a head that is there, as it reads now; undefined when it is damaged. */
   readonly readOne: (log: LogState, head: number) => Promise<StoredMessage | undefined>
+  /** Puts a message where a damaged one stands, if it can be told that it is this one; answers whether. */
+  readonly repair: (log: LogState, item: Replica) => Promise<boolean>
 }
 
 /** What had to be found out before an item can be staged. */
@@ -85,11 +87,14 @@ export class Replication {
   }
 
   async #prepare(place: number, item: Replica): Promise<Prepared> {
-    const { logs, deletion, readOne } = this.#options
+    const { logs, deletion, readOne, repair } = this.#options
     const log = logs.find(item)
     const localHead = log?.head ?? -1
     const isThere = log !== undefined && item.headId >= 1 && item.headId <= localHead
-    const stored = isThere ? await readOne(log, item.headId) : undefined
+    let stored = isThere ? await readOne(log, item.headId) : undefined
+    if (isThere && stored === undefined && !item.deleted && (await repair(log, item))) {
+      stored = await readOne(log, item.headId)
+    }
     const isMarker = !isThere && item.topic === deleteMarkerTopic && !item.deleted
     const range = isMarker ? deletion.rangeOf(item) : undefined
     const marked = range && (await deletion.measure(range.log, range.from, range.to))

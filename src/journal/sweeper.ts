@@ -13,7 +13,13 @@ import type { Clock, Timer } from '../core/clock.ts'
 import type { Logger } from '../core/logger.ts'
 import { toBusError } from '../model/errors.ts'
 import type { BlockCache } from './block-cache.ts'
-import { rewriteBlock, wearOf, type RewriteOptions } from './block-rewrite.ts'
+import {
+  type Original,
+  repairBlock,
+  rewriteBlock,
+  wearOf,
+  type RewriteOptions,
+} from './block-rewrite.ts'
 import { BlockBuilder } from './block-builder.ts'
 import { BlockView } from './block.ts'
 import type { BlockStorage, StoredRow } from './block-storage.ts'
@@ -58,10 +64,19 @@ interface EraseWork {
   readonly to: number
 }
 
+interface RepairWork {
+  readonly log: LogState
+  readonly head: number
+  readonly original: Original
+  readonly resolve: (isRepaired: boolean) => void
+  readonly reject: (error: unknown) => void
+}
+
 export class Sweeper {
   readonly #options: SweeperOptions
   readonly #builder = new BlockBuilder()
   readonly #erase: EraseWork[] = []
+  readonly #repairs: RepairWork[] = []
   readonly #trimmed = new Set<LogState>()
   #timer: Timer | undefined
   #running: Promise<void> | undefined
@@ -76,6 +91,18 @@ export class Sweeper {
   erase(log: LogState, from: number, to: number): void {
     this.#erase.push({ log, from, to })
     this.#start()
+  }
+
+  /**
+   * Writes a damaged record anew, in its place; in turn with everything else that rewrites blocks. Answers whether it
+   * could: not when the directory of its block is damaged as well, or names another message.
+   */
+  repair(log: LogState, head: number, original: Original): Promise<boolean> {
+    if (this.#isStopped) return Promise.resolve(false)
+    return new Promise((resolve, reject) => {
+      this.#repairs.push({ log, head, original, resolve, reject })
+      this.#start()
+    })
   }
 
   /** There may be space to reclaim. */
@@ -106,7 +133,9 @@ export class Sweeper {
 
   async #run(): Promise<void> {
     try {
+      await this.#repairAll()
       for (let work = this.#erase[0]; work !== undefined && !this.#isStopped;) {
+        await this.#repairAll()
         await this.#eraseRange(work)
         if (work.from > work.to) this.#erase.shift()
         work = this.#erase[0]
@@ -122,6 +151,34 @@ export class Sweeper {
       })
     }
     this.#running = undefined
+    if (this.#repairs.length > 0) this.#start()
+  }
+
+  async #repairAll(): Promise<void> {
+    for (;;) {
+      const work = this.#repairs.shift()
+      if (work === undefined) return
+      try {
+        work.resolve(!this.#isStopped && (await this.#repairOne(work)))
+      } catch (error) {
+        work.reject(error)
+      }
+    }
+  }
+
+  async #repairOne({ log, head, original }: RepairWork): Promise<boolean> {
+    const { index, storage } = this.#options
+    const runs = await index.find(log, head)
+    if (runs === undefined) return false
+    const place = runs.heads.findLastIndex((first) => first <= head)
+    const key = runs.keys[place]
+    if (key === undefined) return false
+    const [found] = await storage.getBlocks([key])
+    if (found === undefined) return false
+    const bytes = repairBlock(new BlockView(key, found), this.#builder, log, head, original)
+    if (bytes === undefined) return false
+    await this.#replace([[key, bytes]])
+    return true
   }
 
   /** Goes on with a deleted range until it is done or the sweeper stops. */

@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url'
 import { systemClock } from '../core/clock.ts'
 import type { LogStore, LogStoreOptions } from '../core/log-store.ts'
 import { silentLogger } from '../core/logger.ts'
-import { noHeaders } from '../model/message.ts'
+import { noHeaders, type StoredMessage } from '../model/message.ts'
 
 export interface DurableEngine {
   readonly name: string
@@ -37,6 +37,16 @@ export interface DurableEngine {
 
 const node = { tenantId: 'tenant', blName: 'bl', deviceId: 'device' }
 
+/** Flips a bit of a payload wherever it stands in the file. */
+async function damage(path: string, text: string): Promise<void> {
+  const bytes = await readFile(path)
+  const payload = Buffer.from(text)
+  for (let at = bytes.indexOf(payload); at >= 0; at = bytes.indexOf(payload, at + 1)) {
+    bytes[at + 3] = (bytes[at + 3] as number) ^ 0x10
+  }
+  await writeFile(path, bytes)
+}
+
 export function durableEngineSuite(engine: DurableEngine): void {
   describe(`${engine.name} on real files`, () => {
     test('a flipped bit in the file costs one message', async () => {
@@ -44,13 +54,7 @@ export function durableEngineSuite(engine: DurableEngine): void {
         const store = await engine.open(optionsFor(folder))
         await append(store, ['first', 'known-payload-of-a-message', 'third'])
         await store.close()
-        const path = join(folder, engine.file)
-        const bytes = await readFile(path)
-        const payload = Buffer.from('known-payload-of-a-message')
-        for (let at = bytes.indexOf(payload); at >= 0; at = bytes.indexOf(payload, at + 1)) {
-          bytes[at + 3] = (bytes[at + 3] as number) ^ 0x10
-        }
-        await writeFile(path, bytes)
+        await damage(join(folder, engine.file), 'known-payload-of-a-message')
         const reopened = await engine.open(optionsFor(folder))
         const page = await reopened.read({ topic: 't', origin: node }, 1, { messages: 10 })
         assert.deepEqual(texts(page.messages), ['first', 'third'])
@@ -59,6 +63,39 @@ export function durableEngineSuite(engine: DurableEngine): void {
         await append(reopened, ['fourth'])
         assert.equal(reopened.head({ topic: 't', origin: node }), 4)
         await reopened.close()
+      })
+    })
+
+    test('a damaged message is put right by its replica, and by no other', async () => {
+      await withFolder(async (folder) => {
+        const store = await engine.open(optionsFor(folder))
+        await append(store, ['first', 'known-payload-of-a-message', 'third'])
+        const log = { topic: 't', origin: node }
+        const { messages } = await store.read(log, 1, { messages: 10 })
+        await store.close()
+        await damage(join(folder, engine.file), 'known-payload-of-a-message')
+        const reopened = await engine.open(optionsFor(folder))
+        const [, original] = messages
+        assert.ok(original !== undefined)
+        const other = { ...original, id: '00000000-0000-4000-8000-000000000000' }
+        const [refused] = await reopened.replicate([other])
+        assert.equal(refused?.kind, 'rejected')
+        assert.equal(reopened.status().damagedRecords, 1)
+        const [repaired] = await reopened.replicate([original])
+        assert.equal(repaired?.kind, 'present')
+        assert.equal(reopened.status().damagedRecords, 0)
+        const plain = (message: StoredMessage) => ({
+          ...message,
+          payload: Buffer.from(message.payload),
+        })
+        const page = await reopened.read(log, 1, { messages: 10 })
+        assert.deepEqual(page.messages.map(plain), messages.map(plain))
+        await reopened.close()
+        const again = await engine.open(optionsFor(folder))
+        const kept = await again.read(log, 1, { messages: 10 })
+        assert.deepEqual(kept.messages.map(plain), messages.map(plain))
+        for await (const step of again.verify()) assert.deepEqual(step.damaged, [])
+        await again.close()
       })
     })
 

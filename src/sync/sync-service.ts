@@ -7,7 +7,7 @@
 
 import type { Clock } from '../core/clock.ts'
 import type { Logger } from '../core/logger.ts'
-import type { LogStore } from '../core/log-store.ts'
+import type { DamagedRange, LogStore } from '../core/log-store.ts'
 import { BusError, ProtocolError, toBusError } from '../model/errors.ts'
 import type { Identity } from '../model/identity.ts'
 import { formatNodeId, nodeKey, type NodeId } from '../model/node-id.ts'
@@ -33,6 +33,8 @@ import { fetchesPerPeer } from './v1-session.ts'
 
 /** Nodes that dialled, of which is remembered what they have. */
 const memoriesMost = 64
+/** Read at a time. */
+const repairMessages = 1_000
 /** How often to look whether everything has come back. */
 const recoveryLookMs = 10
 const noHeads = { local: 0, remote: 0 }
@@ -182,6 +184,35 @@ export class SyncService {
     }
     this.#recovery.isOpen = false
     return isDone()
+  }
+
+  /**
+   * Fetches messages that are damaged here from whoever has a link and has them; answers how many could be read
+   * again. What peers have of this node is taken for that as well: it has to be the message that stood there.
+   */
+  async repair({ topic, origin, fromHead, toHead }: DamagedRange): Promise<number> {
+    const log = { topic, origin }
+    const damagedHeads = async (): Promise<number> => {
+      let count = 0
+      for (let from = fromHead; from <= toHead;) {
+        const limit = { messages: Math.min(repairMessages, toHead - from + 1) }
+        const { damaged, nextHead } = await this.#options.store.read(log, from, limit)
+        for (const range of damaged) {
+          count += Math.max(0, Math.min(range.toHead, toHead) - range.fromHead + 1)
+        }
+        if (nextHead <= from) break
+        from = nextHead
+      }
+      return count
+    }
+    const before = await damagedHeads()
+    let left = before
+    for (const link of this.#table.values()) {
+      if (left === 0) break
+      await link.repair(log, fromHead, toHead)
+      left = await damagedHeads()
+    }
+    return before - left
   }
 
   /** A link that somebody has dialled. It is ended here when they are not welcome. */

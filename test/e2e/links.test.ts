@@ -3,10 +3,12 @@
 // killed in the middle of a catch-up. `MSGBUS_LINK_KILLS` says how many times (2).
 
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
 import process from 'node:process'
 import { type TestContext, test } from 'node:test'
 import { type ChannelCredentials, credentials } from '@grpc/grpc-js'
@@ -244,3 +246,59 @@ test('a node that lost its store gets its own messages back before it goes on', 
   await arrived(hub, 'events', 'tablet', 701)
   assert.deepEqual(await ids(hub, 'events', 'tablet'), [...before, message.id])
 })
+
+test('what is damaged in a store is fetched from a peer again', async (t) => {
+  const hub = await start(t, 'hub')
+  const args = ['--peer', `http://${hub.daemon.address}${pinOf('hub')}`]
+  const data = temporaryFolder(t)
+  const first = await start(t, 'tablet', { args, data })
+  const texts = ['one', 'a payload that will be damaged', 'three', 'another one that will be']
+  for (const text of texts) await said(first, text)
+  for (const text of texts) await said(hub, text)
+  await Promise.all([arrived(hub, 'events', 'tablet', 4), arrived(first, 'events', 'hub', 4)])
+  await first.daemon.stop()
+  flipBits(data, 'will be')
+  const second = await start(t, 'tablet', { args, data })
+  await second.daemon.printed(/"event":"peer_connected"/)
+  const cli = (...words: string[]) =>
+    runCli(['--server', second.daemon.address, '--json', ...words])
+  const before = cli('sync', 'verify')
+  assert.equal(before.status, 1, before.stderr)
+  assert.match(before.stdout, /"from":2,"to":2/)
+  // The hub found out as well that something cannot be had here; that costs no link.
+  assert.doesNotMatch(hub.daemon.stderr() + second.daemon.stderr(), /peer_cut_off/)
+  const repair = cli('sync', 'repair')
+  assert.equal(repair.status, 0, repair.stderr)
+  assert.match(repair.stdout, /"repaired":4/)
+  assert.match(cli('sync', 'verify').stdout, /"damaged":\[\]/)
+  for (const device of ['hub', 'tablet']) {
+    const request = { topic: 'events', origin: originOf(device), from_head_id: 1, limit: 10 }
+    const messages = await second.client.collect('Fetch', request)
+    assert.deepEqual(
+      messages.map(({ payload }) => payload.toString()),
+      texts,
+    )
+  }
+})
+
+async function said({ client }: Node, text: string): Promise<void> {
+  await client.call('Publish', { topic: 'events', payload: Buffer.from(text) })
+}
+
+/** Flips a bit behind each place where the text stands, in every file of a folder. */
+function flipBits(folder: string, text: string): void {
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    const path = join(entry.parentPath, entry.name)
+    const bytes = readFileSync(path)
+    let at = bytes.indexOf(text)
+    if (at === -1) continue
+    for (; at !== -1; at = bytes.indexOf(text, at + 1)) bytes[at + 1] = (bytes[at + 1] ?? 0) ^ 1
+    writeFileSync(path, bytes)
+  }
+}
+
+function runCli(args: readonly string[]) {
+  const main = join(import.meta.dirname, '../../src/cli/main.js')
+  return spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', timeout: 30_000 })
+}

@@ -1,8 +1,10 @@
 /** `msgbus sync`: how synchronisation with other daemons is going. */
 
 import type { Command } from 'commander'
+import type { DamagedMessages } from '../../client/core.ts'
 import type { PeerSyncState } from '../../model/peer-sync-state.ts'
 import { formatCount, formatDuration } from '../duration.ts'
+import { CommandFailure, exitCodes } from '../exit-codes.ts'
 import { formatOrigin } from '../message-text.ts'
 import { withClient } from '../session.ts'
 import type { GlobalOptions } from '../session.ts'
@@ -15,7 +17,9 @@ interface StatusOptions extends GlobalOptions {
 }
 
 export function addSyncCommands(program: Command, terminal: Terminal): void {
-  const sync = program.command('sync').summary('synchronisation with other daemons: status')
+  const sync = program
+    .command('sync')
+    .summary('synchronisation with other daemons: status, verify, repair')
 
   sync
     .command('status', { isDefault: true })
@@ -39,6 +43,49 @@ export function addSyncCommands(program: Command, terminal: Terminal): void {
         }
       }),
     )
+
+  sync
+    .command('verify')
+    .summary('have the daemon check every stored message, and list what is damaged')
+    .action((_, command: Command) => check(command, terminal, false))
+
+  sync
+    .command('repair')
+    .summary('check every stored message, and fetch what is damaged from peers again')
+    .description(
+      'Peers that have a link are asked for each message that does not match its checksum any more. What none of ' +
+        'them has stays as it is.',
+    )
+    .action((_, command: Command) => check(command, terminal, true))
+}
+
+function check(command: Command, terminal: Terminal, repair: boolean): Promise<void> {
+  return withClient(command, terminal, async (client) => {
+    const { signal } = terminal
+    let checked = 0
+    let repaired = 0
+    let damaged: readonly DamagedMessages[] = []
+    for await (const step of client.verify({ signal, repair })) {
+      checked = step.recordsChecked
+      if (step.done) repaired = step.repaired
+      else ({ damaged } = step)
+    }
+    const ranges = damaged.map(({ topic, origin, fromHead, toHead }) => {
+      return { topic, origin, from: Number(fromHead), to: Number(toHead) }
+    })
+    const count = ranges.reduce((sum, { from, to }) => sum + to - from + 1, 0)
+    if (command.optsWithGlobals<GlobalOptions>().json === true) {
+      await terminal.write(`${JSON.stringify({ checked, damaged: ranges, repaired })}\n`)
+    } else {
+      const lines = ranges.map(({ topic, origin, from, to }) => {
+        return `damaged: ${topic} from ${formatOrigin(origin)}, messages ${from} to ${to}\n`
+      })
+      const outcome = repair ? `, ${formatCount(repaired)} repaired` : ''
+      const sums = `${formatCount(checked)} checked, ${formatCount(count)} damaged${outcome}\n`
+      await terminal.write(`${lines.join('')}${sums}`)
+    }
+    if (count > repaired) throw new CommandFailure(exitCodes.refused, 'some messages are damaged')
+  })
 }
 
 /** A peer as a whole, and a log of it that is not as it should be by itself. */

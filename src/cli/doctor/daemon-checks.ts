@@ -117,6 +117,8 @@ async function verifyStore(client: MsgbusClient, terminal: Terminal): Promise<Fi
   const damaged: string[] = []
   for await (const step of client.verify({ signal: terminal.signal })) {
     checked = step.recordsChecked
+    // Each step but the last tells all that was found so far.
+    if (!step.done) damaged.length = 0
     for (const { topic, origin, fromHead, toHead } of step.damaged) {
       damaged.push(`${topic} of ${formatOrigin(origin)}, heads ${fromHead} to ${toHead}`)
     }
@@ -125,7 +127,7 @@ async function verifyStore(client: MsgbusClient, terminal: Terminal): Promise<Fi
   if (terminal.stderrIsTerminal) terminal.writeError('\r\u001b[K')
   if (damaged.length === 0)
     return good('verify', `${formatCount(checked)} records match their checksums`)
-  const remedy = 'restore a backup, or fetch these messages from a peer that has them'
+  const remedy = 'msgbus sync repair fetches them from peers that have them; or restore a backup'
   return wrong('verify', `damaged: ${damaged.join('; ')}`, remedy)
 }
 

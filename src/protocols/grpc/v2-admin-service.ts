@@ -2,7 +2,7 @@
 
 import { statfs } from 'node:fs/promises'
 import type { BusClient } from '../../core/bus-client.ts'
-import type { LogStore } from '../../core/log-store.ts'
+import type { DamagedRange, LogStore } from '../../core/log-store.ts'
 import { BusError } from '../../model/errors.ts'
 import { systemClock } from '../../core/clock.ts'
 import {
@@ -35,16 +35,27 @@ export function addAdminService(calls: Calls, context: AdapterContext): void {
     }
     responses.finish()
   })
-  calls.serverStream(adminService.verify, async (_request, responses, { client }) => {
+  calls.serverStream(adminService.verify, async ({ repair }, responses, { client }) => {
     client.requireAccess('admin', '')
+    const peering = repair ? context.peering?.() : undefined
+    if (repair && peering === undefined) {
+      throw new BusError('unavailable', 'starting', 'there are no links yet; try again')
+    }
     let records = 0
+    let repaired = 0
+    let found: readonly DamagedRange[] = []
     for await (const { recordsChecked, damaged } of requireStore(context).verify()) {
       if (responses.isEnded) return
       records = recordsChecked
+      found = damaged
       responses.send([encodeVerifyResponse({ recordsChecked, damaged: damaged.map(toWireDamage) })])
       await responses.room()
     }
-    responses.send([encodeVerifyResponse({ recordsChecked: records, done: true })])
+    for (const range of found) {
+      if (responses.isEnded) return
+      repaired += (await peering?.repair(client, range)) ?? 0
+    }
+    responses.send([encodeVerifyResponse({ recordsChecked: records, done: true, repaired })])
     responses.finish()
   })
 }

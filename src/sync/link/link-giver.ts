@@ -159,7 +159,8 @@ export class LinkGiver {
     const key = { topic, origin }
     const head = store.head(key)
     if (head === undefined || !gives(key)) {
-      writer.failure(number, 'not_found', `there is no log ${JSON.stringify(topic)} here for you`)
+      const text = `there is no log ${JSON.stringify(topic)} here for you`
+      this.#credit -= writer.failure(number, 'not_found', text)
       return
     }
     const log = this.#logs.get(topic, origin) ?? this.#add(key, head)
@@ -411,7 +412,7 @@ export class LinkGiver {
     const refusal = this.#refusalOf(page.messages, page.damaged.length > 0, want)
     if (refusal !== undefined) {
       this.#end(number)
-      writer.failure(number, refusal.reason, refusal.message)
+      this.#credit -= writer.failure(number, refusal.reason, refusal.message)
       return
     }
     for (let at = 0; at < page.messages.length;) {

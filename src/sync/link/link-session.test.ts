@@ -104,10 +104,11 @@ interface MemberOptions {
   readonly rules?: PeerRules
   readonly rulesFor?: () => PeerRules
   readonly live?: LiveTraffic
+  readonly envelopeBytes?: number
 }
 
 async function start(name: string, options: MemberOptions = {}): Promise<Member> {
-  const { peers = [], rules = {}, rulesFor = () => ({}), live } = options
+  const { peers = [], rules = {}, rulesFor = () => ({}), live, envelopeBytes = 1_000_000 } = options
   const clock = new ManualClock()
   const id = nodeOf(name)
   const dialled: PipeEnd[] = []
@@ -148,7 +149,7 @@ async function start(name: string, options: MemberOptions = {}): Promise<Member>
     })),
     rulesFor,
     live,
-    envelopeBytes: 1_000_000,
+    envelopeBytes,
     intervalMs: 1_000,
     batchLimit: 100,
     parallelPeers: 4,
@@ -329,6 +330,30 @@ test('who is not welcome is told why', async () => {
   await settled()
   assert.match(leaf.lines.join('\n'), /peer_failed .*the peer closed the link: not you/)
   assert.equal(hub.sync.links().length, 0)
+  await Promise.all([hub.close(), leaf.close()])
+})
+
+test('a message that is too large for the other side costs its log, and no link', async () => {
+  const hub = await start('hub')
+  const leaf = await start('leaf', { peers: [() => hub], envelopeBytes: 2_000 })
+  await hub.publish('large', 'x'.repeat(1_000), 'x'.repeat(5_000), 'x')
+  await hub.publish('small', '1')
+  await headOf(leaf, { topic: 'small', origin: hub.id }, 1)
+  await headOf(leaf, { topic: 'large', origin: hub.id }, 1)
+  await settled()
+  // Again and again, and each time the credit comes back.
+  for (let i = 0; i < 5; i += 1) {
+    leaf.clock.advance(500)
+    await settled()
+  }
+  const row = leaf.sync.states().find(({ log }) => log?.topic === 'large')
+  assert.match(row?.lastError ?? '', /message 2 has 5000 bytes, the limit there is 2000/)
+  assert.ok((row?.consecutiveFailures ?? 0) > 2)
+  assert.equal(leaf.store.head({ topic: 'large', origin: hub.id }), 1)
+  assert.equal(leaf.sync.links()[0]?.state, 'up')
+  await hub.publish('small', '2')
+  await headOf(leaf, { topic: 'small', origin: hub.id }, 2)
+  assert.equal(hub.sync.counters.peersCutOff + leaf.sync.counters.peersCutOff, 0)
   await Promise.all([hub.close(), leaf.close()])
 })
 

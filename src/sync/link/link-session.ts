@@ -161,6 +161,11 @@ export class LinkSession implements PeerSession, FrameHandler {
     return this.#taker === undefined ? this.#isMet : this.#taker.hasReturnedOwn
   }
 
+  /** See `LinkTaker.repair`. */
+  async repair(log: LogKey, from: number, to: number): Promise<void> {
+    await this.#taker?.repair(log, from, to)
+  }
+
   /** Messages that the peer asked for and has not stored yet. */
   get behind(): number {
     return this.#giver?.behind ?? 0

@@ -10,6 +10,7 @@ import type { Clock, Timer } from '../../core/clock.ts'
 import type { LogStore } from '../../core/log-store.ts'
 import { checkStorableReplica } from '../../core/storable.ts'
 import { BusError, ProtocolError } from '../../model/errors.ts'
+import type { LogKey } from '../../model/message.ts'
 import type { NodeId } from '../../model/node-id.ts'
 import type { LinkBatch, LinkHead, LinkMessage } from '../../wire/gen/msgbus-link.ts'
 import type { FetchSlots } from '../fetch-slots.ts'
@@ -47,6 +48,8 @@ interface Taken {
   next: number
   /** The next one is here already, and has to be the same there. */
   isComparing: boolean
+  /** Messages that are here and damaged: up to `last`, then `done` is called. */
+  readonly repair?: { readonly last: number; done(): void } | undefined
 }
 
 /** What came and is not stored. */
@@ -134,9 +137,38 @@ export class LinkTaker {
     if (!this.#isClosed) {
       this.#isClosed = true
       this.#review?.cancel()
-      for (const { log } of this.#taken.values()) this.#options.slots.release(log.key, this)
+      for (const { log, repair } of this.#taken.values()) {
+        this.#options.slots.release(log.key, this)
+        repair?.done()
+      }
     }
     await this.#storing
+  }
+
+  /**
+   * Asks for messages again that are damaged here. Resolves when they were stored, or cannot be had from this peer; who
+   * wants to know which reads them.
+   */
+  async repair({ topic, origin }: LogKey, from: number, to: number): Promise<void> {
+    const { memory, rules, writer } = this.#options
+    const log = memory.logs.get(topic, origin)
+    const last = Math.min(to, log?.head ?? 0)
+    if (log === undefined || last < from || !allowsLog(rules, log) || this.#isClosed) return
+    // Another one is under way: that goes first.
+    if (this.#byLog.get(log)?.repair !== undefined) return
+    this.#drop(log)
+    await new Promise<void>((resolve) => {
+      const number = (this.#lastNumber += 1)
+      const repair = { last, done: resolve }
+      const taken = { number, log, next: from, isComparing: false, repair }
+      this.#taken.set(number, taken)
+      this.#byLog.set(log, taken)
+      const limit = last - from + 1
+      writer.want({ number, topic, origin, fromHeadId: from, limit })
+    })
+    if (this.#isClosed) return
+    this.#drop(log)
+    this.#consider(log)
   }
 
   /** @throws ProtocolError, BusError `resource_exhausted/quota_exceeded` */
@@ -265,6 +297,7 @@ export class LinkTaker {
     this.#byLog.delete(log)
     this.#taken.delete(taken.number)
     this.#options.writer.stop(taken.number)
+    taken.repair?.done()
   }
 
   #failed(log: KnownLog, error: BusError): void {
@@ -327,7 +360,8 @@ export class LinkTaker {
       const owners: Taken[] = []
       for (const { taken, replicas, isComparing } of compared) {
         if (this.#isStopped({ taken }) || replicas.length === 0) continue
-        const local = store.head(taken.log) ?? 0
+        // What is damaged is here already, and is replaced.
+        const local = taken.repair === undefined ? (store.head(taken.log) ?? 0) : 0
         const known = replicas.findLast(({ headId }) => headId <= local)
         // Another peer was faster; it must have been the same messages.
         const isKnown = known !== undefined && !(isComparing && known === replicas[0])
@@ -350,6 +384,10 @@ export class LinkTaker {
       }
       if (fault !== undefined) {
         this.#failed(log, fault)
+        continue
+      }
+      if (taken.repair !== undefined) {
+        if (taken.next > taken.repair.last) taken.repair.done()
         continue
       }
       slots.progressed(log.key, this)

@@ -135,9 +135,12 @@ export class LinkWriter {
     this.#due()
   }
 
-  failure(number: number, failure: string, failureMessage: string): void {
+  /** A batch that says why there is none. Answers its size, which counts as that of any other. */
+  failure(number: number, failure: string, failureMessage: string): number {
     this.flush()
-    this.#send(encodeLinkFrame({ batches: [{ number, failure, failureMessage }] }))
+    const frame = encodeLinkFrame({ batches: [{ number, failure, failureMessage }] })
+    this.#send(frame)
+    return frame.length
   }
 
   /** Begins a frame with batches; `addBatch` any number of times, then `endBatches`, all in one turn. */

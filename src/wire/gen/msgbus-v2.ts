@@ -566,12 +566,17 @@ export interface BackupResponse {
   readonly chunk: Uint8Array
 }
 
-export type VerifyRequest = Readonly<Record<never, never>>
+export interface VerifyRequest {
+  /** Afterwards fetch what is damaged from peers that have it, over links. */
+  readonly repair: boolean
+}
 
 export interface VerifyResponse {
   readonly recordsChecked: number
   readonly damaged: readonly DamagedRange[]
   readonly done: boolean
+  /** Messages that can be read again; in the last answer. */
+  readonly repaired: number
 }
 
 export type WhoAmIRequest = Readonly<Record<never, never>>
@@ -2572,10 +2577,9 @@ export function writeBackupResponse(writer: ProtoWriter, message: ProtoInit<Back
 }
 
 /** Appends the fields of a message, without a length before them. */
-export function writeVerifyRequest(
-  _writer: ProtoWriter,
-  _message: ProtoInit<VerifyRequest>,
-): void {}
+export function writeVerifyRequest(writer: ProtoWriter, message: ProtoInit<VerifyRequest>): void {
+  if (message.repair) writer.bool(8, message.repair)
+}
 
 /** Appends the fields of a message, without a length before them. */
 export function writeVerifyResponse(writer: ProtoWriter, message: ProtoInit<VerifyResponse>): void {
@@ -2583,6 +2587,7 @@ export function writeVerifyResponse(writer: ProtoWriter, message: ProtoInit<Veri
   if (message.damaged !== undefined)
     for (const item of message.damaged) writeNestedDamagedRange(writer, 18, item)
   if (message.done) writer.bool(24, message.done)
+  if (message.repaired) writer.uint64(32, message.repaired)
 }
 
 /** Appends the fields of a message, without a length before them. */
@@ -5442,13 +5447,21 @@ function readBackupResponse(
 function readVerifyRequest(
   reader: ProtoReader,
   end: number,
-  _previous: VerifyRequest | undefined,
+  previous: VerifyRequest | undefined,
 ): VerifyRequest {
+  let repair = previous?.repair ?? false
   while (reader.position < end) {
-    reader.skip(reader.tag(), end)
+    const tag = reader.tag()
+    switch (tag) {
+      case 8:
+        repair = reader.bool()
+        break
+      default:
+        reader.skip(tag, end)
+    }
   }
   reader.check(end)
-  return {}
+  return { repair }
 }
 
 function readVerifyResponse(
@@ -5459,6 +5472,7 @@ function readVerifyResponse(
   let recordsChecked = previous?.recordsChecked ?? 0
   const damaged: DamagedRange[] = previous === undefined ? [] : [...previous.damaged]
   let done = previous?.done ?? false
+  let repaired = previous?.repaired ?? 0
   while (reader.position < end) {
     const tag = reader.tag()
     switch (tag) {
@@ -5471,12 +5485,15 @@ function readVerifyResponse(
       case 24:
         done = reader.bool()
         break
+      case 32:
+        repaired = reader.uint64()
+        break
       default:
         reader.skip(tag, end)
     }
   }
   reader.check(end)
-  return { recordsChecked, damaged, done }
+  return { recordsChecked, damaged, done, repaired }
 }
 
 function readWhoAmIRequest(

@@ -51,8 +51,10 @@ type LinkFrame struct {
 	// 0: nothing new to say.
 	Position uint64 `protobuf:"varint,10,opt,name=position,proto3" json:"position,omitempty"`
 	// Any number but 0; the other side answers with it in `pong`.
-	Ping          uint64 `protobuf:"varint,11,opt,name=ping,proto3" json:"ping,omitempty"`
-	Pong          uint64 `protobuf:"varint,12,opt,name=pong,proto3" json:"pong,omitempty"`
+	Ping uint64 `protobuf:"varint,11,opt,name=ping,proto3" json:"ping,omitempty"`
+	Pong uint64 `protobuf:"varint,12,opt,name=pong,proto3" json:"pong,omitempty"`
+	// All heads that were to be told when the link came up were told.
+	Listed        bool `protobuf:"varint,13,opt,name=listed,proto3" json:"listed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -169,6 +171,13 @@ func (x *LinkFrame) GetPong() uint64 {
 		return x.Pong
 	}
 	return 0
+}
+
+func (x *LinkFrame) GetListed() bool {
+	if x != nil {
+		return x.Listed
+	}
+	return false
 }
 
 type LinkNode struct {
@@ -824,7 +833,7 @@ var File_msgbus_v2_link_proto protoreflect.FileDescriptor
 
 const file_msgbus_v2_link_proto_rawDesc = "" +
 	"\n" +
-	"\x14msgbus/v2/link.proto\x12\tmsgbus.v2\"\xb3\x03\n" +
+	"\x14msgbus/v2/link.proto\x12\tmsgbus.v2\"\xcb\x03\n" +
 	"\tLinkFrame\x12*\n" +
 	"\x05hello\x18\x01 \x01(\v2\x14.msgbus.v2.LinkHelloR\x05hello\x12*\n" +
 	"\x05close\x18\x02 \x01(\v2\x14.msgbus.v2.LinkCloseR\x05close\x12\x12\n" +
@@ -838,7 +847,8 @@ const file_msgbus_v2_link_proto_rawDesc = "" +
 	"\bposition\x18\n" +
 	" \x01(\x04R\bposition\x12\x12\n" +
 	"\x04ping\x18\v \x01(\x04R\x04ping\x12\x12\n" +
-	"\x04pong\x18\f \x01(\x04R\x04pong\"]\n" +
+	"\x04pong\x18\f \x01(\x04R\x04pong\x12\x16\n" +
+	"\x06listed\x18\r \x01(\bR\x06listed\"]\n" +
 	"\bLinkNode\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x17\n" +
 	"\abl_name\x18\x02 \x01(\tR\x06blName\x12\x1b\n" +

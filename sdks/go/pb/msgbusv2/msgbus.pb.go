@@ -4788,7 +4788,9 @@ func (x *BackupResponse) GetChunk() []byte {
 }
 
 type VerifyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Afterwards fetch what is damaged from peers that have it, over links.
+	Repair        bool `protobuf:"varint,1,opt,name=repair,proto3" json:"repair,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4823,13 +4825,22 @@ func (*VerifyRequest) Descriptor() ([]byte, []int) {
 	return file_msgbus_v2_msgbus_proto_rawDescGZIP(), []int{74}
 }
 
+func (x *VerifyRequest) GetRepair() bool {
+	if x != nil {
+		return x.Repair
+	}
+	return false
+}
+
 type VerifyResponse struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	RecordsChecked uint64                 `protobuf:"varint,1,opt,name=records_checked,json=recordsChecked,proto3" json:"records_checked,omitempty"`
 	Damaged        []*DamagedRange        `protobuf:"bytes,2,rep,name=damaged,proto3" json:"damaged,omitempty"`
 	Done           bool                   `protobuf:"varint,3,opt,name=done,proto3" json:"done,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Messages that can be read again; in the last answer.
+	Repaired      uint64 `protobuf:"varint,4,opt,name=repaired,proto3" json:"repaired,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VerifyResponse) Reset() {
@@ -4881,6 +4892,13 @@ func (x *VerifyResponse) GetDone() bool {
 		return x.Done
 	}
 	return false
+}
+
+func (x *VerifyResponse) GetRepaired() uint64 {
+	if x != nil {
+		return x.Repaired
+	}
+	return 0
 }
 
 type WhoAmIRequest struct {
@@ -6696,12 +6714,14 @@ const file_msgbus_v2_msgbus_proto_rawDesc = "" +
 	"\x04text\x18\x01 \x01(\tR\x04text\"\x0f\n" +
 	"\rBackupRequest\"&\n" +
 	"\x0eBackupResponse\x12\x14\n" +
-	"\x05chunk\x18\x01 \x01(\fR\x05chunk\"\x0f\n" +
-	"\rVerifyRequest\"\x80\x01\n" +
+	"\x05chunk\x18\x01 \x01(\fR\x05chunk\"'\n" +
+	"\rVerifyRequest\x12\x16\n" +
+	"\x06repair\x18\x01 \x01(\bR\x06repair\"\x9c\x01\n" +
 	"\x0eVerifyResponse\x12'\n" +
 	"\x0frecords_checked\x18\x01 \x01(\x04R\x0erecordsChecked\x121\n" +
 	"\adamaged\x18\x02 \x03(\v2\x17.msgbus.v2.DamagedRangeR\adamaged\x12\x12\n" +
-	"\x04done\x18\x03 \x01(\bR\x04done\"\x0f\n" +
+	"\x04done\x18\x03 \x01(\bR\x04done\x12\x1a\n" +
+	"\brepaired\x18\x04 \x01(\x04R\brepaired\"\x0f\n" +
 	"\rWhoAmIRequest\"h\n" +
 	"\x0eWhoAmIResponse\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x16\n" +

@@ -36,6 +36,9 @@ pub struct LinkFrame {
     pub ping: u64,
     #[prost(uint64, tag = "12")]
     pub pong: u64,
+    /// All heads that were to be told when the link came up were told.
+    #[prost(bool, tag = "13")]
+    pub listed: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LinkNode {
@@ -1549,7 +1552,11 @@ pub struct BackupResponse {
     pub chunk: ::prost::bytes::Bytes,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct VerifyRequest {}
+pub struct VerifyRequest {
+    /// Afterwards fetch what is damaged from peers that have it, over links.
+    #[prost(bool, tag = "1")]
+    pub repair: bool,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct VerifyResponse {
     #[prost(uint64, tag = "1")]
@@ -1558,6 +1565,9 @@ pub struct VerifyResponse {
     pub damaged: ::prost::alloc::vec::Vec<DamagedRange>,
     #[prost(bool, tag = "3")]
     pub done: bool,
+    /// Messages that can be read again; in the last answer.
+    #[prost(uint64, tag = "4")]
+    pub repaired: u64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WhoAmIRequest {}
