@@ -327,6 +327,7 @@ suite('server reflection', () => {
         [
           'msgbus.v1.MsgbusService',
           'msgbus.v2.LinkService',
+          'msgbus.v2.MqttService',
           'msgbus.v2.BusService',
           'msgbus.v2.ClientService',
           'msgbus.v2.QueueService',
