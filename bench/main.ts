@@ -10,6 +10,7 @@ const benches: Readonly<Record<string, () => Promise<{ run(args: string[]): unkn
   tmb: async () => import('./tmb.ts'),
   link: async () => import('./link.ts'),
   matching: async () => import('./matching.ts'),
+  access: async () => import('./access.ts'),
 }
 
 const [name = '', ...args] = process.argv.slice(2)

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test, type TestContext } from 'node:test'
 import { connectAsync, type IClientOptions, MqttClient } from 'mqtt'
+import { WebSocket } from 'ws'
 import { usersSchema } from '../../src/access/access-schema.ts'
 import type { AccessSettings } from '../../src/access/access.ts'
 import { connect as connectBusrt } from '../../src/client/busrt/index.ts'
@@ -18,13 +19,7 @@ import { connect as connectTmb } from '../../src/client/tmb/index.ts'
 import { canIdentifyProcesses } from '../../src/net/process-credentials.ts'
 import { TestAuthority } from '../e2e/certificates.ts'
 import { mayDo, type ModelUser, resources, rules } from './model.ts'
-import {
-  makeUsers,
-  passwords,
-  type Protocol,
-  type SecuredDaemon,
-  startSecured,
-} from './secured-daemon.ts'
+import { makeUsers, passwords, type SecuredDaemon, startSecured } from './secured-daemon.ts'
 
 /** What somebody shows. */
 interface Way {
@@ -263,16 +258,61 @@ async function overTmb(t: TestContext, place: Place, way: Way): Promise<Connecte
   return { client: '', actions }
 }
 
+async function overWamp(t: TestContext, place: Place, way: Way): Promise<Connected> {
+  const { kind, daemon } = place
+  const { user = 'robot', password, token } = way
+  const url =
+    kind === 'unix'
+      ? `ws+unix:${daemon.address('http').slice('unix:'.length)}:/wamp`
+      : `${kind === 'tls' ? 'wss' : 'ws'}://127.0.0.1:${daemon.port('http')}/wamp`
+  const socket = new WebSocket(url, 'wamp.2.json', {
+    ...tlsFor(place, way),
+    headers: { host: 'localhost' },
+  })
+  t.after(() => socket.terminate())
+  const waiting: ((message: unknown[]) => void)[] = []
+  socket.on('message', (data: Buffer) => {
+    waiting.shift()?.(JSON.parse(data.toString()) as unknown[])
+  })
+  await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject))
+  const ask = (message: unknown[]) =>
+    new Promise<unknown[]>((resolve) => {
+      waiting.push(resolve)
+      socket.send(JSON.stringify(message))
+    })
+  const roles = { publisher: {}, subscriber: {}, caller: {}, callee: {} }
+  const secret = password ?? token
+  const login = secret === undefined ? {} : { authid: user, authmethods: ['ticket'] }
+  let answer = await ask([1, 'realm1', { roles, ...login }])
+  if (answer[0] === 4) answer = await ask([5, secret, {}])
+  assert.equal(answer[0], 2, JSON.stringify(answer))
+  let request = 0
+  const isGranted = async (code: number, ...rest: unknown[]): Promise<boolean> => {
+    request += 1
+    const [kindOf, , , , error] = await ask([code, request, ...rest])
+    return kindOf !== 8 || error !== 'wamp.error.not_authorized'
+  }
+  const uri = (resource: string) => resource.replaceAll('/', '.')
+  const actions: Record<string, Probe> = {
+    publish: (topic) => isGranted(16, { acknowledge: true }, uri(topic), ['x']),
+    subscribe: (topic) => isGranted(32, {}, uri(topic)),
+    // Procedures keep the text they have, and rules speak of that.
+    register: (procedure) => isGranted(64, {}, procedure),
+  }
+  return { client: '', actions }
+}
+
 const protocolsHere = {
   grpc: overGrpc,
   http: overHttp,
   mqtt: overMqtt,
   busrt: overBusrt,
   tmb: overTmb,
+  wamp: overWamp,
 }
 
 /** BUS/RT shows who it is by its connection alone. */
-function canShow(protocol: Protocol, kind: Connection, way: Way): boolean {
+function canShow(protocol: string, kind: Connection, way: Way): boolean {
   if (way.hasCertificate === true) return kind === 'tls'
   if (way.password !== undefined || way.token !== undefined) {
     // Secrets in clear are not taken by lines.
@@ -282,7 +322,7 @@ function canShow(protocol: Protocol, kind: Connection, way: Way): boolean {
 }
 
 async function compare(
-  protocol: Protocol,
+  protocol: keyof typeof protocolsHere,
   way: Way,
   { client, actions }: Connected,
 ): Promise<string[]> {
@@ -333,7 +373,7 @@ describe('who may do what', () => {
         { name: 'certificate', ...robot, hasCertificate: true },
       ]
       const disagreements: string[] = []
-      for (const protocol of Object.keys(protocolsHere) as Protocol[]) {
+      for (const protocol of Object.keys(protocolsHere) as (keyof typeof protocolsHere)[]) {
         for (const way of all) {
           if (!canShow(protocol, kind, way)) continue
           await t.test(`${protocol}, ${way.name}`, async (one) => {

@@ -27,6 +27,7 @@ import { grpcSettings, startGrpcAdapter } from '../../src/protocols/grpc/index.t
 import { httpSettings, startHttpAdapter } from '../../src/protocols/http/index.ts'
 import { mqttSettings, startMqttAdapter } from '../../src/protocols/mqtt/index.ts'
 import { startTmbAdapter, tmbSettings } from '../../src/protocols/tmb/index.ts'
+import { startWampAdapter, wampSettings } from '../../src/protocols/wamp/index.ts'
 import { openMemoryLogStore } from '../../src/stores/memory/memory-log-store.ts'
 
 export const protocols = ['grpc', 'http', 'tmb', 'mqtt', 'busrt'] as const
@@ -131,9 +132,14 @@ export async function startSecured(
     const listen = [{ ...address, settings: options.settings }]
     started.set(protocol, await starters[protocol](context, listen))
   }
+  // Where there is HTTP, there is WAMP at `/wamp`.
+  const wamp = started.has('http')
+    ? await startWampAdapter(context, wampSettings.parse({}))
+    : undefined
   t.after(async () => {
     await bus.shutdown()
     await Promise.all([...started.values()].map((adapter) => adapter.stop(100)))
+    await wamp?.stop(100)
     await store.close()
     await access.close()
     rmSync(folder, { recursive: true })
