@@ -123,6 +123,10 @@ export class FeedCursor implements Cursor {
     return true
   }
 
+  wants(log: LogKey): boolean {
+    return this.#wants(log)
+  }
+
   /** The logs that match now. */
   logs(): { key: LogKey; head: number; lastSequence: number }[] {
     const found = []
@@ -168,6 +172,8 @@ export class LastCursor implements Cursor {
     while (messages.length < limit.messages && bytes < (limit.bytes ?? Infinity)) {
       const next = this.#waiting.pop()
       if (next === undefined) break
+      // Rules may have changed since the list was made.
+      if (!this.#feed.wants(next.key)) continue
       const page = await this.#store.read(next.key, next.head, { messages: 1 })
       for (const message of page.messages) {
         messages.push(message)
