@@ -8,6 +8,7 @@ const benches: Readonly<Record<string, () => Promise<{ run(args: string[]): unkn
   busrt: async () => import('./busrt/run.ts'),
   mqtt: async () => import('./mqtt/run.ts'),
   tmb: async () => import('./tmb.ts'),
+  wamp: async () => import('./wamp/run.ts'),
   link: async () => import('./link.ts'),
   matching: async () => import('./matching.ts'),
   access: async () => import('./access.ts'),

@@ -42,6 +42,6 @@ function valueOf(payload: Buffer): string {
 function bytesOf(value: unknown): Buffer {
   if (value === undefined) return Buffer.alloc(0)
   if (value instanceof Uint8Array) return Buffer.from(value)
-  const text = String(value)
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
   return text.startsWith('\0') ? Buffer.from(text.slice(1), 'base64') : Buffer.from(text)
 }
