@@ -272,6 +272,10 @@ test('clients: who is there, sorted and filtered', { skip }, async (t) => {
   assert.equal(await page.locator('tbody tr').count(), 1)
   await page.getByLabel('Filter clients').fill('websocket')
   await page.getByRole('row', { name: /grpc websocket/ }).waitFor()
+  const registration = await client.register('tools.echo', ({ payload }) => payload)
+  cleanUp(t, () => registration.close())
+  await page.getByLabel('Filter clients').fill('tools.')
+  await page.getByRole('row', { name: /^tools\.echo single #\d+ \(grpc\) / }).waitFor()
 })
 
 async function startWithConfig(t: TestContext, text: string): Promise<WebDaemon> {

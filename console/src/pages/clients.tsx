@@ -11,6 +11,7 @@ import { formatAgo, formatBytes, formatCount, formatRate, formatTime } from '../
 import { DataTable, sortRows } from '../view/data-table.tsx'
 import type { Column, Sorting } from '../view/data-table.tsx'
 import { Badge, Card, Empty, Failure, Loading, PageHead } from '../view/notices.tsx'
+import { ProceduresCard } from './procedures-card.tsx'
 import { SearchField } from '../view/search-field.tsx'
 import { usePoller } from '../view/use-poller.ts'
 
@@ -63,6 +64,7 @@ export function ClientsPage(): JSX.Element {
           )}
         </Card>
       )}
+      <ProceduresCard filter={filter} />
     </>
   )
 }
