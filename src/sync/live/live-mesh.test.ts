@@ -9,6 +9,7 @@ import { levelFilter } from '../../model/level-filter.ts'
 import { noHeaders } from '../../model/message.ts'
 import { parseTopicFilter } from '../../model/topic-filter.ts'
 import { waitMs } from './live-mesh.ts'
+import { forgetAfterMs } from './mesh-map.ts'
 import { at, openMesh, type TestMeshNode } from './live-mesh-suite.ts'
 
 const bytes = (text: string) => Buffer.from(text)
@@ -276,6 +277,26 @@ describe('direct messages', () => {
     assert.equal(ann.send('ben', '3'), 'sent')
     await settle()
     assert.deepEqual(ben.texts, ['1', '3'])
+  })
+
+  test('a node that was away for so long that it was forgotten is found again', async () => {
+    const { mesh, node, link, settle } = await openMesh('abc', 'ab', 'bc')
+    const ben = node('c').join('ben')
+    const ann = node('a').join('ann')
+    await settle()
+    assert.equal(ann.send('ben@c', '1'), 'sent')
+    await settle()
+    link('bc').cut()
+    await settle()
+    mesh.clock.advance(forgetAfterMs + 1)
+    await settle()
+    mesh.link(node('b'), node('c'))
+    await settle()
+    assert.equal(ann.send('ben@c', '2'), 'sent')
+    assert.equal(ben.send('ann@a', '3'), 'sent')
+    await settle()
+    assert.deepEqual(ben.texts, ['1', '2'])
+    assert.deepEqual(ann.texts, ['3'])
   })
 
   test('broadcasts reach everybody whose name matches, wherever', async () => {

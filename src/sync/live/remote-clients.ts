@@ -32,7 +32,7 @@ export function remoteUser(user: string, node: MeshNode): string {
 export class RemoteClients {
   readonly #bus: LiveBus
   readonly #routes: MeshRoutes
-  readonly #clients = new Map<string, LiveClient>()
+  readonly #clients = new Map<string, { readonly node: MeshNode; readonly client: LiveClient }>()
   /** What names were found to mean, until anything changes. */
   readonly #found = new Map<string, LiveClient | undefined>()
   readonly #identities = new Map<string, Identity>()
@@ -156,7 +156,8 @@ export class RemoteClients {
   #of(name: string, node: MeshNode): LiveClient {
     const full = `${name}@${node.text}`
     const known = this.#clients.get(full)
-    if (known !== undefined) return known
+    // A node that was forgotten and came back is another object.
+    if (known?.node === node) return known.client
     const inbox = new RemoteInbox(name, node, this.#routes)
     const join = { name: full, inbox, protocol: linkProtocol }
     const names = { name: full, bytes: encoder.encode(full), primary: undefined }
@@ -167,7 +168,7 @@ export class RemoteClients {
       this.#routes.onFull()
     }
     if (this.#clients.size >= rememberedClients) this.#clients.clear()
-    this.#clients.set(full, client)
+    this.#clients.set(full, { node, client })
     return client
   }
 }
