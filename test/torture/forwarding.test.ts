@@ -1,5 +1,5 @@
 // Queue messages on their way to another node while either daemon is killed with -9 again and again: what was
-// acknowledged arrives exactly once and in order. MSGBUS_FORWARD_KILLS (default 4) kills; the seed is printed, and
+// acknowledged arrives exactly once and in order. MSGBUS_FORWARD_KILLS (default 2) kills; the seed is printed, and
 // MSGBUS_TORTURE_SEED gives one back.
 
 import assert from 'node:assert/strict'
@@ -8,7 +8,7 @@ import { test, type TestContext } from 'node:test'
 import { connect, connectLazy, type MsgbusClient } from '../../src/client/index.ts'
 import { type DaemonProcess, startDaemon, temporaryFolder } from '../e2e/daemon-process.ts'
 
-const kills = Number(process.env['MSGBUS_FORWARD_KILLS'] ?? 4)
+const kills = Number(process.env['MSGBUS_FORWARD_KILLS'] ?? 2)
 const seed = Number(process.env['MSGBUS_TORTURE_SEED'] ?? Date.now() % 1_000_000_000)
 const target = { tenantId: 'tenant', blName: 'default', deviceId: 'there' }
 

@@ -1,29 +1,29 @@
 /**
  * Live traffic between daemons: publications that are not stored, direct messages, broadcasts and calls, over whatever
- * links are up (ADR 20). It reads frames, keeps the picture of the mesh, and gives each record to whoever it is for:
- * the bus here, or the next node on the way.
+ * links are up (ADR 20). Here is what comes and goes with links, what this node tells about itself, and what leaves;
+ * what arrives is read by mesh-intake.ts.
  */
 
 import type { Clock, Timer } from '../../core/clock.ts'
 import type { LiveBus } from '../../core/live-bus.ts'
 import { LiveClient, linkProtocol } from '../../core/live-client.ts'
 import type { Callee } from '../../core/calls.ts'
-import type { Inbox, Publication } from '../../core/live.ts'
+import type { Publication } from '../../core/live.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { RemoteSide } from '../../core/remote-side.ts'
-import { type BusError, ProtocolError } from '../../model/errors.ts'
+import type { BusError } from '../../model/errors.ts'
 import { daemonIdentity, type Identity } from '../../model/identity.ts'
-import { isReservedTopic, noHeaders } from '../../model/message.ts'
+import { noHeaders } from '../../model/message.ts'
 import { nodeKey } from '../../model/node-id.ts'
 import type { LiveChannel, LiveReceiver, LiveTraffic } from '../live-channel.ts'
-import { ByteReader } from './byte-reader.ts'
 import { LiveCounters } from './live-counters.ts'
 import { LocalOffer } from './local-offer.ts'
 import { MeshMap } from './mesh-map.ts'
-import { filterOfItem, type MeshNode, mostItems, readNodeId } from './mesh-node.ts'
+import { MeshEar } from './mesh-ear.ts'
+import { MeshIntake, type QueueTraffic } from './mesh-intake.ts'
+import { filterOfItem, type MeshNode } from './mesh-node.ts'
 import * as records from './mesh-records.ts'
 import { MeshLink, MeshRoutes } from './mesh-routes.ts'
-import { RecentIds } from './recent-ids.ts'
 import { RemoteCalls } from './remote-calls.ts'
 import { RemoteClients, userOf } from './remote-clients.ts'
 
@@ -59,7 +59,7 @@ interface Running {
   readonly calls: RemoteCalls
   /** Subscribes to what other nodes want. */
   readonly ear: LiveClient
-  /** On whose behalf publications of other nodes are delivered. */
+  readonly intake: MeshIntake
   readonly feeder: LiveClient
 }
 
@@ -72,7 +72,6 @@ export class LiveMesh implements LiveTraffic, RemoteSide {
   #telling: Timer | undefined
   #forgetting: Timer | undefined
   #waiting: Timer | undefined
-  #saidFull = false
   /** Told of every node that became reachable. */
   onReachable: ((node: MeshNode) => void) | undefined
   /** Takes records of queues between nodes. */
@@ -127,7 +126,7 @@ export class LiveMesh implements LiveTraffic, RemoteSide {
     if (isFirst) this.#change([`n${link.key}`], [])
     this.#findWays()
     return {
-      receive: (frame) => this.#receive(link, frame),
+      receive: (frame) => running.intake.receive(link, frame),
       onRoom: () => {
         link.outbox.resume()
         this.#hasRoom(running)
@@ -181,10 +180,10 @@ export class LiveMesh implements LiveTraffic, RemoteSide {
   }
 
   #start(): Running {
-    const { bus, clock } = this.#options
+    const { bus, clock, logger } = this.#options
     this.#incarnation = Math.max(this.#incarnation + 1, Math.floor(clock.now()))
     const { registry } = bus
-    const inbox = new Ear((publication) => this.#publish(publication))
+    const inbox = new MeshEar((publication) => this.#publish(publication))
     const ear = registry.join(daemonIdentity, { protocol: linkProtocol, inbox })
     const feeder = registry.join(daemonIdentity, { protocol: linkProtocol })
     const map = new MeshMap({
@@ -203,7 +202,25 @@ export class LiveMesh implements LiveTraffic, RemoteSide {
     const { added } = offer.take()
     map.change(map.own, added, [])
     bus.remote = this
-    return { map, routes, offer, clients, calls, ear, feeder }
+    const intake = new MeshIntake({
+      bus,
+      logger,
+      map,
+      routes,
+      clients,
+      calls,
+      feeder,
+      queues: () => this.queues,
+      isRunning: () => this.#running?.map === map,
+      findWays: () => this.#findWays(),
+      tellAll: (node, links, except) => this.#tellAll(node, links, except),
+      outlive: (incarnation) => {
+        this.#incarnation = incarnation + 1
+        map.own.incarnation = this.#incarnation
+        this.#tellAll(map.own, routes.links())
+      },
+    })
+    return { map, routes, offer, clients, calls, ear, feeder, intake }
   }
 
   #closed(running: Running, link: MeshLink): void {
@@ -348,277 +365,5 @@ export class LiveMesh implements LiveTraffic, RemoteSide {
     const least = (this.#running?.map.own.incarnation ?? 0) * sequencesPerMs
     this.#nextSequence = Math.max(this.#nextSequence + 1, least)
     return this.#nextSequence
-  }
-
-  // What comes by links.
-
-  #receive(link: MeshLink, frame: Uint8Array): void {
-    try {
-      const reader = new ByteReader(frame, 0, frame.length)
-      while (!reader.isAtEnd) {
-        const start = reader.skip()
-        const end = reader.position
-        this.counters.receivedRecords += 1
-        this.counters.receivedBytes += end - start
-        this.#record(link, frame, start, end)
-        // The link may have been closed in between.
-        if (this.#running === undefined) return
-      }
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error
-      link.channel.fail(error)
-    }
-  }
-
-  #record(link: MeshLink, bytes: Uint8Array, start: number, end: number): void {
-    const running = this.#running
-    if (running === undefined) return
-    const reader = new ByteReader(bytes, start, end)
-    const kind = reader.byte()
-    switch (kind) {
-      case kinds.hello:
-        reader.number()
-        return
-      case kinds.snapshot:
-        this.#takeSnapshot(running, link, reader)
-        return
-      case kinds.change:
-        this.#takeChange(running, link, reader, bytes.subarray(start, end))
-        return
-      case kinds.publication:
-      case kinds.broadcast:
-        this.#takeSpread(running, link, kind, reader, start)
-        return
-      default:
-        if (kind <= kinds.forwarded) this.#takeRouted(running, kind, reader, start)
-    }
-  }
-
-  #takeSnapshot(running: Running, link: MeshLink, reader: ByteReader): void {
-    const node = this.#nodeTold(running, reader)
-    const incarnation = reader.number()
-    const version = reader.number()
-    const part = reader.byte()
-    const items = records.readItems(reader)
-    if (node === undefined) return
-    const key = node.key
-    if ((part & 1) !== 0) link.parts.set(key, new Set())
-    const collected = link.parts.get(key)
-    if (collected === undefined) throw new ProtocolError('a snapshot begins in its middle')
-    for (const item of items) collected.add(item)
-    if (collected.size > mostItems) throw new ProtocolError('a node tells too much about itself')
-    if ((part & 2) === 0) return
-    link.parts.delete(key)
-    if (!this.#isNews(running, node, incarnation, version)) return
-    if (incarnation !== node.incarnation) node.recent = new RecentIds()
-    node.incarnation = incarnation
-    node.version = version
-    running.map.replace(node, collected)
-    this.#tellAll(node, running.routes.links(), link)
-    this.#findWays()
-  }
-
-  #takeChange(running: Running, link: MeshLink, reader: ByteReader, record: Uint8Array): void {
-    const node = this.#nodeTold(running, reader)
-    const incarnation = reader.number()
-    const version = reader.number()
-    if (node === undefined || !this.#isNews(running, node, incarnation, version)) return
-    if (incarnation !== node.incarnation || version !== node.version + 1) {
-      throw new ProtocolError(`news of ${node.text} are missing`)
-    }
-    const added = records.readItems(reader)
-    const gone = records.readItems(reader)
-    if (node.items.size + added.length > mostItems) {
-      throw new ProtocolError('a node tells too much about itself')
-    }
-    node.version = version
-    running.map.change(node, added, gone)
-    running.routes.flood(record, link)
-    if (added.some(isLink) || gone.some(isLink)) this.#findWays()
-    else running.clients.changed()
-  }
-
-  /** The node that a record is about; undefined: there is no room for more. */
-  #nodeTold({ map }: Running, reader: ByteReader): MeshNode | undefined {
-    const start = reader.skip()
-    const known = map.byBytes(reader.bytes, start, reader.position)
-    if (known !== undefined) return known
-    const node = map.open(readNodeId(reader.bytes, start, reader.position))
-    if (node === undefined && !this.#saidFull) {
-      this.#saidFull = true
-      this.#options.logger.warn('mesh_full', {})
-    }
-    return node
-  }
-
-  #isNews(running: Running, node: MeshNode, incarnation: number, version: number): boolean {
-    const { own } = running.map
-    if (node !== own) {
-      if (incarnation !== node.incarnation) return incarnation > node.incarnation
-      return version > node.version
-    }
-    const isOurs = incarnation === own.incarnation && version <= own.version
-    if (incarnation >= own.incarnation && !isOurs) {
-      // Others remember a life of this node that its clock puts in the future: only a later one is believed.
-      this.#incarnation = incarnation + 1
-      own.incarnation = this.#incarnation
-      this.#tellAll(own, running.routes.links())
-    }
-    return false
-  }
-
-  #takeSpread(
-    running: Running,
-    link: MeshLink,
-    kind: number,
-    reader: ByteReader,
-    start: number,
-  ): void {
-    const { map, routes, clients } = running
-    const { counters } = this
-    const { bytes, end } = reader
-    const hops = reader.byte()
-    const originStart = reader.skip()
-    const origin = map.byBytes(bytes, originStart, reader.position)
-    const sequence = reader.number()
-    if (origin === undefined || origin === map.own) {
-      counters[origin === undefined ? 'undeliverable' : 'duplicates'] += 1
-      return
-    }
-    if (!origin.recent.add(sequence)) {
-      counters.duplicates += 1
-      return
-    }
-    const flags = reader.byte()
-    const nameStart = reader.skip()
-    const nameEnd = reader.position
-    const sender = clients.senderOf(reader.text(), origin)
-    const user = records.readUser(reader, flags)
-    const from = { link, origin, hops: hops - 1 }
-    if (kind === kinds.broadcast) {
-      const mask = new ByteReader(bytes, nameStart, nameEnd).restText()
-      const { nodes } = map.matching(mask)
-      // First, since whoever receives it may answer.
-      if (hops > 1) routes.spread(nodes, undefined, bytes, start, end, from)
-      else if (nodes.length > 0) counters.hopLimit += 1
-      if (!clients.isAllowed(user, origin, 'broadcast', mask)) return
-      for (const client of this.#options.bus.registry.matching(mask)) {
-        if (client.isCongested) counters.dropped += 1
-        else client.inbox?.broadcast(sender, bytes, reader.position, end, records.isRealtime(flags))
-      }
-      return
-    }
-    const headers = records.readHeaders(reader, flags)
-    const name = new ByteReader(bytes, nameStart, nameEnd).restText()
-    if (name === '' || isReservedTopic(name) || !link.mayCross(name, 'in')) {
-      counters.denied += 1
-      return
-    }
-    const wanting = map.wanting(name)
-    if (hops > 1) routes.spread(wanting, name, bytes, start, end, from)
-    else if (wanting.length > 0) counters.hopLimit += 1
-    if (!clients.isAllowed(user, origin, 'publish', name)) return
-    const { bus } = this.#options
-    const { position } = reader
-    bus.publishRemote(
-      running.feeder,
-      sender,
-      origin.id,
-      bus.topics.byName(name),
-      bytes,
-      position,
-      end,
-      records.isRealtime(flags),
-      headers,
-      records.isAcknowledged(flags),
-    )
-  }
-
-  #takeRouted(running: Running, kind: number, reader: ByteReader, start: number): void {
-    const { map, routes, clients, calls } = running
-    const { bytes, end } = reader
-    const hops = reader.byte()
-    const targetStart = reader.skip()
-    const target = map.byBytes(bytes, targetStart, reader.position)
-    const originStart = reader.skip()
-    const origin = map.byBytes(bytes, originStart, reader.position)
-    if (target === undefined || origin === undefined || origin === map.own) {
-      this.counters.undeliverable += 1
-      return
-    }
-    if (target !== map.own) {
-      if (hops <= 1) this.counters.hopLimit += 1
-      const isDroppable = kind === kinds.message
-      const isSent = hops > 1 && routes.send(target, bytes, start, end, isDroppable, hops - 1)
-      if (isSent) this.counters.relayed += 1
-      else if (kind === kinds.call) {
-        calls.refuse(origin, target, reader.number())
-      }
-      return
-    }
-    switch (kind) {
-      case kinds.message:
-        clients.take(reader, origin)
-        return
-      case kinds.call:
-        calls.take(reader, origin)
-        return
-      case kinds.result:
-        calls.takeResult(reader, origin)
-        return
-      case kinds.failure:
-        calls.takeFailure(reader, origin)
-        return
-      case kinds.cancel:
-        calls.takeCancel(reader, origin)
-        return
-      case kinds.forward:
-        this.queues?.takeForward(reader, origin)
-        return
-      case kinds.forwarded:
-        this.queues?.takeForwarded(reader, origin)
-    }
-  }
-}
-
-function isLink(item: string): boolean {
-  return item.startsWith('n')
-}
-
-/** What moves messages of queues between nodes. */
-export interface QueueTraffic {
-  /** A queue message of another node; the reader is borrowed. */
-  takeForward(reader: ByteReader, origin: MeshNode): void
-  /** What became of one that was sent there. */
-  takeForwarded(reader: ByteReader, origin: MeshNode): void
-}
-
-/** Hears the publications that other nodes want. */
-class Ear implements Inbox {
-  readonly queuedBytes = 0
-  readonly publication: (publication: Publication) => void
-
-  constructor(publication: (publication: Publication) => void) {
-    this.publication = publication
-  }
-
-  message(): void {
-    // It has no name.
-  }
-
-  broadcast(): void {
-    // It has no name.
-  }
-
-  pause(): void {
-    // It feeds nobody.
-  }
-
-  resume(): void {
-    // It feeds nobody.
-  }
-
-  end(): void {
-    // The mesh closes it.
   }
 }
