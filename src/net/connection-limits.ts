@@ -15,8 +15,6 @@ export class ConnectionLimits {
   readonly #byAddress = new Map<string, number>()
   readonly #seen = new WeakSet<Socket>()
   #count = 0
-  /** Connections that were closed because of a limit. */
-  refused = 0
 
   constructor({ maxConnections, maxConnectionsPerAddress }: ListenerSettings = {}) {
     this.#perListener = maxConnections ?? maxConnectionsDefault
@@ -49,7 +47,6 @@ export class ConnectionLimits {
     const isCounted = address !== undefined && this.#perAddress !== Infinity
     const here = isCounted ? (this.#byAddress.get(address) ?? 0) : 0
     if (this.#count >= this.#perListener || here >= this.#perAddress) {
-      this.refused += 1
       socket.on('error', () => undefined)
       socket.destroy()
       return undefined

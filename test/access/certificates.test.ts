@@ -301,3 +301,16 @@ test('connection limits: per listener and per address', async (t) => {
     }
   }
 })
+
+test('connection limits of TLS listeners close before the handshake', { skip }, async (t) => {
+  const settings = { maxConnections: 1 }
+  const tls = material({ clientCa: undefined })
+  const daemon = await startSecured(t, { tls, settings })
+  for (const protocol of protocols) {
+    const first = connectTls({ host: '127.0.0.1', port: daemon.port(protocol), ca: authority })
+    t.after(() => first.destroy())
+    await once(first, 'secureConnect')
+    assert.equal(await handshake(daemon, protocol), 'refused', protocol)
+    assert.equal(first.destroyed, false, protocol)
+  }
+})

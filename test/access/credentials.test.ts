@@ -510,12 +510,19 @@ test(
     const tmb = await connectTmb({ address: daemon.address('tmb') })
     t.after(() => tmb.close())
     await tmb.publish('/a', 'x')
-    const path = daemon.address('mqtt').slice('unix:'.length)
-    const mqtt = await connectAsync(`unix://${path}`, { reconnectPeriod: 0 }, false).catch(
-      () => undefined,
-    )
-    t.after(() => mqtt?.endAsync(true))
-    for (const protocol of ['grpc', 'busrt', 'tmb']) {
+    const socket = dial(daemon.address('mqtt').slice('unix:'.length))
+    t.after(() => socket.destroy())
+    const mqtt = new RawClient(socket, 4)
+    await mqtt.connect({})
+    const request = httpRequest({
+      socketPath: daemon.address('http').slice('unix:'.length),
+      path: '/v1/session',
+      headers: { host: 'localhost' },
+    }).end()
+    const [response] = (await once(request, 'response')) as [IncomingMessage]
+    const [body] = (await once(response, 'data')) as [Buffer]
+    assert.match(body.toString(), /"user":"alice".*"method":"process"/)
+    for (const protocol of ['grpc', 'busrt', 'tmb', 'mqtt']) {
       assert.deepEqual(daemon.usersBy(protocol), ['alice'], protocol)
     }
   },
