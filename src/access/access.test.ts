@@ -212,6 +212,20 @@ describe('attempts', () => {
     assert.equal((await login(password('alice', 'right horse'))).user, 'alice')
   })
 
+  test('who answers challenges rightly is never held up, who does not is', async (t) => {
+    const { access } = await open(t, { users: [{ name: 'alice' }] })
+    const { authentication } = access
+    for (let i = 0; i < 20; i++) {
+      await authentication.verifiersOf('alice', caller)
+      assert.equal(authentication.proven('alice', 'challenge', caller)?.user, 'alice')
+    }
+    for (let i = 0; i < 5; i++) {
+      await authentication.verifiersOf('alice', caller)
+      authentication.failed('alice', caller)
+    }
+    await assert.rejects(authentication.verifiersOf('alice', caller), fails('too_many_logins'))
+  })
+
   test('what others try from the same address does not hold up who was here before', async (t) => {
     const users = [{ name: 'alice', password: await hashed }]
     const { access, login } = await open(t, { users })

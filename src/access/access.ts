@@ -183,7 +183,6 @@ export class Access implements AccessCheck {
    * Rejects with BusError `failed_precondition/bad_config`; nothing has changed then.
    */
   async reload(settings: AccessSettings): Promise<void> {
-    const { clock } = this.#options
     const jwt = await this.#read(settings)
     this.users.load(settings.users)
     this.tokens.load()
@@ -191,7 +190,7 @@ export class Access implements AccessCheck {
     this.#settings = settings
     this.#rules = this.#rulesOf(settings)
     this.changed()
-    this.audit.act({ event: 'reloaded', user: daemonIdentity.user, detail: stamp(clock) })
+    this.audit.act({ event: 'reloaded', user: daemonIdentity.user })
   }
 
   /** Users or tokens have changed: what was decided is decided again. */
@@ -267,8 +266,4 @@ export class Access implements AccessCheck {
 /** The daemon itself, and programs that have the bus within them. */
 function isExempt(identity: Identity): boolean {
   return identity.method === 'in-process' || identity === daemonIdentity
-}
-
-function stamp(clock: Clock): string {
-  return `configuration of ${new Date(clock.now()).toISOString()}`
 }

@@ -87,8 +87,11 @@ export class Logins implements Authentication {
     return verifiersFor(this.#options.users.get(user), user, this.#secret())
   }
 
-  proven(name: string, method: Identity['method']): Identity | undefined {
+  proven(name: string, method: Identity['method'], caller?: Caller): Identity | undefined {
     const user = this.#options.users.get(name)
+    if (user !== undefined && caller !== undefined) {
+      this.#throttle.succeeded(name, addressOf(caller.source))
+    }
     return user && this.#options.identities.proven(user, method)
   }
 

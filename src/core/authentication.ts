@@ -82,8 +82,11 @@ export interface Authentication {
   authenticate(credentials: Credentials, caller: Caller): Promise<Identity>
   /** For protocols that never see the password. Rejects as `authenticate` when there were too many attempts. */
   verifiersOf(user: string, caller: Caller): Promise<Verifiers>
-  /** The identity of a user that has answered a challenge; undefined when there is no such user (any more). */
-  proven(user: string, method: Identity['method']): Identity | undefined
+  /**
+   * The identity of a user that has answered a challenge; undefined when there is no such user (any more).
+   * @param caller who asked for the verifiers: the attempt is not counted any longer
+   */
+  proven(user: string, method: Identity['method'], caller?: Caller): Identity | undefined
   /** Whether what this identity has shown still holds: not revoked, not expired, not changed. */
   holds(identity: Identity): boolean
   /** Counts and records an attempt that failed at a challenge. */

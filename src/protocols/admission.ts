@@ -120,8 +120,9 @@ export class Admission {
   }
 
   /** Somebody has answered a challenge. @throws BusError `unauthenticated/bad_credentials` for nobody's name */
-  proven(user: string): Identity {
-    const identity = this.#authentication.proven(user, 'challenge')
+  proven(user: string, newcomer: Newcomer): Identity {
+    const caller = this.callerOf(newcomer)
+    const identity = this.#authentication.proven(user, 'challenge', caller)
     if (identity === undefined) throw wrongCredentials('the answer to the challenge is wrong')
     return identity
   }

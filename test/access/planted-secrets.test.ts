@@ -19,6 +19,10 @@ const secrets = {
 /** What all of them have, whatever is cut off. */
 const mark = 'planted-'
 
+const basic = (user: string, password: string) => ({
+  authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
+})
+
 test('planted secrets are in no log, error, listing, metric or file', async (t) => {
   const folder = temporaryFolder(t)
   const off = ['--busrt', 'off', '--tmb', 'off']
@@ -52,9 +56,6 @@ test('planted secrets are in no log, error, listing, metric or file', async (t) 
   await client.publish('t', 'x').catch(note)
   client.close()
   const http = `http://${at('http')}`
-  const basic = (user: string, password: string) => ({
-    authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
-  })
   const paths = ['/v1/status', '/v1/clients', '/metrics', '/v1/topics']
   for (const headers of [
     basic('root', secrets.right),

@@ -67,7 +67,7 @@ export class Exchange {
       this.#admission.failed(first.user, this.#newcomer)
       throw wrongCredentials('the answer to the challenge is wrong')
     }
-    return { identity: this.#admission.proven(first.user), last: Buffer.from(last) }
+    return { identity: this.#admission.proven(first.user, this.#newcomer), last: Buffer.from(last) }
   }
 }
 

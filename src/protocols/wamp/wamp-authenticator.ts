@@ -269,7 +269,7 @@ class Join {
   }
 
   #proven(method: string, authextra?: Readonly<Record<string, string>>): JoinStep {
-    const identity = this.#authentication.proven(this.#authid, 'challenge')
+    const identity = this.#authentication.proven(this.#authid, 'challenge', this.#caller)
     return identity === undefined ? this.#failed() : this.#welcome(identity, method, authextra)
   }
 
