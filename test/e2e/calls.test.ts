@@ -84,7 +84,7 @@ function httpCaller({ http }: Scene): Caller {
   return {
     async call(procedure, timeoutMs) {
       const query = new URLSearchParams({ procedure })
-      if (timeoutMs !== undefined) query.set('timeout', String(timeoutMs))
+      if (timeoutMs !== undefined) query.set('timeoutMs', String(timeoutMs))
       const response = await fetch(`http://${http}/v1/call?${query.toString()}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
@@ -294,7 +294,7 @@ test('time that is over is over for every caller that says so', { timeout: 60_00
   const scene = await open(t)
   const callee = await joined(t, scene.daemon)
   await register(callee, 'never')
-  const callers = [grpcCaller(scene), wampCaller(scene.wamp)]
+  const callers = [grpcCaller(scene), httpCaller(scene), wampCaller(scene.wamp)]
   for (const caller of callers) {
     await assert.rejects(
       () => caller.call('never', 150),
