@@ -25,6 +25,8 @@ import {
 const depthMost = 512
 const major = { unsigned: 0, negative: 1, bytes: 2, text: 3, list: 4, map: 5, tag: 6, simple: 7 }
 const breakByte = 0xff
+/** Of tags 2 and 3; what is longer stays octets. */
+const integerBytesMost = 1_024
 /** Additional information that stands for a length that is not known yet. */
 const indefinite = 31
 const scratch = new DataView(new ArrayBuffer(8))
@@ -392,6 +394,8 @@ class CborReader {
     const value = this.value(depth)
     if (tag !== 2 && tag !== 3) return new WampTag(tag, value)
     if (!(value instanceof Uint8Array)) throw new ProtocolError('a large integer that is no octets')
+    // Nobody calculates with it, and as digits it would take time by the square of its length.
+    if (value.length > integerBytesMost) return new WampTag(tag, value)
     const integer = value.length === 0 ? 0n : BigInt(`0x${hexOf(value)}`)
     return integerValue(tag === 2 ? integer : -1n - integer)
   }

@@ -193,6 +193,14 @@ suite('forms that only one serializer has', () => {
     assert.equal(decode(messagepack, encode(messagepack, 2n ** 70n)), String(2n ** 70n))
   })
 
+  test('integers that are too long to calculate with stay what they are', () => {
+    const bytes = new Uint8Array(5_000).fill(7)
+    const tag = new WampTag(2, bytes)
+    assert.deepEqual(decode(cbor, encode(cbor, tag)), tag)
+    const digits = new TextEncoder().encode('7'.repeat(100_000))
+    assert.equal(decode(json, digits), Infinity)
+  })
+
   test('numbers that JSON does not have', () => {
     for (const special of [NaN, Infinity, -Infinity]) {
       assert.equal(decode(json, encode(json, special)), null)

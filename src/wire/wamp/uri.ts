@@ -9,6 +9,8 @@ export const uriBytesMost = 1_024
 const blank =
   '\\u0001-\\u0020\\u007f\\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff'
 const loose = new RegExp(`^[^.#\\u0000${blank}]+$`)
+/** JSON can say half of a surrogate pair, and UTF-8 cannot. */
+const halfCharacter = /\p{Surrogate}/u
 const strict = /^[0-9a-z_]+$/
 
 /** Whether every component is well formed; only a pattern may have empty ones, each policy where it may. */
@@ -18,7 +20,7 @@ export function isUri(
   check: UriCheck = 'loose',
 ): boolean {
   // A topic of the bus has at most so many octets, and no form of it is shorter than its characters.
-  if (uri.length > uriBytesMost * 3) return false
+  if (uri.length > uriBytesMost * 3 || halfCharacter.test(uri)) return false
   const form = check === 'loose' ? loose : strict
   const components = uri.split('.')
   const last = components.length - 1

@@ -68,6 +68,8 @@ conformance('43, 44, 50', 'URIs that are none', async (router) => {
     client.send([16, request, { acknowledge: true }, uri])
     await client.error(16, request, 'wamp.error.invalid_uri')
   }
+  client.sendBytes(String.raw`[16,99,{"acknowledge":true},"half.\ud800"]`)
+  await client.error(16, 99, 'wamp.error.invalid_uri')
   await client.quiet()
 })
 

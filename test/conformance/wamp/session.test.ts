@@ -255,6 +255,22 @@ conformance('38', 'frames cut and joined', async (router) => {
   for (let i = 0; i < 100; i++) await client.gets([33, 1, 1])
 })
 
+conformance('120', 'many sessions come and go, and leave nothing', async (router) => {
+  for (let i = 0; i < 200; i++) {
+    const client = await router.client()
+    await client.subscribe('a')
+    await client.subscribe(`b.${i}`, { match: 'prefix' })
+    if (i % 2 === 0) client.destroy()
+    else await client.end()
+  }
+  const client = await router.client()
+  client.send([48, 1, {}, 'wamp.session.count'])
+  client.send([48, 2, {}, 'wamp.subscription.list'])
+  await client.gets([50, 1, {}, [1]])
+  await client.gets([50, 2, {}, [{ exact: [], prefix: [], wildcard: [] }]])
+  assert.equal(router.bus.clients().length, 1)
+})
+
 conformance('121', 'nesting and lengths that nobody means', async (router) => {
   const deep = `[16,1,{},"a",${'['.repeat(600)}${']'.repeat(600)}]`
   const client = await router.client()
