@@ -99,9 +99,9 @@ test(
     const ended = senders.map(async ({ socket }) => {
       if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve))
     })
-    let isOver = false
+    const over = new AbortController()
     const sending = (async () => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         for (const sender of senders) sender.send()
         await pause(1_000)
       }
@@ -109,7 +109,7 @@ test(
     const beside = await p99()
     const each = (residentBytes(daemon.pid) - quietBytes) / total
     await Promise.all(ended)
-    isOver = true
+    over.abort()
     const tookMs = performance.now() - began
     await sending
     t.diagnostic(
