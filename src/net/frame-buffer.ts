@@ -57,6 +57,14 @@ export abstract class FrameBuffer {
    */
   protected abstract frameLength(bytes: Uint8Array, from: number, end: number): number
 
+  /**
+   * Whether the frame that begins at `from` is not even to be looked at yet: what is wrong with it is said in its turn,
+   * however the stream was cut.
+   */
+  protected isHeldBack(_bytes: Uint8Array, _from: number): boolean {
+    return false
+  }
+
   #handle(bytes: Uint8Array, from: number, end: number): number {
     this.#isHandling = true
     const at = this.handleFrames(bytes, from, end)
@@ -68,6 +76,7 @@ export abstract class FrameBuffer {
   #completeKept(bytes: Uint8Array, start: number, end: number): number {
     let at = start
     while (this.keptBytes > 0) {
+      if (this.isHeldBack(this.#kept, this.#start)) return at
       const missing = this.frameLength(this.#kept, this.#start, this.#end) - this.keptBytes
       if (missing <= 0) {
         // Whole and still here: it is held back.

@@ -122,12 +122,17 @@ export class PacketDecoder extends FrameBuffer {
     throw malformed('the length of a packet has more than four bytes')
   }
 
+  protected override isHeldBack(bytes: Uint8Array, from: number): boolean {
+    const handler = this.#handler
+    return handler.gate !== 0 && !handler.admits((bytes[from] as number) >>> 4)
+  }
+
   protected override handleFrames(bytes: Uint8Array, from: number, end: number): number {
     const handler = this.#handler
     let at = from
     while (at < end) {
       // What is held back is not looked at: it comes after what holds it back.
-      if (handler.gate !== 0 && !handler.admits((bytes[at] as number) >>> 4)) break
+      if (handler.gate !== 0 && this.isHeldBack(bytes, at)) break
       const total = this.frameLength(bytes, at, end)
       if (total > end - at) break
       const next = at + total

@@ -71,6 +71,10 @@ export class ServerPacketDecoder extends FrameBuffer {
     throw malformed('the length of a packet has more than four bytes')
   }
 
+  protected override isHeldBack(): boolean {
+    return this.#handler.isHeld
+  }
+
   protected override handleFrames(bytes: Uint8Array, from: number, end: number): number {
     let at = from
     while (at < end && !this.#handler.isHeld) {
