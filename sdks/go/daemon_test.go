@@ -134,7 +134,7 @@ func TestPublisherFindsTheMessageThatBreaksItsStream(t *testing.T) {
 	for i := range 5 {
 		size := 10
 		if i == 2 {
-			size = 300 << 20
+			size = 40 << 20
 		}
 		message := msgbus.OutgoingMessage{Topic: "t", Payload: make([]byte, size)}
 		pending = append(pending, must(publisher.Start(ctx, message))(t))

@@ -13,6 +13,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let set = prost_types::FileDescriptorSet::decode(fs::read(descriptors)?.as_slice())?;
     tonic_prost_build::configure()
         .build_server(false)
+        // The client makes the channel itself; their `connect` would clash with calls of that name.
+        .build_transport(false)
         // Payloads are shared, not copied, on their way from the frame to the program.
         .bytes(".")
         .out_dir(out)

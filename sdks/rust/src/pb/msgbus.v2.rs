@@ -182,17 +182,6 @@ pub mod link_service_client {
     pub struct LinkServiceClient<T> {
         inner: tonic::client::Grpc<T>,
     }
-    impl LinkServiceClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
     impl<T> LinkServiceClient<T>
     where
         T: tonic::client::GrpcService<tonic::body::Body>,
@@ -473,17 +462,6 @@ pub mod mqtt_service_client {
     #[derive(Debug, Clone)]
     pub struct MqttServiceClient<T> {
         inner: tonic::client::Grpc<T>,
-    }
-    impl MqttServiceClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
     }
     impl<T> MqttServiceClient<T>
     where
@@ -1798,17 +1776,6 @@ pub mod bus_service_client {
     pub struct BusServiceClient<T> {
         inner: tonic::client::Grpc<T>,
     }
-    impl BusServiceClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
     impl<T> BusServiceClient<T>
     where
         T: tonic::client::GrpcService<tonic::body::Body>,
@@ -1980,17 +1947,6 @@ pub mod client_service_client {
     #[derive(Debug, Clone)]
     pub struct ClientServiceClient<T> {
         inner: tonic::client::Grpc<T>,
-    }
-    impl ClientServiceClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
     }
     impl<T> ClientServiceClient<T>
     where
@@ -2255,17 +2211,6 @@ pub mod queue_service_client {
     pub struct QueueServiceClient<T> {
         inner: tonic::client::Grpc<T>,
     }
-    impl QueueServiceClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
     impl<T> QueueServiceClient<T>
     where
         T: tonic::client::GrpcService<tonic::body::Body>,
@@ -2471,17 +2416,6 @@ pub mod admin_service_client {
     pub struct AdminServiceClient<T> {
         inner: tonic::client::Grpc<T>,
     }
-    impl AdminServiceClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
     impl<T> AdminServiceClient<T>
     where
         T: tonic::client::GrpcService<tonic::body::Body>,
@@ -2665,17 +2599,6 @@ pub mod access_service_client {
     #[derive(Debug, Clone)]
     pub struct AccessServiceClient<T> {
         inner: tonic::client::Grpc<T>,
-    }
-    impl AccessServiceClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
     }
     impl<T> AccessServiceClient<T>
     where
@@ -3158,17 +3081,6 @@ pub mod peer_service_client {
     #[derive(Debug, Clone)]
     pub struct PeerServiceClient<T> {
         inner: tonic::client::Grpc<T>,
-    }
-    impl PeerServiceClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
     }
     impl<T> PeerServiceClient<T>
     where
