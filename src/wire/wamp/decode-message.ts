@@ -9,12 +9,16 @@ import type { ClientMessage } from './messages.ts'
 import { WampPayload } from './payload.ts'
 import type { Serializer } from './serializer.ts'
 import { Spans } from './serializer.ts'
+import { TextCache } from './text-cache.ts'
 import { emptyDict, type WampDict } from './value.ts'
 
 /** Largest id: 2^53 (spec/wamp 2.1). */
 const idMost = 2 ** 53
 /** Of options and details. */
 const dictBytesMost = 65_536
+
+/** Shared by all connections. */
+const textCaches = new Map<Serializer, TextCache>()
 
 const kinds: Readonly<Record<string, string>> = {
   i: 'an id from 1 to 2^53',
@@ -26,11 +30,15 @@ const kinds: Readonly<Record<string, string>> = {
 
 export class MessageDecoder {
   readonly #serializer: Serializer
+  readonly #texts: TextCache
   readonly #spans = new Spans()
   #bytes: Uint8Array = new Uint8Array(0)
 
   constructor(serializer: Serializer) {
     this.#serializer = serializer
+    let texts = textCaches.get(serializer)
+    if (texts === undefined) textCaches.set(serializer, (texts = new TextCache(serializer)))
+    this.#texts = texts
   }
 
   /**
@@ -62,7 +70,7 @@ export class MessageDecoder {
           type,
           request: this.#id(1),
           options: this.#dict(2),
-          topic: this.#text(3),
+          topic: this.#uri(3),
           payload: this.#payload(fixed),
         }
       case messageTypes.call:
@@ -70,7 +78,7 @@ export class MessageDecoder {
           type,
           request: this.#id(1),
           options: this.#dict(2),
-          procedure: this.#text(3),
+          procedure: this.#uri(3),
           payload: this.#payload(fixed),
         }
       case messageTypes.yield:
@@ -81,13 +89,13 @@ export class MessageDecoder {
           payload: this.#payload(fixed),
         }
       case messageTypes.subscribe:
-        return { type, request: this.#id(1), options: this.#dict(2), topic: this.#text(3) }
+        return { type, request: this.#id(1), options: this.#dict(2), topic: this.#uri(3) }
       case messageTypes.unsubscribe:
         return { type, request: this.#id(1), subscription: this.#id(2) }
       case messageTypes.cancel:
         return { type, request: this.#id(1), options: this.#dict(2) }
       case messageTypes.register:
-        return { type, request: this.#id(1), options: this.#dict(2), procedure: this.#text(3) }
+        return { type, request: this.#id(1), options: this.#dict(2), procedure: this.#uri(3) }
       case messageTypes.unregister:
         return { type, request: this.#id(1), registration: this.#id(2) }
       case messageTypes.error: {
@@ -136,6 +144,14 @@ export class MessageDecoder {
     const { start, end } = this.#spanOf(element)
     const text = this.#serializer.textAt(this.#bytes, start, end)
     if (text === undefined) throw wrongKind(element, 's')
+    return text
+  }
+
+  /** As `#text`, of what is no secret and comes often. */
+  #uri(element: number): string {
+    const { start, end } = this.#spanOf(element)
+    const text = this.#texts.textAt(this.#bytes, start, end)
+    if (text === undefined) throw wrongKind(element, 'u')
     return text
   }
 
