@@ -66,6 +66,17 @@ const languages = {
     ],
     commands: [{ run: ['mvn', '-q', '-B', 'verify'] }],
   },
+  cpp: {
+    tools: [
+      ['cmake', '--version'],
+      ['pkg-config', '--exists', 'grpc++'],
+    ],
+    commands: [
+      { run: ['cmake', '-S', '.', '-B', join(cache, 'cpp'), '-DMSGBUS_TESTS=ON'] },
+      { run: ['cmake', '--build', join(cache, 'cpp'), '--parallel', '2'] },
+      { run: [join(cache, 'cpp/msgbus_tests'), '--gtest_brief=1'] },
+    ],
+  },
 }
 
 /** The first tool that is not here; undefined when all are. */

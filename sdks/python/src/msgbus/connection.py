@@ -26,7 +26,8 @@ _OPTIONS = [
     ("grpc.max_send_message_length", _MAX_RESPONSE_BYTES),
     # How often to try again is decided by what tries, so the channel itself does not hold it up.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    # Which is how long an attempt may take.
+    ("grpc.min_reconnect_backoff_ms", 5000),
     ("grpc.max_reconnect_backoff_ms", 1000),
     # Finds out that the other side is gone without a word.
     ("grpc.keepalive_time_ms", 30_000),
