@@ -61,6 +61,7 @@ async function latency(storage: string, seconds: number): Promise<void> {
       }
     })()
     await subscription.ready()
+    const publisher = here.publisher()
     const startedAt = performance.now()
     let sent = 0
     await new Promise<void>((resolve) => {
@@ -69,7 +70,7 @@ async function latency(storage: string, seconds: number): Promise<void> {
         for (; sent < due; sent += 1) {
           const stamped = Buffer.alloc(100, 7)
           stamped.writeDoubleLE(performance.now())
-          void here.publish('bench/latency', stamped)
+          void publisher.send('bench/latency', stamped)
         }
         if (sent < count) return
         clearInterval(timer)
@@ -77,6 +78,7 @@ async function latency(storage: string, seconds: number): Promise<void> {
       }, 1)
     })
     await reading
+    await publisher.close()
     const at = (share: number) => showNumber(histogram.percentile(share) / 1e6)
     row(name, `p50 ${at(50)} ms, p99 ${at(99)} ms, max ${showNumber(histogram.max / 1e6)} ms`)
   }

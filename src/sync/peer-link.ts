@@ -93,9 +93,14 @@ export class PeerLink {
     return remote - local
   }
 
-  /** Nothing of this node can be expected from it: it was asked, or it is nobody to be asked. */
+  /** Everything of this node that the peer has is here, or cannot be. */
   get hasReturnedOwn(): boolean {
-    return this.#isNobody || this.#session?.hasReturnedOwn === true
+    return this.#session?.hasReturnedOwn === true
+  }
+
+  /** Waiting for it changes nothing: it was asked, or whoever answers does not let us. */
+  get isNotWaitedFor(): boolean {
+    return this.#isNobody || this.hasReturnedOwn
   }
 
   info(): LinkInfo {

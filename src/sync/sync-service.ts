@@ -177,13 +177,13 @@ export class SyncService {
     const startedAt = clock.monotonic()
     const isDone = (): boolean =>
       clock.monotonic() - startedAt >= atLeastMs &&
-      this.#links.every((link) => link.hasReturnedOwn) &&
+      this.#links.every((link) => link.isNotWaitedFor) &&
       [...this.#table.values()].every((link) => link.hasReturnedOwn)
     while (!isDone() && clock.monotonic() - startedAt < waitMs && !this.#isClosed) {
       await pause(clock, recoveryLookMs, this.#stop.signal)
     }
     this.#recovery.isOpen = false
-    return isDone()
+    return isDone() && this.#links.every((link) => link.hasReturnedOwn)
   }
 
   /**

@@ -4,8 +4,7 @@
  */
 
 import type { WebSocket } from 'ws'
-import { BusError, type BusErrorCode, type ErrorReason, errorReasons } from '../model/errors.ts'
-import { ProtocolError } from '../model/errors.ts'
+import { BusError, type ErrorReason, errorReasons, ProtocolError } from '../model/errors.ts'
 import type { FrameHandler, FrameStream } from '../net/frame-stream.ts'
 import { linkService } from '../wire/gen/msgbus-link.ts'
 import { decodeFrames } from '../wire/web-socket/decode-frames.ts'
@@ -21,6 +20,7 @@ import {
   type StatusFrame,
   windowBytes,
 } from '../wire/web-socket/tunnel-frame.ts'
+import { statusCodes } from './status-codes.ts'
 
 const call = 1
 /** The socket keeps no more than this; the rest waits here, where it is counted. */
@@ -28,26 +28,6 @@ const socketBytesMost = 131_072
 const farewellMs = 1_000
 /** RFC 6455 7.4.1. */
 const closeCodes = { normal: 1000, protocolError: 1002 }
-
-/** google.rpc.Code, from 1. */
-const codes: readonly BusErrorCode[] = [
-  'cancelled',
-  'unknown',
-  'invalid_argument',
-  'deadline_exceeded',
-  'not_found',
-  'already_exists',
-  'permission_denied',
-  'resource_exhausted',
-  'failed_precondition',
-  'aborted',
-  'out_of_range',
-  'unimplemented',
-  'internal',
-  'unavailable',
-  'data_loss',
-  'unauthenticated',
-]
 
 export class TunnelFrameStream implements FrameStream {
   readonly #webSocket: WebSocket
@@ -210,7 +190,7 @@ function toError({ code, reason, message }: StatusFrame): BusError {
     ? (reason as ErrorReason)
     : 'peer_refused'
   const text = `the peer refused the link: ${message}`
-  return new BusError(codes[code - 1] ?? 'unknown', known, text)
+  return new BusError(statusCodes[code - 1] ?? 'unknown', known, text)
 }
 
 function lost(why: string): BusError {

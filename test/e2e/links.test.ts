@@ -247,6 +247,37 @@ test('a node that lost its store gets its own messages back before it goes on', 
   assert.deepEqual(await ids(hub, 'events', 'tablet'), [...before, message.id])
 })
 
+test('a node is bound to a user: others that say its name are refused', async (t) => {
+  const folder = temporaryFolder(t)
+  const config = join(folder, 'hub.yaml')
+  const binding = { node: 'tenant/default/tablet', user: 'tablet' }
+  const rules = [{ allow: 'all', to: 'any' }]
+  writeFileSync(config, JSON.stringify({ rules, sync: { accept: 'listed', rules: [binding] } }))
+  const hub = await start(t, 'hub', { args: ['--config', config] })
+  const server = ['--server', hub.daemon.address, '--json']
+  const tokens = new Map<string, string>()
+  for (const user of ['tablet', 'other']) {
+    const made = runCli([...server, 'tokens', 'add', user])
+    assert.equal(made.status, 0, made.stderr)
+    tokens.set(user, (JSON.parse(made.stdout) as { token: string }).token)
+  }
+  const peer = `http://${hub.daemon.address}`
+  const dial = async (device: string, user: string): Promise<Node> => {
+    const tokenFile = join(folder, user)
+    writeFileSync(tokenFile, `${tokens.get(user)}\n`)
+    const rule = [{ peer, tokenFile }]
+    const file = join(folder, `${device}-${user}.yaml`)
+    writeFileSync(file, JSON.stringify({ sync: { peers: [peer], rules: rule } }))
+    return start(t, device, { args: ['--config', file] })
+  }
+  const liar = await dial('tablet', 'other')
+  await liar.daemon.printed(/"event":"peer_failed".*tablet is tablet, and this is other/)
+  const stranger = await dial('stranger', 'other')
+  await stranger.daemon.printed(/"event":"peer_failed".*stranger are not accepted here/)
+  const tablet = await dial('tablet', 'tablet')
+  await tablet.daemon.printed(/"event":"peer_connected"/)
+})
+
 test('what is damaged in a store is fetched from a peer again', async (t) => {
   const hub = await start(t, 'hub')
   const args = ['--peer', `http://${hub.daemon.address}${pinOf('hub')}`]

@@ -6,29 +6,22 @@
 
 import type { Clock, Timer } from '../../core/clock.ts'
 import type { LogStore } from '../../core/log-store.ts'
-import {
-  BusError,
-  type ErrorReason,
-  errorReasons,
-  ProtocolError,
-  toBusError,
-} from '../../model/errors.ts'
+import { BusError, ProtocolError } from '../../model/errors.ts'
 import type { LogKey } from '../../model/message.ts'
 import { formatNodeId, type NodeId } from '../../model/node-id.ts'
 import type { FrameHandler, FrameStream } from '../../net/frame-stream.ts'
 import type { LinkFrame, LinkHello } from '../../wire/gen/msgbus-link.ts'
 import type { LiveChannel, LiveReceiver, LiveTraffic } from '../live-channel.ts'
-import { StoreFailure } from '../log-pull.ts'
 import type { RecoveryGate } from '../recovery-gate.ts'
 import type { LogReportsOptions } from '../log-reports.ts'
 import type { PeerSession } from '../peer-link.ts'
 import { checkIdentity } from '../peer-claims.ts'
 import { allowsTopic, type PeerRules } from '../peer-rules.ts'
-import { shortText } from '../short-text.ts'
 import type { Heads } from '../sync-rows.ts'
 import type { FetchSlots } from '../fetch-slots.ts'
 import { within } from '../waiting.ts'
 import { readFrame } from './link-reader.ts'
+import { alreadyLinked, closeError, lost, toClose } from './link-errors.ts'
 import { LinkGiver } from './link-giver.ts'
 import type { LinkMemory } from './link-memory.ts'
 import type { LinkTable } from './link-table.ts'
@@ -321,7 +314,7 @@ export class LinkSession implements PeerSession, FrameHandler {
     }
     if (frame.hello !== undefined) throw new ProtocolError('a second hello')
     if (frame.close !== undefined) {
-      this.#end(closeError(frame.close.reason, frame.close.message))
+      this.#end(closeError(frame.close))
       return
     }
     if (frame.live.length > 0 && this.#live !== undefined) {
@@ -383,7 +376,7 @@ export class LinkSession implements PeerSession, FrameHandler {
   /** The first frame. */
   #meetPeer({ hello, close }: LinkFrame): void {
     if (close !== undefined) {
-      this.#end(closeError(close.reason, close.message))
+      this.#end(closeError(close))
       return
     }
     if (hello === undefined) throw new ProtocolError('a link that begins without a hello')
@@ -450,31 +443,4 @@ export class LinkSession implements PeerSession, FrameHandler {
     const closing = this.#taker?.close() ?? Promise.resolve()
     closing.then(this.#resolveEnded, this.#resolveEnded)
   }
-}
-
-function toClose(why: unknown): BusError {
-  if (why === undefined) return new BusError('unavailable', 'shutting_down', 'the link is closed')
-  if (why instanceof ProtocolError) {
-    return new BusError('invalid_argument', 'undecodable', why.message)
-  }
-  if (why instanceof StoreFailure) return toBusError(why.cause)
-  return toBusError(why)
-}
-
-/** What the other side said when it closed. It is its word; we only make sure of the reason. */
-function closeError(reason: string, message: string): BusError {
-  const text = shortText(message)
-  if (reason === 'already_linked') return alreadyLinked()
-  const isKnown = Object.hasOwn(errorReasons, reason)
-  const known: ErrorReason = isKnown ? (reason as ErrorReason) : 'peer_refused'
-  return new BusError('unavailable', known, `the peer closed the link: ${text}`)
-}
-
-export function alreadyLinked(): BusError {
-  const text = 'there is another link to this node'
-  return new BusError('failed_precondition', 'already_linked', text)
-}
-
-function lost(text: string): BusError {
-  return new BusError('unavailable', 'connection_lost', `no link: ${text}`)
 }

@@ -5,23 +5,22 @@
  * what no honest peer says ends the link.
  */
 
-import { formatUuid } from '../../base/uuid.ts'
 import type { Clock, Timer } from '../../core/clock.ts'
 import type { LogStore } from '../../core/log-store.ts'
-import { checkStorableReplica } from '../../core/storable.ts'
 import { BusError, ProtocolError } from '../../model/errors.ts'
 import type { LogKey } from '../../model/message.ts'
 import type { NodeId } from '../../model/node-id.ts'
-import type { LinkBatch, LinkHead, LinkMessage } from '../../wire/gen/msgbus-link.ts'
+import type { LinkBatch, LinkHead } from '../../wire/gen/msgbus-link.ts'
 import type { FetchSlots } from '../fetch-slots.ts'
 import { compareWithOurs, forked, StoreFailure, storeFailed } from '../log-pull.ts'
 import { LogReports, type LogReportsOptions } from '../log-reports.ts'
-import { checkHead, offeredLogsMost, type Replica, throwIfNoName } from '../peer-claims.ts'
+import { checkHead, offeredLogsMost, type Replica } from '../peer-claims.ts'
 import { allowsLog, type PeerRules } from '../peer-rules.ts'
 import { ownLogAhead, planLog } from '../planner.ts'
 import { hasOwn, type RecoveryGate } from '../recovery-gate.ts'
 import type { Heads } from '../sync-rows.ts'
 import type { KnownLog, LinkMemory } from './link-memory.ts'
+import { toReplicas } from './link-replicas.ts'
 import type { LinkWriter } from './link-writer.ts'
 
 export interface LinkTakerOptions extends LogReportsOptions {
@@ -69,9 +68,6 @@ const groupMessages = 8_192
 const reviewMs = 500
 /** A frame may be larger than the credit by itself. */
 const frameSlackBytes = 262_144
-
-const uuidWords = new Uint32Array(4)
-const uuidBytes = new Uint8Array(uuidWords.buffer)
 
 export class LinkTaker {
   readonly #options: LinkTakerOptions
@@ -239,7 +235,7 @@ export class LinkTaker {
       throw new ProtocolError(text)
     }
     if (headId >= Number.MAX_SAFE_INTEGER) throw new ProtocolError('a head above 2^53-2')
-    const { replicas, fault } = toReplicas(messages, taken)
+    const { replicas, fault } = toReplicas(messages, log, taken.next)
     const { isComparing } = taken
     taken.next += messages.length
     if (messages.length > 0) taken.isComparing = false
@@ -451,34 +447,6 @@ export class LinkTaker {
       return false
     }
   }
-}
-
-/** @throws ProtocolError for what no honest peer has; the rest is the fault of one log */
-function toReplicas(
-  messages: readonly LinkMessage[],
-  { log, next }: Taken,
-): { replicas: Replica[]; fault: BusError | undefined } {
-  const { topic, origin } = log
-  const replicas: Replica[] = []
-  for (const message of messages) {
-    const { uuid, payload, headers, createdAtMs, deleted } = message
-    const headId = next + replicas.length
-    const id = uuid.length === 0 ? message.id : uuidText(uuid)
-    const replica = { topic, origin, id, headId, payload, headers, createdAtMs, deleted }
-    const fault = checkStorableReplica(replica)
-    if (fault !== undefined) {
-      throwIfNoName(fault)
-      return { replicas, fault }
-    }
-    replicas.push(replica)
-  }
-  return { replicas, fault: undefined }
-}
-
-function uuidText(uuid: Uint8Array): string {
-  if (uuid.length !== uuidBytes.length) throw new ProtocolError(`a UUID of ${uuid.length} bytes`)
-  uuidBytes.set(uuid)
-  return formatUuid(uuidWords, 0)
 }
 
 function tooManyLogs(): BusError {
