@@ -139,7 +139,6 @@ const usageFaults: [args: string[], message: RegExp][] = [
   [['--config', '/does/not/exist.yaml'], /exist\.yaml: cannot be read: ENOENT/],
   [['--listen', '50051'], /--listen: protocols\.grpc\.listen: "50051": expected host:port/],
   [['--listen', '0.0.0.0:0'], /can be reached from other machines/],
-  [['--wamp', '127.0.0.1:8080'], /WAMP is not part of this version/],
   [['--peer', '127.0.0.1:1'], /peer endpoint "127.0.0.1:1" is not http:\/\/host:port/],
   [['--tls-cert', 'x'], /server TLS cert and key must be configured together/],
   [['--tls-client-ca', 'x'], /MSGBUS_TLS_CLIENT_CA requires MSGBUS_TLS_CERT and MSGBUS_TLS_KEY/],
