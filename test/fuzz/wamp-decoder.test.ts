@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ProtocolError } from '../../src/model/errors.ts'
-import { writeNatural } from '../../src/protocols/wamp/natural-form.ts'
+import { writeNatural } from '../../src/wire/wamp/natural-form.ts'
 import { ByteSink } from '../../src/wire/wamp/byte-sink.ts'
 import { MessageDecoder } from '../../src/wire/wamp/decode-message.ts'
 import { json } from '../../src/wire/wamp/json.ts'

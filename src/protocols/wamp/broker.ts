@@ -13,6 +13,7 @@ import type {
   SubscribeMessage,
   UnsubscribeMessage,
 } from '../../wire/wamp/messages.ts'
+import { payloadOf } from '../../wire/wamp/natural-form.ts'
 import { encodePayload, type WampPayload } from '../../wire/wamp/payload.ts'
 import { topicToUri } from '../../wire/wamp/topic.ts'
 import { isReservedUri, isUri, type MatchPolicy } from '../../wire/wamp/uri.ts'
@@ -21,7 +22,6 @@ import { detailsOfEvent, exceptHeader } from './event-details.ts'
 import { EventFrames } from './event-frames.ts'
 import { filterOf } from './filters.ts'
 import { newId } from './ids.ts'
-import { payloadOf } from './natural-form.ts'
 import { type HistoryQuery, parseHistoryQuery } from './history-query.ts'
 import { booleanOption, dictOption, textOption } from './options.ts'
 import { publicationIdOf } from './publication-id.ts'

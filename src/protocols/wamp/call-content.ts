@@ -7,9 +7,9 @@ import type { CallContent } from '../../core/calls.ts'
 import type { Headers } from '../../model/message.ts'
 import { ByteSink } from '../../wire/wamp/byte-sink.ts'
 import { json } from '../../wire/wamp/json.ts'
+import { payloadOf, writeNatural } from '../../wire/wamp/natural-form.ts'
 import type { WampPayload } from '../../wire/wamp/payload.ts'
 import type { Serializer } from '../../wire/wamp/serializer.ts'
-import { payloadOf, writeNatural } from './natural-form.ts'
 
 /** The four keys of payload passthru (spec/wamp 9.14). */
 export type Passthru = Readonly<Record<string, string>>
