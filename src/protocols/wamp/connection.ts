@@ -30,7 +30,7 @@ import { type SessionPeer, type TransportInfo, WampSession } from './session.ts'
 import { newId } from './ids.ts'
 import { closeCodes, type WampTransport } from './transport.ts'
 import { errorUris } from './translate-error.ts'
-import { welcomeDetails } from './welcome.ts'
+import { shortWelcomeDetails, welcomeDetails } from './welcome.ts'
 
 export interface ConnectionOptions {
   readonly bus: Bus
@@ -430,12 +430,11 @@ export class WampConnection implements SessionPeer {
     const order = config.requestIds === 'strict' ? new RequestOrder() : undefined
     this.#state = { kind: 'open', session, order }
     const agent = config.hideAgent ? undefined : `msgbus/${version}`
-    const details = welcomeDetails(session, agent)
+    const welcomes = [welcomeDetails(session, agent), shortWelcomeDetails(session)]
     realm.joined(session)
-    if (!this.send({ type: messageTypes.welcome, session: id, details })) {
-      // It does not even take that much.
-      this.#end()
-      this.#close(closeCodes.done)
+    const { welcome: type } = messageTypes
+    if (!welcomes.some((details) => this.send({ type, session: id, details }))) {
+      this.abort(errorUris.payloadSizeExceeded, 'WELCOME is longer than what you take')
       return
     }
     if (this.#outbox.isFull) session.client.live.congested(true)

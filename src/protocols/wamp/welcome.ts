@@ -21,3 +21,12 @@ export function welcomeDetails(session: WampSession, agent: string | undefined):
     agent,
   }
 }
+
+/**
+ * For who does not take as much (a length code of 0 in RawSocket is 512 octets): nothing is announced and the daemon not
+ * named. Everything works all the same, as far as the client uses what was not announced.
+ */
+export function shortWelcomeDetails(session: WampSession): DictInput {
+  const roles = { broker: { features: {} }, dealer: { features: {} } }
+  return { ...welcomeDetails(session, undefined), roles }
+}

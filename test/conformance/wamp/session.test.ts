@@ -245,6 +245,30 @@ conformance('31', 'a frame above the limit', async (router) => {
   await client.closes()
 })
 
+conformance('37', 'a client that takes 512 octets is welcome', async (router) => {
+  for (const serializer of serializers) {
+    const client = await router.client({ serializer, lengthCode: 0 })
+    assert.deepEqual(client.welcome['roles'], {
+      broker: { features: {} },
+      dealer: { features: {} },
+    })
+    assert.equal(client.welcome['authrole'], 'anonymous')
+    await client.subscribe('a')
+  }
+})
+
+conformance(
+  '37, WELCOME',
+  'who does not even take the name of its realm is told so',
+  async (router) => {
+    const client = await router.open('json', 0)
+    client.send([1, 'ü'.repeat(255), { roles }])
+    await client.aborts('wamp.error.payload_size_exceeded')
+    assert.equal(router.bus.clients().length, 0)
+  },
+  { config: { realms: [{ name: 'ü'.repeat(255) }] } },
+)
+
 conformance('38', 'frames cut and joined', async (router) => {
   const client = await router.client()
   const message = pack('json', [32, 1, {}, 'a.b'])
