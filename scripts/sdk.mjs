@@ -17,13 +17,14 @@ const python = join(cache, 'python/bin/python')
 const say = (text) => process.stderr.write(`sdk: ${text}\n`)
 
 /**
- * Per language: the folder below sdks/, what asks its tools for their version, and the commands that
- * build and test it. A command that ends with another code than 0 fails the language; `quiet` ones fail it
+ * Per language: the folder below sdks/, what asks its tools for their version, what fetches its dependencies, and the
+ * commands that build and test it. A command that ends with another code than 0 fails the language; `quiet` ones fail it
  * when they print something, too.
  */
 const languages = {
   go: {
     tools: [['go', 'version']],
+    fetch: [['go', 'mod', 'download']],
     generated: true,
     commands: [
       { run: ['gofmt', '-l', '.'], quiet: true },
@@ -37,6 +38,7 @@ const languages = {
       ['cargo', '--version'],
       ['cargo', 'clippy', '--version'],
     ],
+    fetch: [['cargo', 'fetch', '--quiet']],
     generated: true,
     env: { CARGO_TARGET_DIR: process.env.CARGO_TARGET_DIR ?? join(cache, 'rust') },
     commands: [
@@ -52,9 +54,11 @@ const languages = {
     tools: [['python3', '-m', 'venv', '--help']],
     generated: true,
     env: { PYTHONPATH: 'src', PYTHONDONTWRITEBYTECODE: '1' },
+    fetch: [
+      ['python3', '-m', 'venv', join(cache, 'python')],
+      [python, '-m', 'pip', 'install', '--quiet', '-r', 'requirements-dev.txt'],
+    ],
     commands: [
-      { run: ['python3', '-m', 'venv', join(cache, 'python')] },
-      { run: [python, '-m', 'pip', 'install', '--quiet', '-r', 'requirements-dev.txt'] },
       { run: [python, '-m', 'mypy', '--no-error-summary'] },
       { run: [python, '-m', 'unittest', 'discover', '-t', '.', '-s', 'tests'] },
     ],
@@ -64,12 +68,14 @@ const languages = {
       ['mvn', '--version'],
       ['javac', '--version'],
     ],
+    // What comes first wants the compiler of the contracts.
+    fetch: [['mvn', '-q', '-B', 'generate-sources']],
     commands: [{ run: ['mvn', '-q', '-B', 'verify'] }],
   },
   cpp: {
     tools: [
       ['cmake', '--version'],
-      ['pkg-config', '--exists', 'grpc++'],
+      ['pkg-config', '--exists', 'grpc++', 'gtest', 'nlohmann_json'],
     ],
     commands: [
       { run: ['cmake', '-S', '.', '-B', join(cache, 'cpp'), '-DMSGBUS_TESTS=ON'] },
@@ -124,6 +130,11 @@ async function testLanguage(name, control) {
   const missing = missingTool(language)
   if (missing !== undefined) return `skipped, no toolchain: ${missing} cannot be run`
   const env = { ...process.env, ...language.env, MSGBUS_SUITE: control }
+  for (const command of language.fetch ?? []) {
+    if (!(await runOne({ run: command }, { cwd, env }))) {
+      return `skipped, its dependencies cannot be fetched: ${command.join(' ')}`
+    }
+  }
   const generator = join(root, 'scripts/gen-proto.mjs')
   const commands = language.generated
     ? [{ run: [process.execPath, generator, '--check', name] }, ...language.commands]
