@@ -152,7 +152,8 @@ export class Access implements AccessCheck {
   }
 
   isValid(identity: Identity): boolean {
-    if (isExempt(identity)) return true
+    // Who comes over a link or a bridge shows nothing here; rules say what it may do.
+    if (isExempt(identity) || identity.method === 'link') return true
     if (identity.method === 'none') return this.#isOpen || this.#rules.knowsAnonymous
     return this.#identities.isValid(identity)
   }

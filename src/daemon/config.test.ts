@@ -345,7 +345,7 @@ test('listeners: what holds for one address alone, and what is about none', () =
   const { config } = load({ file, flags: { '--listen': ['127.0.0.1:1', '127.0.0.1:2'] } })
   const { grpc, busrt } = config.protocols
   assert.deepEqual(
-    grpc.listen.map(({ settings }) => settings),
+    grpc.listen.map((listener) => listener.settings),
     [{ maxConnectionsPerAddress: 5 }, undefined],
   )
   assert.deepEqual(busrt.listen[0]?.settings, { identifyBy: [] })

@@ -306,8 +306,8 @@ class MosquittoImport {
       return
     }
     this.#say(line, 'understood', 'see its lines')
-    const say: Say = ({ number, text: shown }, verdict, why) =>
-      this.#remarks.push({ file: path, line: number, text: hidden(shown), verdict, why })
+    const say: Say = ({ number, text: written }, verdict, why) =>
+      this.#remarks.push({ file: path, line: number, text: hidden(written), verdict, why })
     into.push(...read(linesOf(text), say))
   }
 

@@ -58,6 +58,9 @@ test('history: how much there is, what cannot be trimmed, what was', async () =>
   await store.close()
 })
 
+const sample = (name: string, operation: string, value: number) =>
+  `messaging_client_${name}_messages_total{messaging_system="msgbus",messaging_operation_name="${operation}"} ${value}`
+
 test('what the conventions of OpenTelemetry have a name for', async () => {
   const clock = new ManualClock()
   const bus = new MsgBus({ node, limits: defaultLimits, clock, logger: silentLogger })
@@ -65,8 +68,6 @@ test('what the conventions of OpenTelemetry have a name for', async () => {
   Object.assign(bus.counters, { messagesPublished: 1, queueEnqueued: 2 })
   Object.assign(bus.counters, { messagesDelivered: 3, queueDelivered: 4 })
   const lines = (await metrics.text()).split('\n').filter((line) => line.startsWith('messaging_'))
-  const sample = (name: string, operation: string, value: number) =>
-    `messaging_client_${name}_messages_total{messaging_system="msgbus",messaging_operation_name="${operation}"} ${value}`
   assert.deepEqual(lines, [
     sample('sent', 'publish', 1),
     sample('sent', 'enqueue', 2),

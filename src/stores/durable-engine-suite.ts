@@ -84,10 +84,6 @@ export function durableEngineSuite(engine: DurableEngine): void {
         const [repaired] = await reopened.replicate([original])
         assert.equal(repaired?.kind, 'present')
         assert.equal(reopened.status().damagedRecords, 0)
-        const plain = (message: StoredMessage) => ({
-          ...message,
-          payload: Buffer.from(message.payload),
-        })
         const page = await reopened.read(log, 1, { messages: 10 })
         assert.deepEqual(page.messages.map(plain), messages.map(plain))
         await reopened.close()
@@ -220,4 +216,8 @@ async function withFolder(run: (folder: string) => Promise<void>): Promise<void>
   } finally {
     await rm(folder, { recursive: true, force: true, maxRetries: 3 })
   }
+}
+
+function plain(message: StoredMessage): StoredMessage {
+  return { ...message, payload: Buffer.from(message.payload) }
 }

@@ -258,6 +258,8 @@ async function overTmb(t: TestContext, place: Place, way: Way): Promise<Connecte
   return { client: '', actions }
 }
 
+const uri = (resource: string) => resource.replaceAll('/', '.')
+
 async function overWamp(t: TestContext, place: Place, way: Way): Promise<Connected> {
   const { kind, daemon } = place
   const { user = 'robot', password, token } = way
@@ -287,17 +289,16 @@ async function overWamp(t: TestContext, place: Place, way: Way): Promise<Connect
   if (answer[0] === 4) answer = await ask([5, secret, {}])
   assert.equal(answer[0], 2, JSON.stringify(answer))
   let request = 0
-  const isGranted = async (code: number, ...rest: unknown[]): Promise<boolean> => {
+  const isTaken = async (code: number, ...rest: unknown[]): Promise<boolean> => {
     request += 1
     const [kindOf, , , , error] = await ask([code, request, ...rest])
     return kindOf !== 8 || error !== 'wamp.error.not_authorized'
   }
-  const uri = (resource: string) => resource.replaceAll('/', '.')
   const actions: Record<string, Probe> = {
-    publish: (topic) => isGranted(16, { acknowledge: true }, uri(topic), ['x']),
-    subscribe: (topic) => isGranted(32, {}, uri(topic)),
+    publish: (topic) => isTaken(16, { acknowledge: true }, uri(topic), ['x']),
+    subscribe: (topic) => isTaken(32, {}, uri(topic)),
     // Procedures keep the text they have, and rules speak of that.
-    register: (procedure) => isGranted(64, {}, procedure),
+    register: (procedure) => isTaken(64, {}, procedure),
   }
   return { client: '', actions }
 }

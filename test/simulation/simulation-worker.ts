@@ -33,4 +33,5 @@ for (let i = 0; i < seeds && outcome.failed === undefined; i += 1) {
     outcome.failed = { seed, text }
   }
 }
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port, not a window
 parentPort?.postMessage(outcome)

@@ -5,21 +5,9 @@ import type { WampSession } from './session.ts'
 
 /** @param agent of the daemon; undefined: it is not told */
 export function welcomeDetails(session: WampSession, agent: string | undefined): DictInput {
-  const { realm, principal } = session
-  const { authid, authrole, authmethod, authprovider, authextra } = principal
-  return {
-    roles: {
-      broker: { features: realm.broker.features },
-      dealer: { features: realm.dealer.features },
-    },
-    realm: realm.name,
-    authid,
-    authrole,
-    authmethod,
-    authprovider,
-    authextra,
-    agent,
-  }
+  const { broker, dealer } = session.realm
+  const roles = { broker: { features: broker.features }, dealer: { features: dealer.features } }
+  return details(session, roles, agent)
 }
 
 /**
@@ -27,6 +15,11 @@ export function welcomeDetails(session: WampSession, agent: string | undefined):
  * named. Everything works all the same, as far as the client uses what was not announced.
  */
 export function shortWelcomeDetails(session: WampSession): DictInput {
-  const roles = { broker: { features: {} }, dealer: { features: {} } }
-  return { ...welcomeDetails(session, undefined), roles }
+  return details(session, { broker: { features: {} }, dealer: { features: {} } }, undefined)
+}
+
+function details(session: WampSession, roles: DictInput, agent: string | undefined): DictInput {
+  const { realm, principal } = session
+  const { authid, authrole, authmethod, authprovider, authextra } = principal
+  return { roles, realm: realm.name, authid, authrole, authmethod, authprovider, authextra, agent }
 }
