@@ -19,6 +19,8 @@ import type { Action, Identity } from '../model/identity.ts'
 export interface CallContent {
   readonly payload: Uint8Array
   readonly headers: Headers
+  /** What it takes in memory, more or less. */
+  readonly byteLength: number
   /** The same, to be kept; what is handed over with a call is otherwise valid during that call only. */
   keep(): CallContent
 }
@@ -31,6 +33,10 @@ export class PlainContent implements CallContent {
   constructor(payload: Uint8Array, headers: Headers) {
     this.payload = payload
     this.headers = headers
+  }
+
+  get byteLength(): number {
+    return this.payload.length
   }
 
   keep(): PlainContent {
@@ -168,6 +174,8 @@ export interface OfferOptions {
   readonly invoke: InvokePolicy
   /** Calls under way at a time; Infinity: any number. */
   readonly concurrency: number
+  /** Calls that wait when all callees have as many as they take; whoever comes first says it for all. 0: they are refused. */
+  readonly queuePlaces: number
   /** Takes the procedure from those who have it, if they are of the same user or this client is an administrator. */
   readonly replaces: boolean
   /** It wants to know who calls. */

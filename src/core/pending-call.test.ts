@@ -7,108 +7,11 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
 
-import { BusError, type ErrorReason } from '../model/errors.ts'
+import { BusError } from '../model/errors.ts'
 import { noHeaders } from '../model/message.ts'
-import {
-  type Callee,
-  type CalleeFeatures,
-  type CallContent,
-  type CallRegistration,
-  type CallRequest,
-  type CallSink,
-  type CancelMode,
-  type OfferOptions,
-  type OpenCall,
-  PlainContent,
-  type ServedCall,
-} from './calls.ts'
-import { openLiveBus, type TestClient, textOf } from './live-suite.ts'
-
-const content = (text: string) => new PlainContent(Buffer.from(text), noHeaders)
-
-const allFeatures: CalleeFeatures = {
-  canBeInterrupted: true,
-  takesProgressiveCalls: true,
-  takesPassthru: true,
-  watchesTimeouts: true,
-  passesOn: true,
-}
-
-const hasReason = (reason: ErrorReason) => (error: unknown) =>
-  error instanceof BusError && error.reason === reason
-
-class TestCallee implements Callee {
-  readonly features: CalleeFeatures
-  isFull = false
-  readonly calls: ServedCall[] = []
-  /** What it was told, in order. */
-  readonly told: string[] = []
-
-  constructor(features: Partial<CalleeFeatures> = {}) {
-    this.features = { ...allFeatures, ...features }
-  }
-
-  invoke(call: ServedCall, { payload }: CallContent): void {
-    this.calls.push(call)
-    this.told.push(`invoke ${textOf(payload)}`)
-  }
-
-  continue(_: ServedCall, { payload }: CallContent, isLast: boolean): void {
-    this.told.push(`${isLast ? 'last' : 'more'} ${textOf(payload)}`)
-  }
-
-  interrupt(_: ServedCall, mode: CancelMode, { reason }: BusError): void {
-    this.told.push(`${mode} ${reason}`)
-  }
-
-  revoked({ procedure }: CallRegistration, reason: string): void {
-    this.told.push(`revoked ${procedure} ${reason}`)
-  }
-}
-
-class TestSink implements CallSink {
-  readonly told: string[] = []
-
-  progress(_: OpenCall, { payload }: CallContent): void {
-    this.told.push(`progress ${textOf(payload)}`)
-  }
-
-  answered(_: OpenCall, { payload }: CallContent): void {
-    this.told.push(`answered ${textOf(payload)}`)
-  }
-
-  failed(_: OpenCall, { reason }: BusError): void {
-    this.told.push(reason)
-  }
-}
-
-function offer(client: TestClient, callee: Callee, options: Partial<OfferOptions> = {}) {
-  const defaults: OfferOptions = {
-    procedure: 'p',
-    match: 'exact',
-    invoke: 'single',
-    concurrency: Infinity,
-    replaces: false,
-    disclosesCaller: false,
-    forwardTimeout: false,
-  }
-  return client.handle.calls.offer({ ...defaults, ...options }, callee)
-}
-
-function begin(client: TestClient, options: Partial<CallRequest> = {}) {
-  const sink = new TestSink()
-  const defaults: CallRequest = {
-    procedure: 'p',
-    content: content('q'),
-    timeoutMs: Infinity,
-    receivesProgress: false,
-    isProgressive: false,
-    isPassthru: false,
-    disclosesCaller: false,
-  }
-  const call = client.handle.calls.begin({ ...defaults, ...options }, sink, 7)
-  return { call, sink }
-}
+import { begin, content, hasReason, offer, TestCallee, type TestSink } from './call-suite.ts'
+import type { OpenCall, ServedCall } from './calls.ts'
+import { openLiveBus, textOf } from './live-suite.ts'
 
 describe('a call', () => {
   test('may be answered before it is returned', async () => {

@@ -51,7 +51,10 @@ export class PendingCall implements OpenCall, ServedCall {
   readonly #disclosesCaller: boolean
   #isKilling = false
   #hasProgressed = false
+  /** Who has said that it is not available. */
   #tried: Member[] | undefined
+  /** What is left of the time by the time a callee is asked; undefined: all of it. */
+  #leftMs: number | undefined
   /** What another callee would be asked; kept only where one may be. */
   #content: CallContent | undefined
 
@@ -89,7 +92,16 @@ export class PendingCall implements OpenCall, ServedCall {
   get forwardedTimeoutMs(): number {
     const { callee, options } = this.member
     const isForwarded = options.forwardTimeout && callee.features.watchesTimeouts
-    return isForwarded ? this.#timeoutMs : Infinity
+    return isForwarded ? (this.#leftMs ?? this.#timeoutMs) : Infinity
+  }
+
+  get tried(): readonly Member[] | undefined {
+    return this.#tried
+  }
+
+  /** Nobody was asked yet, since all are busy. */
+  get isWaiting(): boolean {
+    return this.member === this.registration?.queue?.member
   }
 
   /** Asks the callee that was chosen. */
@@ -167,7 +179,7 @@ export class PendingCall implements OpenCall, ServedCall {
     const tried = (this.#tried ??= [])
     tried.push(from)
     try {
-      this.member = registration.choose(this, tried)
+      this.member = registration.choose(this, content.byteLength, tried)
     } catch (refusal) {
       this.fail(refusal instanceof BusError ? refusal : error)
       return
@@ -178,6 +190,25 @@ export class PendingCall implements OpenCall, ServedCall {
   }
 
   // The registry's side.
+
+  /**
+   * It has waited long enough. The time it has waited counts.
+   * @param parts what it brought; the last is not to come when it is not whole
+   */
+  handOut(member: Member, parts: readonly CallContent[], isWhole: boolean): void {
+    const from = this.member
+    const [first, ...more] = parts
+    if (this.isEnded || first === undefined) return
+    this.member = member
+    this.#keeper.moved(this, from)
+    if (this.deadlineMs !== Infinity) {
+      this.#leftMs = Math.max(1, Math.ceil(this.deadlineMs - this.#keeper.nowMs()))
+      if (this.forwardedTimeoutMs !== Infinity) this.#setDeadline(this.#leftMs * 2 + 1_000)
+    }
+    this.isProgressive = more.length > 0 || !isWhole
+    this.start(first)
+    more.forEach((part, i) => this.continue(part, isWhole && i === more.length - 1))
+  }
 
   /** Ends it for a reason of its caller or of time; the callee hears of it. */
   giveUp(mode: 'skip' | 'killnowait', error: BusError): void {
@@ -193,6 +224,7 @@ export class PendingCall implements OpenCall, ServedCall {
   }
 
   #restart(): void {
+    this.#leftMs = undefined
     const timeoutMs = this.#timeoutMs
     // Whoever watches the time itself has some more, lest two answers cross.
     const isForwarded = this.forwardedTimeoutMs !== Infinity

@@ -56,6 +56,7 @@ const plainOffer: Omit<OfferOptions, 'procedure'> = {
   match: 'exact',
   invoke: 'single',
   concurrency: Infinity,
+  queuePlaces: 0,
   replaces: false,
   disclosesCaller: false,
   forwardTimeout: false,
@@ -172,6 +173,9 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
       this.#tell({ kind: 'created', registration, client, callee })
     }
     this.#tell({ kind: 'joined', registration, client, callee })
+    // Not before the client knows that it serves the procedure.
+    const { queue } = registration
+    if (queue !== undefined && queue.size > 0) queueMicrotask(() => queue.drain())
     return this.#offered(registration, member)
   }
 
@@ -243,6 +247,8 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
     if (party === undefined) return
     for (const [registration, member] of party.offers) this.#leave(client, registration, member)
     for (const call of party.serving) call.giveUp('skip', calleeGone())
+    // First what waits, lest it is asked for when the others make room.
+    for (const call of party.made) if (call.isWaiting) call.giveUp('skip', cancelled())
     for (const call of party.made) call.giveUp('killnowait', cancelled())
     this.#parties.delete(client)
   }
@@ -270,8 +276,9 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
   }
 
   moved(call: PendingCall, from: Member): void {
-    this.#release(call, from)
+    // In this order, since whoever waits takes what is released.
     this.#take(call)
+    this.#release(call, from)
   }
 
   // What is registered.
@@ -308,9 +315,11 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
 
   /** @throws BusError `unimplemented/no_such_procedure`, or as `Registration.choose` */
   #find(request: CallRequest): { registration: Registration | undefined; member: Member } {
-    const { procedure } = request
+    const { procedure, content } = request
+    const { byteLength } = content
     const exact = this.#table.exact(procedure)
-    if (exact !== undefined) return { registration: exact, member: exact.choose(request) }
+    if (exact !== undefined)
+      return { registration: exact, member: exact.choose(request, byteLength) }
     // Other nodes know the main space only.
     const isMain = this === this.#bus.procedures
     const elsewhere = isMain ? this.#bus.remote?.callee(procedure) : undefined
@@ -325,7 +334,8 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
     const bridge =
       this.bridgeFor(procedure, pattern) ?? this.#main?.bridgeFor(procedure, pattern, true)
     if (bridge !== undefined) return { registration: undefined, member: bridge.member }
-    if (pattern !== undefined) return { registration: pattern, member: pattern.choose(request) }
+    if (pattern !== undefined)
+      return { registration: pattern, member: pattern.choose(request, byteLength) }
     const text = `nobody offers the procedure ${JSON.stringify(procedure)}`
     throw new BusError('unimplemented', 'no_such_procedure', text)
   }
@@ -375,6 +385,8 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
       this.#table.delete(registration)
       this.#byId.delete(registration.id)
     }
+    if (isLast) registration.queue?.close(calleeGone())
+    else registration.queue?.drain()
     const { callee } = member
     this.#tell({ kind: 'left', registration, client, callee })
     if (isLast) this.#tell({ kind: 'deleted', registration, client, callee })
@@ -396,7 +408,9 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
 
   #release(call: PendingCall, member: Member): void {
     member.open -= 1
-    if (member.client !== undefined) this.#parties.get(member.client)?.serving.delete(call)
+    if (member.client === undefined) return
+    this.#parties.get(member.client)?.serving.delete(call)
+    call.registration?.queue?.drain()
   }
 
   #tell(event: RegistrationEvent): void {

@@ -3,6 +3,7 @@
  */
 
 import { BusError } from '../model/errors.ts'
+import { CallQueue } from './call-queue.ts'
 import type {
   Callee,
   CallRegistration,
@@ -36,6 +37,8 @@ export class Registration implements CallRegistration {
   readonly invoke: InvokePolicy
   readonly createdAtMs: number
   readonly members: Member[] = []
+  /** Undefined: calls do not wait until somebody has room. */
+  readonly queue: CallQueue | undefined
   /** Place of the member that `roundrobin` asks next. */
   #next = 0
   readonly #mayServe: (member: Member, procedure: string) => boolean
@@ -53,6 +56,13 @@ export class Registration implements CallRegistration {
     this.match = options.match
     this.invoke = options.invoke
     this.createdAtMs = createdAtMs
+    const { queuePlaces } = options
+    this.queue = queuePlaces === 0 ? undefined : new CallQueue(this, queuePlaces)
+  }
+
+  /** Somebody has fewer calls than it takes at a time. */
+  get hasRoom(): boolean {
+    return this.members.some(({ open, options }) => open < options.concurrency)
   }
 
   get callees(): { readonly client: LiveClient; readonly callee: Callee }[] {
@@ -76,12 +86,27 @@ export class Registration implements CallRegistration {
   }
 
   /**
-   * Who serves the next call.
+   * Who serves the next call; the queue, when all who could are busy and it has a place.
    * @param tried who has been asked already
    * @throws BusError `unavailable/no_available_callee`, `unavailable/callee_busy`, `unimplemented/callee_lacks_feature`,
    *   `permission_denied/access_denied`
    */
-  choose(needs: Needs, tried?: readonly Member[]): Member {
+  choose(needs: Needs, byteLength: number, tried?: readonly Member[]): Member {
+    const { queue } = this
+    // Nobody overtakes those who wait.
+    if (queue !== undefined && queue.size > 0) queue.drain()
+    const member = this.find(needs, tried)
+    if (member !== undefined) return member
+    if (queue?.hasRoom(byteLength) === true) return queue.member
+    const text = `whoever serves ${JSON.stringify(needs.procedure)} has as many calls as it takes at a time`
+    throw new BusError('unavailable', 'no_available_callee', text)
+  }
+
+  /**
+   * Who can serve a call now; undefined: all who could have as many as they take.
+   * @throws BusError as `choose`, when nobody could if he had room
+   */
+  find(needs: Needs, tried?: readonly Member[]): Member | undefined {
     const { members } = this
     const count = members.length
     const start = this.#start(count)
@@ -96,8 +121,9 @@ export class Registration implements CallRegistration {
         if (this.invoke === 'roundrobin') this.#next = at + 1
         return member
       }
-      obstacle = found
+      if (obstacle !== 'at-limit') obstacle = found
     }
+    if (obstacle === 'at-limit') return undefined
     throw obstacleError(obstacle, needs.procedure)
   }
 
@@ -131,7 +157,7 @@ export class Registration implements CallRegistration {
 
 type Obstacle = 'none' | 'lacks' | 'forbidden' | 'full' | 'at-limit'
 
-function obstacleError(obstacle: Obstacle, procedure: string): BusError {
+function obstacleError(obstacle: Exclude<Obstacle, 'at-limit'>, procedure: string): BusError {
   const name = JSON.stringify(procedure)
   switch (obstacle) {
     case 'lacks': {
@@ -145,10 +171,6 @@ function obstacleError(obstacle: Obstacle, procedure: string): BusError {
     case 'full': {
       const text = `whoever serves ${name} does not keep up with its calls; try again`
       return new BusError('unavailable', 'callee_busy', text)
-    }
-    case 'at-limit': {
-      const text = `whoever serves ${name} has as many calls as it takes at a time`
-      return new BusError('unavailable', 'no_available_callee', text)
     }
     case 'none': {
       const text = `nobody who serves ${name} is available`

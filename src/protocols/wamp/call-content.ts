@@ -34,6 +34,10 @@ export class WampContent implements CallContent {
     return this.#inNaturalForm().headers
   }
 
+  get byteLength(): number {
+    return this.arguments.byteLength
+  }
+
   keep(): WampContent {
     return new WampContent(this.arguments.toOwned(), this.passthru)
   }

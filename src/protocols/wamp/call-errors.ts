@@ -126,7 +126,7 @@ function foreignError(error: CallError, serializer: Serializer): ErrorAnswer {
   if (payload.length === 0 && headers.size === 0) {
     return { uri, payload: encodePayload(serializer, [message]), passthru: undefined }
   }
-  const content = { payload, headers, keep: () => content }
+  const content = { payload, headers, byteLength: payload.length, keep: () => content }
   return { uri, payload: argumentsOf(content, serializer), passthru: undefined }
 }
 

@@ -273,6 +273,7 @@ test(`${runs} random lives of sessions that call each other`, async () => {
         name: 'r',
         uriCheck: 'loose',
         disclose: 'ask',
+        callQueues: [],
         callSpace: undefined,
         bus: all.bus,
         clock: all.clock,

@@ -15,7 +15,7 @@ import type {
   UnregisterMessage,
   YieldMessage,
 } from '../../wire/wamp/messages.ts'
-import { isReservedUri, isUri, type MatchPolicy } from '../../wire/wamp/uri.ts'
+import { isReservedUri, isUri, type MatchPolicy, uriMatches } from '../../wire/wamp/uri.ts'
 import type { WampDict } from '../../wire/wamp/value.ts'
 import { WampContent } from './call-content.ts'
 import { toCallFailure } from './call-errors.ts'
@@ -210,10 +210,18 @@ export class Dealer {
       match,
       invoke,
       concurrency: concurrency === 0 ? Infinity : concurrency,
+      queuePlaces: this.#placesOf(procedure),
       replaces: booleanOption(options, 'force_reregister') ?? false,
       disclosesCaller: this.#discloses(booleanOption(options, 'disclose_caller') ?? false),
       forwardTimeout: booleanOption(options, 'forward_timeout') ?? false,
     }
+  }
+
+  /** Of the queue that the realm gives a procedure. */
+  #placesOf(procedure: string): number {
+    const { callQueues } = this.#realm.options
+    const rule = callQueues.find((each) => uriMatches(each.procedure, each.match, procedure))
+    return rule?.places ?? 0
   }
 
   /** @throws WampError */

@@ -10,6 +10,15 @@ import { listenSetting } from '../../net/listen-setting.ts'
 import type { AdapterContext, ProtocolAdapter } from '../adapter.ts'
 import { WampListener } from './listener.ts'
 
+const callQueueSettings = z.strictObject({
+  procedure: z.string().max(1_024).describe('As callees register it.'),
+  match: z
+    .enum(['exact', 'prefix', 'wildcard'])
+    .default('exact')
+    .describe('How `procedure` is compared with what is registered.'),
+  places: z.int().min(1).max(10_000).describe('Calls that may wait; more are refused.'),
+})
+
 const realmSettings = z.strictObject({
   name: z.string().min(1).max(255).describe('As clients name it in HELLO.'),
   uriCheck: z
@@ -20,6 +29,13 @@ const realmSettings = z.strictObject({
     .enum(['ask', 'always', 'never'])
     .default('ask')
     .describe('Whether receivers are told who published or called: as asked for, always, never.'),
+  callQueues: z
+    .array(callQueueSettings)
+    .max(1_000)
+    .default([])
+    .describe(
+      'Procedures whose calls wait while all who serve them have as many as they take (`concurrency`); the first that matches counts, other calls are refused.',
+    ),
 })
 
 export const wampSettings = z.strictObject({
@@ -28,7 +44,7 @@ export const wampSettings = z.strictObject({
     .array(realmSettings)
     .min(1)
     .max(1_000)
-    .default([{ name: 'realm1', uriCheck: 'loose', disclose: 'ask' }])
+    .default([{ name: 'realm1', uriCheck: 'loose', disclose: 'ask', callQueues: [] }])
     .describe('Realms there are. All share the topics of the bus, and nothing else.'),
   requestIds: z
     .enum(['lenient', 'strict'])

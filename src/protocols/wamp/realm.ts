@@ -3,7 +3,7 @@
 import type { Bus } from '../../core/bus.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/logger.ts'
-import type { UriCheck } from '../../wire/wamp/uri.ts'
+import type { MatchPolicy, UriCheck } from '../../wire/wamp/uri.ts'
 import { Broker } from './broker.ts'
 import { Dealer } from './dealer.ts'
 import { MetaApi } from './meta-api.ts'
@@ -16,10 +16,19 @@ import type { WampSession } from './session.ts'
 /** Whether publishers and callers are told to those they reach (spec/wamp 9.3). */
 export type Disclosure = 'ask' | 'always' | 'never'
 
+/** Procedures whose calls wait when all who serve them are busy (spec/wamp 9.7). */
+export interface CallQueueRule {
+  readonly procedure: string
+  readonly match: MatchPolicy
+  readonly places: number
+}
+
 export interface RealmOptions {
   readonly name: string
   readonly uriCheck: UriCheck
   readonly disclose: Disclosure
+  /** The first that matches is the queue of a procedure. */
+  readonly callQueues: readonly CallQueueRule[]
   /** Where its procedures are registered; absent: where those of all other protocols are. */
   readonly callSpace: string | undefined
   readonly bus: Bus

@@ -372,6 +372,7 @@ describe('calls', () => {
         match: 'exact',
         invoke: 'single',
         concurrency: Infinity,
+        queuePlaces: 0,
         replaces: false,
         disclosesCaller: false,
         forwardTimeout: false,

@@ -41,6 +41,12 @@ export class WampPayload {
     return this.argsEnd > this.argsStart ? 1 : 0
   }
 
+  /** Of both, and what stands between them. */
+  get byteLength(): number {
+    if (this.count === 0) return 0
+    return (this.hasKwargs ? this.kwargsEnd : this.argsEnd) - this.argsStart
+  }
+
   get hasKwargs(): boolean {
     return this.kwargsEnd > this.kwargsStart
   }

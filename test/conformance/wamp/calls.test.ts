@@ -508,6 +508,46 @@ conformance(88, 'no more calls at a time than a callee takes', async (router) =>
   await invocation(first)
 })
 
+conformance(
+  '88, queue',
+  'calls wait where the realm has places for them, and come in order to whoever is there',
+  async (router) => {
+    const caller = await router.client()
+    const shared = { invoke: 'roundrobin', concurrency: 1 }
+    const callee = await router.client()
+    await register(callee, 'p.q', shared)
+    const calls = [1, 2, 3].map((n) => call(caller, 'p.q', {}, [n]))
+    assert.equal(await callError(caller, call(caller, 'p.q')), 'wamp.error.no_available_callee')
+    const first = await invocation(callee)
+    await callee.quiet()
+    // Whoever comes is told that it serves before it is asked.
+    const second = await router.client()
+    await register(second, 'p.q', shared)
+    const next = await invocation(second)
+    assert.deepEqual([first.args, next.args], [[1], [2]])
+    caller.send([49, calls[2] ?? 0, { mode: 'kill' }])
+    assert.equal((await caller.next())[4], 'wamp.error.canceled')
+    const timed = call(caller, 'p.q', { timeout: 1_000 }, [4])
+    await caller.quiet()
+    await router.pass(1_500)
+    assert.equal(await callError(caller, timed), 'wamp.error.timeout')
+    const left = call(caller, 'p.q', {}, [5])
+    await caller.quiet()
+    answer(callee, first.id)
+    await caller.next()
+    const last = await invocation(callee)
+    assert.deepEqual(last.args, [5])
+    answer(callee, last.id)
+    assert.deepEqual((await caller.next()).slice(0, 2), [50, left])
+    assert.equal(router.bus.live.procedures.callsInFlight, 1)
+  },
+  {
+    config: {
+      realms: [{ name: 'realm1', callQueues: [{ procedure: 'p', match: 'prefix', places: 2 }] }],
+    },
+  },
+)
+
 conformance(89, 'force_reregister', async (router) => {
   const { callee, caller } = await pair(router)
   const registration = await register(callee, 'p')
