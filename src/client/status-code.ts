@@ -1,29 +1,8 @@
 /** Canonical gRPC status numbers as the codes of this bus, and the reason when a daemon names none. */
 
-import { BusError, errorReasons } from '../model/errors.ts'
+import { BusError, busErrorCodes, errorReasons } from '../model/errors.ts'
 import type { BusErrorCode, ErrorReason } from '../model/errors.ts'
 import type { Refusal } from '../wire/gen/msgbus-v2.ts'
-
-/** By status number; 0 is OK and has no code. */
-const codes: readonly (BusErrorCode | undefined)[] = [
-  undefined,
-  'cancelled',
-  'unknown',
-  'invalid_argument',
-  'deadline_exceeded',
-  'not_found',
-  'already_exists',
-  'permission_denied',
-  'resource_exhausted',
-  'failed_precondition',
-  'aborted',
-  'out_of_range',
-  'unimplemented',
-  'internal',
-  'unavailable',
-  'data_loss',
-  'unauthenticated',
-]
 
 /** What a status without a known reason most probably means; v1 daemons send none. */
 const usualReasons = {
@@ -47,7 +26,7 @@ const usualReasons = {
 
 /** Numbers that are no status count as `unknown`, as gRPC prescribes. */
 export function toErrorCode(status: number): BusErrorCode {
-  return codes[status] ?? 'unknown'
+  return busErrorCodes[status - 1] ?? 'unknown'
 }
 
 /** @param word the daemon's `msgbus-reason`, if it sent one */
@@ -63,5 +42,5 @@ export function fromRefusal(refusal: Refusal): BusError {
 }
 
 export function toStatusNumber(code: BusErrorCode): number {
-  return codes.indexOf(code)
+  return busErrorCodes.indexOf(code) + 1
 }

@@ -4,24 +4,27 @@
  * `code`; `reason` is the stable word for dashboards; nobody parses messages.
  */
 
-/** gRPC's canonical codes without OK, in snake_case (google.rpc.Code). */
-export type BusErrorCode =
-  | 'cancelled'
-  | 'unknown'
-  | 'invalid_argument'
-  | 'deadline_exceeded'
-  | 'not_found'
-  | 'already_exists'
-  | 'permission_denied'
-  | 'resource_exhausted'
-  | 'failed_precondition'
-  | 'aborted'
-  | 'out_of_range'
-  | 'unimplemented'
-  | 'internal'
-  | 'unavailable'
-  | 'data_loss'
-  | 'unauthenticated'
+/** gRPC's canonical codes without OK, in snake_case, in the order of their numbers from 1 (google.rpc.Code). */
+export const busErrorCodes = [
+  'cancelled',
+  'unknown',
+  'invalid_argument',
+  'deadline_exceeded',
+  'not_found',
+  'already_exists',
+  'permission_denied',
+  'resource_exhausted',
+  'failed_precondition',
+  'aborted',
+  'out_of_range',
+  'unimplemented',
+  'internal',
+  'unavailable',
+  'data_loss',
+  'unauthenticated',
+] as const
+
+export type BusErrorCode = (typeof busErrorCodes)[number]
 
 /** Every reason there is, with what it means. A new one does not compile without a row here. */
 export const errorReasons = {

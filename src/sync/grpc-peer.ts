@@ -16,7 +16,7 @@ import {
   status,
 } from '@grpc/grpc-js'
 import { ProtoDecodeError, ProtoReader } from '../base/proto-reader.ts'
-import { BusError, type BusErrorCode, ProtocolError } from '../model/errors.ts'
+import { BusError, busErrorCodes, ProtocolError } from '../model/errors.ts'
 import {
   type FetchRequest,
   type HealthResponse,
@@ -354,26 +354,11 @@ function decode<T>(path: string, run: () => T): T {
   }
 }
 
-const codes: Partial<Record<status, BusErrorCode>> = {
-  [status.CANCELLED]: 'cancelled',
-  [status.INVALID_ARGUMENT]: 'invalid_argument',
-  [status.DEADLINE_EXCEEDED]: 'deadline_exceeded',
-  [status.NOT_FOUND]: 'not_found',
-  [status.PERMISSION_DENIED]: 'permission_denied',
-  [status.RESOURCE_EXHAUSTED]: 'resource_exhausted',
-  [status.FAILED_PRECONDITION]: 'failed_precondition',
-  [status.UNIMPLEMENTED]: 'unimplemented',
-  [status.INTERNAL]: 'internal',
-  [status.UNAVAILABLE]: 'unavailable',
-  [status.DATA_LOSS]: 'data_loss',
-  [status.UNAUTHENTICATED]: 'unauthenticated',
-}
-
 function statusError(code: status, details: string, path: string): BusError {
   if (code === status.UNAVAILABLE) return lost(details)
   const method = path.slice(path.lastIndexOf('/') + 1)
   const text = `${method} failed with ${status[code]}: ${details}`
-  return new BusError(codes[code] ?? 'unknown', 'peer_refused', text)
+  return new BusError(busErrorCodes[code - 1] ?? 'unknown', 'peer_refused', text)
 }
 
 function lost(details: string): BusError {

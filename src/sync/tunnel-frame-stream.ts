@@ -4,7 +4,13 @@
  */
 
 import type { WebSocket } from 'ws'
-import { BusError, type ErrorReason, errorReasons, ProtocolError } from '../model/errors.ts'
+import {
+  BusError,
+  busErrorCodes,
+  type ErrorReason,
+  errorReasons,
+  ProtocolError,
+} from '../model/errors.ts'
 import type { FrameHandler, FrameStream } from '../net/frame-stream.ts'
 import { linkService } from '../wire/gen/msgbus-link.ts'
 import { decodeFrames } from '../wire/web-socket/decode-frames.ts'
@@ -20,7 +26,6 @@ import {
   type StatusFrame,
   windowBytes,
 } from '../wire/web-socket/tunnel-frame.ts'
-import { statusCodes } from './status-codes.ts'
 
 const call = 1
 /** The socket keeps no more than this; the rest waits here, where it is counted. */
@@ -190,7 +195,7 @@ function toError({ code, reason, message }: StatusFrame): BusError {
     ? (reason as ErrorReason)
     : 'peer_refused'
   const text = `the peer refused the link: ${message}`
-  return new BusError(statusCodes[code - 1] ?? 'unknown', known, text)
+  return new BusError(busErrorCodes[code - 1] ?? 'unknown', known, text)
 }
 
 function lost(why: string): BusError {

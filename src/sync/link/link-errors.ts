@@ -6,11 +6,11 @@ import {
   errorReasons,
   ProtocolError,
   toBusError,
+  busErrorCodes,
 } from '../../model/errors.ts'
 import type { LinkClose } from '../../wire/gen/msgbus-link.ts'
 import { StoreFailure } from '../log-pull.ts'
 import { shortText } from '../short-text.ts'
-import { statusCodes } from '../status-codes.ts'
 
 /** What is told to the other side. */
 export function toClose(why: unknown): BusError {
@@ -28,7 +28,7 @@ export function closeError({ code, reason, message }: LinkClose): BusError {
   if (reason === 'already_linked') return alreadyLinked()
   const isKnown = Object.hasOwn(errorReasons, reason)
   const known: ErrorReason = isKnown ? (reason as ErrorReason) : 'peer_refused'
-  const status = statusCodes.find((one) => one === code) ?? 'unavailable'
+  const status = busErrorCodes.find((one) => one === code) ?? 'unavailable'
   return new BusError(status, known, `the peer closed the link: ${text}`)
 }
 

@@ -21,6 +21,7 @@ import {
   type ErrorReason,
   errorReasons,
   toBusError,
+  busErrorCodes,
 } from '../../model/errors.ts'
 import { noHeaders } from '../../model/message.ts'
 import type { ByteReader } from './byte-reader.ts'
@@ -49,24 +50,7 @@ interface RunningCall {
 /** What other nodes may have running here. */
 export const servedMost = 10_000
 const cancelModes: readonly CancelMode[] = ['skip', 'kill', 'killnowait']
-const codes: ReadonlySet<string> = new Set<BusErrorCode>([
-  'cancelled',
-  'unknown',
-  'invalid_argument',
-  'deadline_exceeded',
-  'not_found',
-  'already_exists',
-  'permission_denied',
-  'resource_exhausted',
-  'failed_precondition',
-  'aborted',
-  'out_of_range',
-  'unimplemented',
-  'internal',
-  'unavailable',
-  'data_loss',
-  'unauthenticated',
-])
+const codes: ReadonlySet<string> = new Set(busErrorCodes)
 
 export class RemoteCalls {
   readonly #bus: LiveBus
