@@ -57,6 +57,8 @@ export interface Bus {
    *   `invalid_argument`, `permission_denied`; `resource_exhausted/quota_exceeded` at the limit of clients
    */
   connect(identity: Identity, join?: JoinOptions): BusClient
+  /** Puts down, for the record, that a client was not let in for a reason that the bus does not know by itself. */
+  connectRefused(identity: Identity, name: string, why: string): void
   /** All clients, in the order in which they came. */
   clients(): ClientInfo[]
   /** The client of this name, if there is one. */

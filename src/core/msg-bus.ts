@@ -226,6 +226,10 @@ export class MsgBus implements Bus {
     return known === undefined ? undefined : this.live.lastValues.read(known)
   }
 
+  connectRefused(identity: Identity, name: string, why: string): void {
+    this.access.refused?.({ identity, name }, 'connect', name, why)
+  }
+
   topicTable(): Iterable<TopicUsage> {
     return this.live.topics.values()
   }

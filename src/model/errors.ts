@@ -71,6 +71,7 @@ export const errorReasons = {
   not_found: 'there is no such thing',
   own_log_ahead: 'a peer has messages of this node that are not here',
   page_not_allowed: 'a web page of another origin may not use this daemon',
+  payload_not_text: 'the payload is said to be text and is not well-formed UTF-8',
   payload_too_large: 'the message is larger than the limit',
   peer_cut_off: 'the peer said what no honest peer says, and is left alone for a while',
   peer_configured: 'the peer stands in the configuration and is changed there',

@@ -7,6 +7,7 @@
  * can be told: kind, flags and size from the fixed header, before the body has come.
  */
 
+import { isUtf8 } from 'node:buffer'
 import { FrameBuffer } from '../../net/frame-buffer.ts'
 import { PacketReader } from './packet-reader.ts'
 import {
@@ -160,7 +161,9 @@ export class PacketDecoder extends FrameBuffer {
     if (type === packetTypes.connect) throw protocolError('a second CONNECT')
     if (fromClients[type] === 0)
       throw protocolError(`a client does not send packets of type ${type}`)
-    if ((first & 0xf) !== fixedFlags[type]) throw malformed(`flags of a packet of type ${type}`)
+    // In 3.1 what is sent again may say so in any packet that has an identifier.
+    const flags = this.#version === 3 && fixedFlags[type] === 2 ? first & 0x7 : first & 0xf
+    if (flags !== fixedFlags[type]) throw malformed(`flags of a packet of type ${type}`)
     if (type === packetTypes.auth && this.#version !== 5) throw protocolError('AUTH before 5.0')
   }
 
@@ -282,8 +285,10 @@ export class PacketDecoder extends FrameBuffer {
     }
     const clientId = reader.name()
     const will = hasWill ? this.#readWill(version, willQos as Qos, (flags & 0x20) !== 0) : undefined
-    const userName = hasName ? reader.name() : undefined
-    const password = hasPassword ? reader.binary() : undefined
+    // 3.1 lets the packet end before what its flags announce (section 3.1, user name and password flags).
+    const isThere = () => version !== 3 || reader.left > 0
+    const userName = hasName && isThere() ? reader.name() : undefined
+    const password = hasPassword && isThere() ? reader.binary() : undefined
     reader.requireEnd()
     this.#version = version
     const cleanStart = (flags & 2) !== 0
@@ -321,7 +326,11 @@ export class PacketDecoder extends FrameBuffer {
     if (topic === '' || hasWildcard(reader.bytes, start, reader.at)) {
       throw new MqttError(reasonCodes.topicNameInvalid, 'the topic of the will is no topic name')
     }
-    return { topic, payload: reader.binary(), qos, retain, properties }
+    const payload = reader.binary()
+    if (properties.payloadFormat === 1 && !isUtf8(payload)) {
+      throw new MqttError(reasonCodes.payloadFormatInvalid, 'the payload of the will is no text')
+    }
+    return { topic, payload, qos, retain, properties }
   }
 
   #readDisconnect(): DisconnectPacket {

@@ -24,6 +24,8 @@ import type { MqttConfig } from './index.ts'
 import { cappedExpiry, termsOf } from './connect-terms.ts'
 import { closedTopic, isOpenTopic } from './open-topics.ts'
 import {
+  connackLength,
+  subackLength,
   writeAck,
   writeAuth,
   writeConnack,
@@ -89,6 +91,12 @@ const gates = { connecting: 1, saving: 2, paused: 4, acks: 8, closed: 16 } as co
 /** Client ids of the daemon's own sessions. */
 const ownIds = '$msgbus.'
 
+/** What is told in DISCONNECT and has no place in CONNACK (5.0 section 3.2.2.2). */
+const connackReasons: Readonly<Record<number, number>> = {
+  [reasonCodes.serverShuttingDown]: reasonCodes.serverUnavailable,
+  [reasonCodes.sessionTakenOver]: reasonCodes.serverBusy,
+}
+
 const noBytes = new Uint8Array(0)
 const optionsOfBridges = { noLocal: true, retainAsPublished: true } as const
 
@@ -108,6 +116,8 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
   #clientId = ''
   #isBridge = false
   #keepAliveMs = 0
+  /** Largest packet its client takes. */
+  #maxPacketBytes = Infinity
   #expirySeconds = 0
   #lastPacketAt: number
   readonly #openedAt: number
@@ -203,7 +213,8 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
     this.version = version
     this.will = will
     this.#isBridge = packet.isBridge
-    const { authenticationMethod: method } = properties
+    const { authenticationMethod: method, maximumPacketSize = Infinity } = properties
+    this.#maxPacketBytes = maximumPacketSize
     const { admission } = this.#options
     if (method !== undefined && (admission.isOpen || method !== scramMethod)) {
       this.#refuse(reasonCodes.badAuthenticationMethod, 'unknown authentication method')
@@ -263,6 +274,7 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
       ({ noLocal, filter }) => noLocal && filter.startsWith('$share/'),
     )
     if (isForbidden) throw protocolError('no local on a shared subscription')
+    this.#requireFit(requests.length)
     const answers = requests.map((request) => {
       const own = this.#isBridge ? { ...request, ...optionsOfBridges } : request
       return session.subscribe(own, subscriptionId)
@@ -280,6 +292,7 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
     this.#incoming?.flush()
     const session = this.#session
     if (session === undefined) return
+    this.#requireFit(filters.length)
     const { success, noSubscriptionExisted } = reasonCodes
     const codes = filters.map((filter) =>
       session.unsubscribe(filter) ? success : noSubscriptionExisted,
@@ -426,6 +439,11 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
     const terms = termsOf(packet, this.#clientId, config)
     const { expirySeconds } = terms
     this.#expirySeconds = expirySeconds
+    const answerProperties = this.#fitting({ ...terms.announced, ...told }, 'responseInformation')
+    if (answerProperties === undefined) {
+      this.#close('lost', 'its client does not take the answer to CONNECT, which is too large')
+      return
+    }
     const { session, isPresent } = await sessions.open(
       { clientId: this.#clientId, cleanStart, expirySeconds, isOwned: !admission.isOpen },
       this,
@@ -465,7 +483,7 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
     const answer = {
       sessionPresent: isPresent,
       reasonCode,
-      properties: { ...terms.announced, ...told },
+      properties: answerProperties,
     }
     writeConnack(this.#outbox, version, answer)
     // What the session has for it comes behind CONNACK, and what the client sent behind CONNECT after that.
@@ -525,11 +543,30 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
   /** Answers CONNECT with an error. */
   #refuse(reasonCode: number, text: string): void {
     if ((this.gate & gates.closed) !== 0) return
-    const properties = this.version === 5 ? { reasonString: text } : {}
-    writeConnack(this.#outbox, this.version, { sessionPresent: false, reasonCode, properties })
+    const said = this.version === 5 ? { reasonString: text } : {}
+    const properties = this.#fitting(said, 'reasonString')
+    if (properties !== undefined) {
+      writeConnack(this.#outbox, this.version, { sessionPresent: false, reasonCode, properties })
+    }
     this.will = undefined
     this.#options.counters.connectionsRefused += 1
     this.#close('disconnected', text)
+  }
+
+  /**
+   * Properties of a CONNACK that its client takes: without `extra`, if need be. Undefined: it takes none at all.
+   */
+  #fitting(properties: Properties, extra: keyof Properties): Properties | undefined {
+    const { [extra]: _extra, ...others } = properties
+    const fits = (each: Properties) => connackLength(each) <= this.#maxPacketBytes
+    return [properties, others].find(fits)
+  }
+
+  /** An answer that its client does not take is not sent, and it waits for it. @throws MqttError */
+  #requireFit(codes: number): void {
+    if (this.version < 5 || subackLength(codes) <= this.#maxPacketBytes) return
+    const text = 'the answer would be larger than its client takes'
+    throw new MqttError(reasonCodes.packetTooLarge, text)
   }
 
   /** Ends the connection and tells why, where the protocol can say so. */
@@ -537,8 +574,10 @@ export class MqttConnection implements PacketHandler, SessionPeer, SessionOwner 
     if ((this.gate & gates.closed) !== 0) return
     if (this.version === 5 && this.#isConnected) writeDisconnect(this.#outbox, error.reasonCode)
     else if (this.#decoder.seenVersion === 5 && !this.#isConnected) {
-      const answer = { sessionPresent: false, reasonCode: error.reasonCode, properties: {} }
-      writeConnack(this.#outbox, 5, answer)
+      const reasonCode = connackReasons[error.reasonCode] ?? error.reasonCode
+      if (connackLength({}) <= this.#maxPacketBytes) {
+        writeConnack(this.#outbox, 5, { sessionPresent: false, reasonCode, properties: {} })
+      }
     }
     this.#close('lost', error.message)
   }

@@ -4,6 +4,7 @@
  * and what follows them goes on meanwhile.
  */
 
+import { isUtf8 } from 'node:buffer'
 import { copyOf } from '../../base/copy-of.ts'
 import type { BusClient } from '../../core/bus-client.ts'
 import type { Bus } from '../../core/bus.ts'
@@ -103,6 +104,10 @@ export class Incoming {
       if (refusal !== undefined) this.#options.counters.dropped.refused += 1
       return
     }
+    if (publish.isText && !isUtf8(bytes.subarray(start, end))) {
+      this.#options.counters.dropped.refused += 1
+      return
+    }
     const headers = this.#headersOf(publish)
     if (publish.retain) this.#retain(publish, textOf(from, topicStart, topicEnd), headers)
     if (alias === undefined) {
@@ -171,6 +176,10 @@ export class Incoming {
       // A question that is asked twice is answered twice: of its identifier nothing needs to be kept on disk.
       if (refusal === undefined && isExactlyOnce) session.received.load(id)
       settled(refusal)
+      return
+    }
+    if (publish.isText && !isUtf8(bytes.subarray(start, end))) {
+      settled(payloadNotText())
       return
     }
     if (isExactlyOnce) {
@@ -327,6 +336,11 @@ export class Incoming {
   #end(reason: string): void {
     if (!this.#isOver) this.#options.end(reason)
   }
+}
+
+function payloadNotText(): BusError {
+  const text = 'the payload is said to be text and is not well-formed UTF-8'
+  return new BusError('invalid_argument', 'payload_not_text', text)
 }
 
 function deniedByRule(): BusError {

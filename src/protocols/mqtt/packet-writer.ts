@@ -45,15 +45,14 @@ export interface OutgoingPublish {
 
 /** Length of the packet, its fixed header included. */
 export function publishLength(version: Version, packet: OutgoingPublish): number {
-  const body = publishBody(version, packet)
-  return 1 + varintLength(body) + body
+  return packetLength(publishBody(version, packet))
 }
 
 /** Writes a PUBLISH; returns where its packet identifier stands in the outbox's block, for QoS above 0. */
 export function writePublish(outbox: Room, version: Version, packet: OutgoingPublish): number {
   const { qos, topic, passedOn, added, bytes, start, end } = packet
   const body = publishBody(version, packet)
-  let at = outbox.reserve(1 + varintLength(body) + body, false)
+  let at = outbox.reserve(packetLength(body), false)
   const out = outbox.bytes
   const flags = (packet.duplicate ? 8 : 0) | (qos << 1) | (packet.retain ? 1 : 0)
   out[at++] = (packetTypes.publish << 4) | flags
@@ -80,6 +79,16 @@ export function writeConnack(outbox: Outbox, version: Version, packet: ConnackPa
   }
   const properties = withLength(encodeProperties(packet.properties))
   write(outbox, packetTypes.connack, 0, [first, packet.reasonCode], properties)
+}
+
+/** Length of a CONNACK of 5.0 with these properties, its fixed header included. */
+export function connackLength(properties: Properties): number {
+  return packetLength(2 + withLength(encodeProperties(properties)).length)
+}
+
+/** Length of a SUBACK or UNSUBACK of 5.0. */
+export function subackLength(codes: number): number {
+  return packetLength(3 + codes)
 }
 
 /** PUBACK, PUBREC, PUBREL or PUBCOMP. Versions before 5.0 carry no reason. */
@@ -182,12 +191,17 @@ function write(
   tail: Uint8Array = nothing,
 ): void {
   const body = head.length + tail.length
-  let at = outbox.reserve(1 + varintLength(body) + body, false)
+  let at = outbox.reserve(packetLength(body), false)
   const out = outbox.bytes
   out[at++] = (type << 4) | flags
   at = putVarint(out, at, body)
   for (const byte of head) out[at++] = byte
   putBytes(out, at, tail)
+}
+
+/** @param body its length without the fixed header */
+function packetLength(body: number): number {
+  return 1 + varintLength(body) + body
 }
 
 function withLength(bytes: Uint8Array): Uint8Array {

@@ -168,6 +168,8 @@ export interface PublishProperties {
   messageExpiry: number
   /** 0: none. */
   topicAlias: number
+  /** The payload is said to be UTF-8. */
+  isText: boolean
   /** `bytes[start..end)`: properties without their length. */
   start: number
   end: number
@@ -184,6 +186,7 @@ export function scanPublishProperties(reader: PacketReader, into: PublishPropert
   if (length > reader.left) throw malformed('properties run past the end of their packet')
   into.messageExpiry = -1
   into.topicAlias = 0
+  into.isText = false
   into.isPassedWhole = true
   into.start = reader.at
   into.end = reader.at + length
@@ -209,7 +212,8 @@ export function scanPublishProperties(reader: PacketReader, into: PublishPropert
     } else if (found.id === 0x23) {
       into.topicAlias = readValue(reader, found) as number
       into.isPassedWhole = false
-    } else skipValue(reader, found)
+    } else if (found.id === 0x01) into.isText = readValue(reader, found) === 1
+    else skipValue(reader, found)
   }
   reader.end = packetEnd
 }

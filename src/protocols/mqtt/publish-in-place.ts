@@ -31,6 +31,8 @@ export interface IncomingPublish {
   readonly topicAlias: number
   /** Seconds; -1: none. */
   readonly messageExpiry: number
+  /** The payload is said to be UTF-8; it has not been checked. */
+  readonly isText: boolean
   /** There are properties to be passed on with the message. */
   readonly hasProperties: boolean
   /** These properties, encoded, without their length; copied. */
@@ -54,6 +56,7 @@ export class PublishInPlace implements IncomingPublish {
   readonly scanned: PublishProperties = {
     messageExpiry: -1,
     topicAlias: 0,
+    isText: false,
     start: 0,
     end: 0,
     isPassedWhole: true,
@@ -65,6 +68,10 @@ export class PublishInPlace implements IncomingPublish {
 
   get messageExpiry(): number {
     return this.scanned.messageExpiry
+  }
+
+  get isText(): boolean {
+    return this.scanned.isText
   }
 
   get hasProperties(): boolean {
@@ -101,6 +108,7 @@ export class PublishInPlace implements IncomingPublish {
     } else {
       scanned.end = scanned.start
       scanned.topicAlias = 0
+      scanned.isText = false
       scanned.messageExpiry = -1
       if (start === this.topicEnd) throw malformed('PUBLISH without a topic name')
     }

@@ -61,6 +61,8 @@ export class MqttSession implements Inbox {
   readonly #noted: NotedTasks
   /** Said of this connection that messages were dropped. */
   #hasDropped = false
+  /** Subscriptions that hold on the bus already and are to be confirmed, by filter. */
+  readonly #unconfirmed = new Map<string, Subscription>()
   /** Undefined: it has no connection. */
   #delivery: Delivery | undefined
 
@@ -147,6 +149,8 @@ export class MqttSession implements Inbox {
       } else groups.stays(inFlight)
     }
     for (const { filter } of this.subscriptions.values()) groups.leave(filter, this, isKept)
+    for (const filter of this.#unconfirmed.keys()) groups.leave(filter, this, false)
+    this.#unconfirmed.clear()
   }
 
   /** Takes in one request of a SUBSCRIBE; it holds from `confirm` on. */
@@ -155,15 +159,20 @@ export class MqttSession implements Inbox {
     const parsed = parseFilter(request.filter)
     if (parsed === undefined) return refused(reasonCodes.topicFilterInvalid)
     const { filter, qos, noLocal, retainAsPublished, retainHandling } = request
-    const known = this.subscriptions.get(filter)
-    if (known === undefined && this.subscriptions.size >= this.#context.limits.filtersPerClient) {
+    // Also one that stands before it in the same packet.
+    const known = this.subscriptions.get(filter) ?? this.#unconfirmed.get(filter)
+    const count = this.subscriptions.size + this.#unconfirmed.size
+    if (known === undefined && count >= this.#context.limits.filtersPerClient) {
       return refused(reasonCodes.quotaExceeded)
     }
     const since = known?.since ?? this.#context.lastSequence()
     const subscription = { filter, qos, noLocal, retainAsPublished, id, since }
     const isShared = parsed.group !== undefined
     try {
-      if (known === undefined) this.#join(client, subscription)
+      if (known === undefined) {
+        this.#join(client, subscription)
+        this.#unconfirmed.set(filter, subscription)
+      }
     } catch (error) {
       return refused(refusalOf(error))
     }
@@ -172,6 +181,7 @@ export class MqttSession implements Inbox {
     const confirm = () => {
       const delivery = this.#delivery
       if (delivery === undefined) return
+      this.#unconfirmed.delete(filter)
       this.subscriptions.set(subscription, isShared ? undefined : parsed.filter)
       if (isShared) this.#context.groups.update(filter, this, subscription)
       if (!isRetainedWanted) return

@@ -20,6 +20,7 @@ import { OutgoingProperties } from './message-properties.ts'
 import type { Version, Will } from './packets.ts'
 import type { MqttCounters } from './counters.ts'
 import type { SessionContext } from './session-context.ts'
+import { busNameOf } from './session-name.ts'
 import {
   groupTable,
   noWindow,
@@ -37,6 +38,7 @@ import { MqttSession } from './session.ts'
 import { Groups } from './shared-groups.ts'
 import type { Subscription } from './subscriptions.ts'
 import { SystemTopics } from './system-topics.ts'
+import { TakeOvers } from './take-overs.ts'
 import { Wills } from './wills.ts'
 import type { InFlight } from './window.ts'
 
@@ -87,6 +89,7 @@ export class Sessions {
   readonly #isNoted = new Set<string>()
   readonly #groups: Groups
   readonly #wills: Wills
+  readonly #takeOvers: TakeOvers
   readonly systemTopics: SystemTopics
   readonly #context: SessionContext
   readonly #removeHolds: () => void
@@ -100,6 +103,9 @@ export class Sessions {
     const readAgain = (place: Pick<InFlight, 'topic' | 'sequence'>) => this.#readAgain(place)
     const onError = (error: unknown) => this.#failed(error)
     this.#wills = new Wills(options)
+    this.#takeOvers = new TakeOvers(clock, (client) =>
+      options.logger.warn('mqtt_take_over_loop', { client }),
+    )
     this.systemTopics = new SystemTopics({ ...options, sessions: () => this })
     this.#groups = new Groups({ bus, counters, readAgain, onError })
     this.#context = {
@@ -142,7 +148,7 @@ export class Sessions {
   /**
    * Gives a connection the session of its client id, a new one or the one that was kept. Resolves when what has to be
    * on disk is.
-   * @throws BusError `permission_denied/name_taken` when it is the session of another user; `unavailable` while the store is not open; `resource_exhausted`; what the store reports
+   * @throws BusError `permission_denied/name_taken` when it is the session of another user; `resource_exhausted/takeover_loop`; `unavailable` while the store is not open; `resource_exhausted`; what the store reports
    */
   async open(
     request: OpenRequest,
@@ -189,6 +195,7 @@ export class Sessions {
 
   /** Notes down what has changed, ends what is over. Called about every second. */
   async tick(): Promise<void> {
+    this.#takeOvers.tick()
     const changes: NoteChange[] = []
     for (const { session } of this.#connected.values()) {
       if (session.isDurable && session.isChanged) changes.push(session.windowNote())
@@ -307,6 +314,7 @@ export class Sessions {
   ): Promise<{ readonly session: MqttSession; readonly isPresent: boolean }> {
     if (isOwned) this.#requireOwner(clientId, owner.identity.user)
     if (expirySeconds > 0 && !this.isKnown(clientId)) this.#requireRoom()
+    if (this.#connected.has(clientId)) this.#requirePeace(clientId, owner)
     const previous = this.#takeOver(clientId, !cleanStart)
     const known = previous ?? this.#parting.get(clientId)
     const found = cleanStart ? undefined : (known ?? (await this.#read(clientId)))
@@ -344,6 +352,17 @@ export class Sessions {
     if (holder === undefined || holder === user || holder === anonymous.user) return
     const text = `the client id ${JSON.stringify(clientId)} belongs to another user`
     throw new BusError('permission_denied', 'name_taken', text)
+  }
+
+  /** @throws BusError `resource_exhausted/takeover_loop` */
+  #requirePeace(clientId: string, { identity }: SessionOwner): void {
+    try {
+      this.#takeOvers.count(clientId)
+    } catch (error) {
+      const { message } = toBusError(error)
+      this.#options.bus.connectRefused(identity, busNameOf(clientId), message)
+      throw error
+    }
   }
 
   /** Sessions that are kept are as many as clients may be connected. @throws BusError */

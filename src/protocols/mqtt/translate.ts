@@ -23,8 +23,8 @@ const byCode = {
 } as const satisfies Record<BusErrorCode, number>
 
 /** Of one operation: goes into its acknowledgement. */
-export function reasonOfError({ code }: BusError): number {
-  return byCode[code]
+export function reasonOfError({ code, reason }: BusError): number {
+  return reason === 'payload_not_text' ? reasonCodes.payloadFormatInvalid : byCode[code]
 }
 
 const byReason: Partial<Record<ErrorReason, number>> = {
@@ -35,6 +35,7 @@ const byReason: Partial<Record<ErrorReason, number>> = {
 const refusals: Partial<Record<ErrorReason, number>> = {
   bad_credentials: reasonCodes.badUserNameOrPassword,
   too_many_logins: reasonCodes.serverBusy,
+  takeover_loop: reasonCodes.serverBusy,
   // The client id is that of somebody else.
   name_taken: reasonCodes.clientIdNotValid,
 }

@@ -14,6 +14,8 @@ export class MappedPublish implements IncomingPublish {
   readonly topicAlias = 0
   messageExpiry = -1
   hasProperties = false
+  /** What another broker passed on is not judged again. */
+  readonly isText = false
   start = 0
   end = 0
   #original: IncomingPublish | undefined
