@@ -100,6 +100,18 @@ export class AccessRules {
     return this.#otherwise(subject, action)
   }
 
+  /** Allowed when everything is that consists of these texts with anything but `/` between them. */
+  decidePattern(subject: Subject, action: Action, texts: readonly string[]): Decision {
+    const memory = this.#memoryOf(subject)
+    for (const { rule, patterns } of this.#clausesOf(memory, subject, action)) {
+      const decides = rule.isAllow
+        ? patterns.some((pattern) => pattern.coversTexts(texts))
+        : patterns.some((pattern) => pattern.overlapsTexts(texts))
+      if (decides) return { isAllowed: rule.isAllow, rule: rule.text }
+    }
+    return this.#otherwise(subject, action)
+  }
+
   /** Whether some rule allows anonymous clients something. */
   get knowsAnonymous(): boolean {
     return this.#rules.some((rule) => rule.isAllow && rule.concerns('', [], true))

@@ -124,6 +124,12 @@ export class Access implements AccessCheck {
     return isAllowed ? undefined : rule
   }
 
+  patternRefusal(subject: Subject, action: Action, texts: readonly string[]): string | undefined {
+    if (this.#isOpen || isExempt(subject.identity)) return undefined
+    const { isAllowed, rule } = this.#rules.decidePattern(subject, action, texts)
+    return isAllowed ? undefined : rule
+  }
+
   /** What would be decided and by which rule, without a record. */
   decide(subject: Subject, action: Action, resource: string): Decision {
     if (this.#isOpen) return { isAllowed: true, rule: 'there are no users and no rules' }

@@ -88,6 +88,50 @@ describe('patterns and the filters of subscribers', () => {
     )
   })
 
+  const pieces = fc.array(fc.constantFrom('', 'a', 'b', 'a/', 'ab'), { minLength: 2, maxLength: 3 })
+  const rules = fc.constantFrom('a*', '*b', 'a*b', '*', '+', '#', 'a/#', 'a/*', 'a', '*a*', '+/b')
+  const gaps = fc.array(fc.constantFrom('', 'a', 'b', 'ab', 'x'), { minLength: 2, maxLength: 2 })
+
+  test('texts with gaps: what is covered all matches, what matches is overlapped', () => {
+    const runs = 5_000
+    const seen = { covered: 0, apart: 0 }
+    fc.assert(
+      fc.property(rules, pieces, gaps, (rule, texts, between) => {
+        const name = texts.map((text, i) => (between[i - 1] ?? '') + text).join('')
+        const found = pattern(rule)
+        if (found.coversTexts(texts)) {
+          seen.covered += 1
+          assert.ok(found.matches(name), `${rule} covers ${texts.join('…')}, not ${name}`)
+        }
+        if (found.overlapsTexts(texts)) return
+        seen.apart += 1
+        assert.ok(!found.matches(name), `${rule} is apart from ${texts.join('…')}, but ${name}`)
+      }),
+      { numRuns: runs },
+    )
+    assert.ok(seen.covered > runs / 50 && seen.apart > runs / 50, JSON.stringify(seen))
+  })
+
+  test('texts with gaps: the plain cases are decided exactly', () => {
+    const cases: [rule: string, texts: string[], overlaps: boolean, covers: boolean][] = [
+      ['com.secret.*', ['com.', ''], true, false],
+      ['com.secret.*', ['com.open.', ''], false, false],
+      ['com.secret.*', ['com.', '.x'], true, false],
+      ['com.*', ['com.secret.', ''], true, true],
+      ['com.*', ['com', ''], true, false],
+      ['*.x', ['com.', '.x'], true, true],
+      ['*.x', ['com.', '.y'], false, false],
+      ['com.x', ['com.', ''], true, false],
+      ['#', ['', ''], true, true],
+      ['a/#', ['a', ''], true, false],
+      ['a/b', ['a', ''], false, false],
+    ]
+    for (const [rule, texts, overlaps, covers] of cases) {
+      assert.equal(pattern(rule).overlapsTexts(texts), overlaps, `${rule} ${texts.join('…')}`)
+      assert.equal(pattern(rule).coversTexts(texts), covers, `${rule} ${texts.join('…')}`)
+    }
+  })
+
   test('the plain cases are decided exactly', () => {
     const cases: [rule: string, wanted: string, overlaps: boolean, covers: boolean][] = [
       ['a/#', 'a/b/+', true, true],

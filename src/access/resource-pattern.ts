@@ -78,6 +78,28 @@ export class ResourcePattern {
       return wanted === undefined ? isAny(level) : levelMatches(level, wanted)
     })
   }
+
+  /** Something that consists of these texts, with anything but `/` between them, is matched. */
+  overlapsTexts(texts: readonly string[]): boolean {
+    const others = levelsOfTexts(texts)
+    return (
+      this.#hasLength(others.length) &&
+      this.#levels.every((level, i) => levelsOverlap(level, others[i] as Level))
+    )
+  }
+
+  /** Everything is matched that consists of these texts with anything but `/` between them. */
+  coversTexts(texts: readonly string[]): boolean {
+    const others = levelsOfTexts(texts)
+    return (
+      this.#hasLength(others.length) &&
+      this.#levels.every((level, i) => levelCovers(level, others[i] as Level))
+    )
+  }
+
+  #hasLength(levels: number): boolean {
+    return levels === this.#levels.length || (levels > this.#levels.length && this.#hasRest)
+  }
 }
 
 /** @throws RangeError */
@@ -137,6 +159,34 @@ function levelMatches(level: Level, text: string): boolean {
     at = found + (level[i] as string).length
   }
   return true
+}
+
+function levelsOfTexts(texts: readonly string[]): Level[] {
+  const levels: string[][] = []
+  texts.forEach((text, i) => {
+    text.split('/').forEach((piece, k) => {
+      if (i > 0 && k === 0) levels.at(-1)?.push(piece)
+      else levels.push([piece])
+    })
+  })
+  return levels.map((pieces) => (pieces.length === 1 ? (pieces[0] as string) : pieces))
+}
+
+/** What stands between two gaps can be anywhere in either, so beginnings and ends alone decide. */
+function levelsOverlap(a: Level, b: Level): boolean {
+  if (typeof a === 'string') return levelMatches(b, a)
+  if (typeof b === 'string') return levelMatches(a, b)
+  const [aFirst = '', bFirst = ''] = [a[0], b[0]]
+  const [aLast = '', bLast = ''] = [a.at(-1), b.at(-1)]
+  return (
+    (aFirst.startsWith(bFirst) || bFirst.startsWith(aFirst)) &&
+    (aLast.endsWith(bLast) || bLast.endsWith(aLast))
+  )
+}
+
+/** In a gap anything can be, also what no rule names: then only a gap matches it. */
+function levelCovers(level: Level, other: Level): boolean {
+  return levelMatches(level, typeof other === 'string' ? other : other.join('\0'))
 }
 
 /** What a filter may match at most, level by level; undefined: anything. */

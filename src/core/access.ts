@@ -47,6 +47,12 @@ export interface AccessCheck {
    * Whoever subscribes is asked for each topic again. Absent: the text of the filter is asked for as a name.
    */
   filterRefusal?(subject: Subject, action: Action, filter: LiveFilter): string | undefined
+  /**
+   * As `refusal` of `register`, for a pattern of procedures: refused unless everything that it matches is allowed. Absent:
+   * only the text of the pattern is asked for.
+   * @param texts what names consist of in this order, with anything but `/` between them
+   */
+  patternRefusal?(subject: Subject, action: Action, texts: readonly string[]): string | undefined
   limitsOf?(identity: Identity): IdentityLimits | undefined
   /** False: whoever this was is not known any more (revoked, expired), and is to be disconnected. */
   isValid?(identity: Identity): boolean

@@ -157,6 +157,26 @@ export class LiveBus {
     throw this.#refused(subject, action, textOf(filter), rule)
   }
 
+  /** As `requireAccess`, for a pattern of procedures: everything that it matches has to be allowed. */
+  requirePatternAccess(subject: Subject, procedure: string, texts: readonly string[]): void {
+    const rule = this.patternRefusal(subject, procedure, texts)
+    if (rule !== undefined) throw this.#refused(subject, 'register', procedure, rule)
+  }
+
+  /** Which rule refuses to register a pattern; nothing is recorded. */
+  patternRefusal(
+    subject: Subject,
+    procedure: string,
+    texts: readonly string[],
+  ): string | undefined {
+    const { access } = this
+    if (access.isOpen || subject.identity === daemonIdentity) return undefined
+    if (access.patternRefusal !== undefined) {
+      return access.patternRefusal(subject, 'register', texts)
+    }
+    return access.refusal(subject, 'register', procedure)
+  }
+
   /** As `requireAccess`, for callers that have another way to say no. */
   isAllowed(subject: Subject, action: Action, resource: string): boolean {
     if (this.access.isOpen || subject.identity === daemonIdentity) return true

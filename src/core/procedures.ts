@@ -148,7 +148,8 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
     // A pattern may be empty, which matches everything.
     if (match === 'exact' || procedure !== '')
       checkName('procedure', procedure, limits.procedureBytes)
-    this.#bus.requireAccess(client, 'register', procedure)
+    if (match === 'exact') this.#bus.requireAccess(client, 'register', procedure)
+    else this.#bus.requirePatternAccess(client, procedure, textsOf(procedure, match))
     const reserved = this.#reserved(procedure)
     if (reserved !== undefined) {
       const text = `procedures that begin with "${reserved}" belong to the daemon`
@@ -235,7 +236,7 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
     for (const registration of this.#byId.values()) {
       for (const { client } of registration.members.slice()) {
         if (client === undefined) continue
-        if (this.#bus.maySee(client, 'register', registration.procedure)) continue
+        if (this.#mayOffer(client, registration)) continue
         this.revoke(registration, client, 'not_authorized')
       }
     }
@@ -353,6 +354,12 @@ export class Procedures implements ProcedureDirectory, CallKeeper {
     return member.client === undefined || this.#bus.maySee(member.client, 'register', procedure)
   }
 
+  #mayOffer(client: LiveClient, { procedure, match }: Registration): boolean {
+    if (match === 'exact') return this.#bus.maySee(client, 'register', procedure)
+    const texts = textsOf(procedure, match)
+    return this.#bus.patternRefusal(client, procedure, texts) === undefined
+  }
+
   #offered(registration: Registration, member: Member): Offer {
     const { client } = member
     return {
@@ -423,6 +430,18 @@ const plainRequest = {
   isProgressive: false,
   isPassthru: false,
   disclosesCaller: false,
+}
+
+/** What the procedures of a pattern have in common, with anything between the texts. */
+function textsOf(procedure: string, match: 'prefix' | 'wildcard'): string[] {
+  if (match === 'prefix') return [procedure, '']
+  const texts = ['']
+  procedure.split('.').forEach((component, i) => {
+    if (i > 0) texts[texts.length - 1] += '.'
+    if (component === '') texts.push('')
+    else texts[texts.length - 1] += component
+  })
+  return texts
 }
 
 /** @throws BusError `already_exists/procedure_taken` */

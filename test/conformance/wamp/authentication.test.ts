@@ -307,7 +307,18 @@ test(
     const notAuthorized = 'wamp.error.not_authorized'
     await register(client, 'com.open.x')
     assert.equal(await registerFails(client, 'com.secret.x'), notAuthorized)
-    await register(client, 'com.', { match: 'prefix' })
+    // Nor by a pattern that is wider; next to what is denied it is.
+    const broad = [
+      ['com.', 'prefix'],
+      ['', 'prefix'],
+      ['com..x', 'wildcard'],
+      ['..', 'wildcard'],
+    ] as const
+    for (const [procedure, match] of broad) {
+      assert.equal(await registerFails(client, procedure, { match }), notAuthorized, procedure)
+    }
+    await register(client, 'com.open.', { match: 'prefix' })
+    await register(client, 'com.open..y', { match: 'wildcard' })
     const request = call(other, 'com.secret.x')
     const message = await other.next()
     assert.deepEqual([message[2], message[4]], [request, notAuthorized])
