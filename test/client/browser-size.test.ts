@@ -5,9 +5,9 @@ import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { bundleClient } from '../e2e/browser-bundle.ts'
 
-const mostBytes = 30_000
+const mostBytes = 32_000
 
-test('the whole client is under 30 KB compressed, and needs nothing else', async (t) => {
+test('the whole client is under 32 KB compressed, and needs nothing else', async (t) => {
   const { code, imports, dynamicImports, exports, moduleIds } = await bundleClient()
   const bytes = gzipSync(code).length
   t.diagnostic(`${bytes} bytes compressed, ${code.length} before`)

@@ -259,9 +259,10 @@ conformance(
         Buffer.from(payload).toString('latin1'),
         headers.size,
       ]),
+      // One says that nobody asked for it to be stored, the other how the line was written.
       [
-        ['x', 1],
-        ['\xff', 0],
+        ['x', 2],
+        ['\xff', 1],
       ],
     )
   },
