@@ -85,6 +85,8 @@ export interface Bus {
    * not trimmed by age while they need it. Asked before trimming; ends with the returned function.
    */
   addHolds(holds: () => Iterable<Hold>): () => void
+  /** Whether what is published on a topic can be stored at all: no rule says that nothing is. */
+  keepsLog(topic: string): boolean
   /** The newest message of a topic, stored or not, as far as it is remembered. */
   lastValue(topic: string): StoredMessage | undefined
   /** The topics that are remembered (`limits.rememberedTopics` at most), in no particular order. */

@@ -221,6 +221,10 @@ export class MsgBus implements Bus {
     return () => this.#holds.delete(holds)
   }
 
+  keepsLog(topic: string): boolean {
+    return this.topicRules.of(topic).store !== 'never'
+  }
+
   lastValue(topic: string): StoredMessage | undefined {
     const known = this.live.topics.peek(topic)
     return known === undefined ? undefined : this.live.lastValues.read(known)

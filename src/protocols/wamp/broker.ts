@@ -32,7 +32,7 @@ import { sendRetained } from './retained-events.ts'
 import type { WampSession } from './session.ts'
 import { type Subscription, SubscriptionTable } from './subscription-table.ts'
 import { Testaments } from './testaments.ts'
-import { errorUris, WampError } from './translate-error.ts'
+import { atLimit, errorUris, WampError } from './translate-error.ts'
 
 const policies: readonly string[] = ['exact', 'prefix', 'wildcard'] satisfies MatchPolicy[]
 
@@ -97,6 +97,8 @@ export class Broker {
     const isNew = known === undefined || !own.has(known)
     let query: HistoryQuery | undefined
     try {
+      const { subscriptions: most } = this.#realm.options.perSession
+      if (isNew && own.size >= most) throw atLimit('subscriptions', most)
       if (replayed !== undefined) query = parseHistoryQuery(replayed, true)
       if (isNew) this.#subscribeOnBus(session, uri, match)
     } catch (error) {

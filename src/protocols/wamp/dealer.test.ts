@@ -274,6 +274,7 @@ test(`${runs} random lives of sessions that call each other`, async () => {
         uriCheck: 'loose',
         disclose: 'ask',
         callQueues: [],
+        perSession: { subscriptions: 1_000, registrations: 1_000, calls: 1_000 },
         callSpace: undefined,
         bus: all.bus,
         clock: all.clock,

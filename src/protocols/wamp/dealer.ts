@@ -23,11 +23,7 @@ import { booleanOption, countOption, passthruOf, textOption } from './options.ts
 import type { Realm } from './realm.ts'
 import { SessionCalls } from './session-calls.ts'
 import type { ClientRole, WampSession } from './session.ts'
-import { errorUris, WampError } from './translate-error.ts'
-
-/** Spec/wamp 12; per session. */
-const callsMost = 1_000
-const registrationsMost = 1_000
+import { atLimit, errorUris, WampError } from './translate-error.ts'
 
 /**
  * Messages are handled in the order in which they came. Their payloads are borrowed; whoever keeps one takes
@@ -104,7 +100,8 @@ export class Dealer {
     try {
       const calls = this.#callsOf(session)
       const offered = this.#offerOf(options, procedure)
-      if (calls.offers.size >= registrationsMost) throw atLimit('registrations', registrationsMost)
+      const { registrations: most } = this.#realm.options.perSession
+      if (calls.offers.size >= most) throw atLimit('registrations', most)
       const offer = session.client.calls.offer(offered, calls)
       const { id: registration } = offer.registration
       calls.offers.set(registration, offer)
@@ -175,10 +172,11 @@ export class Dealer {
     content: WampContent,
     isProgressive: boolean,
   ): CallRequest {
-    const { uriCheck, disclose } = this.#realm.options
+    const { uriCheck, disclose, perSession } = this.#realm.options
     const isOffered = session.client.calls.directory.byProcedure(procedure, 'exact') !== undefined
     if (!isOffered && !isUri(procedure, 'exact', uriCheck)) throw badUri(procedure)
-    if (this.#callsOf(session).made.size >= callsMost) throw atLimit('calls under way', callsMost)
+    const { calls: most } = perSession
+    if (this.#callsOf(session).made.size >= most) throw atLimit('calls under way', most)
     const isPassthru = content.passthru !== undefined
     if (options.size === 0 && disclose !== 'always') {
       return new PlainRequest(procedure, content)
@@ -288,10 +286,6 @@ function badUri(uri: string): WampError {
 
 function badArgument(text: string): WampError {
   return new WampError(errorUris.invalidArgument, text)
-}
-
-function atLimit(what: string, limit: number): WampError {
-  return new WampError(errorUris.notAuthorized, `this session has ${limit} ${what}, the limit`)
 }
 
 /** A name that the bus refuses is, to WAMP, one that is not well formed. */

@@ -7,7 +7,7 @@ import type { LogStore } from '../../core/log-store.ts'
 import type { LogKey, StoredMessage } from '../../model/message.ts'
 import { isReservedTopic } from '../../model/message.ts'
 import { payloadOf } from '../../wire/wamp/natural-form.ts'
-import { topicToUri } from '../../wire/wamp/topic.ts'
+import { topicToUri, uriToTopic } from '../../wire/wamp/topic.ts'
 import type { WampInput, WampValue } from '../../wire/wamp/value.ts'
 import { detailsOfStored } from './event-details.ts'
 import { patternMatches } from './filters.ts'
@@ -50,6 +50,7 @@ export async function getEvents(
   }
   const past = new Past(session, subscription, query.topic)
   past.requireRight()
+  past.requireLog()
   const bounds = await boundsOf(past, query)
   const events: WampInput[] = []
   if (bounds === undefined) return { args: events, kwargs: {} }
@@ -142,6 +143,14 @@ export class Past {
       if (this.#session.client.maySee('subscribe', topic)) return
       throw new WampError(errorUris.notAuthorized, `you may not subscribe to ${uri}`)
     }
+  }
+
+  /** @throws WampError `history_unavailable` for one topic of which nothing is stored, nor ever was */
+  requireLog(): void {
+    const { match, uri } = this.#subscription
+    if (match !== 'exact' || this.#session.realm.options.bus.keepsLog(uriToTopic(uri))) return
+    for (const { topic } of this.store.logs()) if (topicToUri(topic) === uri) return
+    throw new WampError(errorUris.historyUnavailable, `nothing on ${uri} is stored`)
   }
 
   readonly wants = ({ topic }: LogKey): boolean => {

@@ -38,6 +38,8 @@ const realmSettings = z.strictObject({
     ),
 })
 
+const sessionLimit = z.int().min(1).max(1_000_000).default(1_000)
+
 export const wampSettings = z.strictObject({
   listen: listenSetting('off', 'RawSocket'),
   realms: z
@@ -79,6 +81,14 @@ export const wampSettings = z.strictObject({
     .max(1_073_741_824)
     .default(16_777_216)
     .describe('Who has so much waiting is disconnected.'),
+  perSession: z
+    .strictObject({
+      subscriptions: sessionLimit.describe('Most subscriptions of a session; more are refused.'),
+      registrations: sessionLimit.describe('Most registrations of a session.'),
+      calls: sessionLimit.describe('Most calls under way of a session.'),
+    })
+    .prefault({})
+    .describe('What one session may have at a time; more is refused with `not_authorized`.'),
   stalledMs: z
     .int()
     .min(100)

@@ -75,9 +75,10 @@ export class WampListener {
     this.#authenticator = new WampAuthenticator(authentication, () => clock.now())
     this.realms = new Map(
       config.realms.map((realm, i) => {
+        const { perSession } = config
         // What other protocols call, and are called by, is the first realm.
         const callSpace = i === 0 ? undefined : `wamp ${realm.name}`
-        return [realm.name, new Realm({ ...realm, callSpace, bus, clock, logger })]
+        return [realm.name, new Realm({ ...realm, perSession, callSpace, bus, clock, logger })]
       }),
     )
     this.#server = new ByteServer({

@@ -23,6 +23,13 @@ export interface CallQueueRule {
   readonly places: number
 }
 
+/** What one session may have at a time. */
+export interface SessionLimits {
+  readonly subscriptions: number
+  readonly registrations: number
+  readonly calls: number
+}
+
 export interface RealmOptions {
   readonly name: string
   readonly uriCheck: UriCheck
@@ -31,6 +38,7 @@ export interface RealmOptions {
   readonly callQueues: readonly CallQueueRule[]
   /** Where its procedures are registered; absent: where those of all other protocols are. */
   readonly callSpace: string | undefined
+  readonly perSession: SessionLimits
   readonly bus: Bus
   readonly clock: Clock
   readonly logger: Logger

@@ -45,6 +45,11 @@ export class WampError extends Error {
   }
 }
 
+/** A session has as many of something as it may have. */
+export function atLimit(what: string, limit: number): WampError {
+  return new WampError(errorUris.notAuthorized, `this session has ${limit} ${what}, the limit`)
+}
+
 const byCode = {
   invalid_argument: errorUris.invalidArgument,
   not_found: errorUris.invalidArgument,

@@ -1,6 +1,7 @@
 // Cases 98 to 102 of spec/wamp 15: testaments, and the history of subscriptions.
 
 import assert from 'node:assert/strict'
+import { parseTopicFilter } from '../../../src/model/topic-filter.ts'
 import { conformance } from './router.ts'
 import type { Json, RawClient } from './raw-client.ts'
 
@@ -134,6 +135,22 @@ conformance('99, 102', 'what get_events answers', async (router) => {
   }
   await fails(client, 'wamp.error.invalid_argument', getEvents, [], {})
 })
+
+conformance(
+  '99, unavailable',
+  'of what is never stored there is no history',
+  async (router) => {
+    const client = await router.client()
+    await client.publishAcknowledged('gone.a', [1])
+    const id = await client.subscribe('gone.a')
+    await fails(client, 'wamp.error.history_unavailable', getEvents, [id], {})
+    const other = await client.subscribe('kept.a')
+    assert.deepEqual(await past(client, other), [])
+    const all = await client.subscribe('gone.', { match: 'prefix' })
+    assert.deepEqual(await past(client, all), [])
+  },
+  { topicRules: [{ filter: parseTopicFilter('gone/#'), store: 'never' }] },
+)
 
 conformance('99', 'no more than fits one answer', async (router) => {
   const client = await router.client()

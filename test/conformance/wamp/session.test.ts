@@ -295,6 +295,30 @@ conformance('120', 'many sessions come and go, and leave nothing', async (router
   assert.equal(router.bus.clients().length, 1)
 })
 
+conformance(
+  '120, limits',
+  'what a session may have at a time',
+  async (router) => {
+    const notAuthorized = 'wamp.error.not_authorized'
+    const client = await router.client()
+    await client.subscribe('a')
+    const second = await client.subscribe('wamp.session.on_join')
+    client.send([32, 50, {}, 'b'])
+    assert.match(JSON.stringify(await client.error(32, 50, notAuthorized)), /2 subscriptions/)
+    await client.subscribe('a')
+    await client.unsubscribe(second)
+    await client.subscribe('b')
+    client.send([64, 51, {}, 'p'])
+    await client.next()
+    client.send([64, 52, {}, 'q'])
+    assert.match(JSON.stringify(await client.error(64, 52, notAuthorized)), /1 registrations/)
+    for (const request of [53, 54, 55, 56]) client.send([48, request, {}, 'p'])
+    for (const id of [1, 2, 3]) assert.deepEqual((await client.next()).slice(0, 2), [68, id])
+    assert.match(JSON.stringify(await client.error(48, 56, notAuthorized)), /3 calls/)
+  },
+  { config: { perSession: { subscriptions: 2, registrations: 1, calls: 3 } } },
+)
+
 conformance('121', 'nesting and lengths that nobody means', async (router) => {
   const deep = `[16,1,{},"a",${'['.repeat(600)}${']'.repeat(600)}]`
   const client = await router.client()
