@@ -4,8 +4,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cleanUp, type Scope } from '../../e2e/clean-up.ts'
 import { startDaemon } from '../../e2e/daemon-process.ts'
-import { cached, output, type Toolchain, tryRun } from '../toolchain.ts'
-import { join } from 'node:path'
+import { cached, mustRun, output, type Toolchain, tryRun } from '../toolchain.ts'
+import { delimiter, join } from 'node:path'
 
 /** Port of a daemon that lives as long as the test. */
 export async function startMqtt(t: Scope): Promise<string> {
@@ -82,5 +82,32 @@ export function pahoClient(): Toolchain {
     const fetched = tryRun(python, install, folder)
     if (fetched !== undefined) return { missing: `Paho cannot be fetched: ${fetched}` }
     return { command: python, args: [join(folder, 'client.py')] }
+  })
+}
+
+/** Paho's two clients for Go in one program. */
+export function pahoGoClient(): Toolchain {
+  const version = output('go', ['version'])
+  if (version === undefined) return { missing: 'go is not installed' }
+  return cached('mqtt/go', version, (folder) => {
+    const fetched = tryRun('go', ['mod', 'download'], folder)
+    if (fetched !== undefined) return { missing: `Paho for Go cannot be fetched: ${fetched}` }
+    mustRun('go', ['build', '-o', 'client', '.'], folder)
+    return { command: join(folder, 'client'), args: [] }
+  })
+}
+
+/** Paho's two clients for Java in one program. */
+export function pahoJavaClient(): Toolchain {
+  const version = output('javac', ['-version'])
+  if (version === undefined) return { missing: 'javac is not installed' }
+  if (output('mvn', ['-version']) === undefined) return { missing: 'mvn is not installed' }
+  return cached('mqtt/java', version, (folder) => {
+    const fetch = ['-q', '-B', 'dependency:copy-dependencies', '-DoutputDirectory=lib']
+    const fetched = tryRun('mvn', fetch, folder)
+    if (fetched !== undefined) return { missing: `Paho for Java cannot be fetched: ${fetched}` }
+    mustRun('javac', ['-cp', 'lib/*', '-d', 'classes', 'Client.java'], folder)
+    const classPath = [join(folder, 'lib/*'), join(folder, 'classes')].join(delimiter)
+    return { command: 'java', args: ['-cp', classPath, 'Client'] }
   })
 }
