@@ -51,6 +51,8 @@ export interface SecuredDaemon {
   /** `127.0.0.1:port`, or `unix:/path`. */
   address(protocol: Protocol): string
   port(protocol: Protocol): number
+  /** As `address`, of the RawSocket of WAMP; there is one where there is HTTP. */
+  readonly rawSocket: string
   reloadTls(tls: ServerTls): void
   /** Users of the clients that are connected by a protocol. */
   usersBy(protocol: string): string[]
@@ -126,15 +128,17 @@ export async function startSecured(
   }
   const started = new Map<Protocol, ProtocolAdapter>()
   const order = ['grpc', 'busrt', 'tmb', 'mqtt', 'http'] as const
-  for (const protocol of order.filter((one) => (options.protocols ?? order).includes(one))) {
-    const plain = transport === 'tcp' ? '127.0.0.1:0' : `unix:${join(folder, protocol)}`
+  const listenOf = (name: string) => {
+    const plain = transport === 'tcp' ? '127.0.0.1:0' : `unix:${join(folder, name)}`
     const address = parseListenAddress(tls === undefined ? plain : `tls+${plain}`)
-    const listen = [{ ...address, settings: options.settings }]
-    started.set(protocol, await starters[protocol](context, listen))
+    return [{ ...address, settings: options.settings }]
+  }
+  for (const protocol of order.filter((one) => (options.protocols ?? order).includes(one))) {
+    started.set(protocol, await starters[protocol](context, listenOf(protocol)))
   }
   // Where there is HTTP, there is WAMP at `/wamp`.
   const wamp = started.has('http')
-    ? await startWampAdapter(context, wampSettings.parse({}))
+    ? await startWampAdapter(context, { ...wampSettings.parse({}), listen: listenOf('wamp') })
     : undefined
   t.after(async () => {
     await bus.shutdown()
@@ -149,6 +153,7 @@ export async function startSecured(
     bus,
     access,
     address,
+    rawSocket: wamp?.listeners[0]?.address ?? '',
     port: (protocol) => Number(address(protocol).split(':').at(-1)),
     reloadTls: (next) => started.forEach((adapter) => adapter.reloadTls(next)),
     usersBy: (protocol) => {
