@@ -20,6 +20,7 @@ import {
   type Version,
 } from './bytes.ts'
 import { RawClient } from './raw-client.ts'
+import { isFullSize } from '../../full-size.ts'
 
 class Daemon {
   readonly #t: TestContext
@@ -175,7 +176,7 @@ for (const version of [4, 5] as const) {
       const first = await subscriber.connect(daemon.port)
       await first.subscribe(['t', { qos: 2 }])
       first.destroy()
-      const rounds = 6
+      const rounds = isFullSize ? 6 : 3
       for (let round = 0; round < rounds; round++) {
         await publisher.connect(daemon.port)
         // In some rounds it is away.
