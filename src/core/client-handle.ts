@@ -129,7 +129,7 @@ export class ClientHandle implements BusClient {
       } catch (error) {
         return [{ kind: 'rejected', error: toBusError(error) } as const]
       }
-      const order = retained.begin(message.topic)
+      const order = retained.begin(message.topic, slot)
       try {
         const outcomes = await this.publish([plain], all)
         if (outcomes[0]?.kind === 'stored') retained.apply(message.topic, slot, order)

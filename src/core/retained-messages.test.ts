@@ -5,6 +5,7 @@ import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
 
 import { levelFilter } from '../model/level-filter.ts'
+import { BusError } from '../model/errors.ts'
 import { defaultLimits } from '../model/limits.ts'
 import { noHeaders } from '../model/message.ts'
 import { parseTopicFilter, topicMatches } from '../model/topic-filter.ts'
@@ -18,6 +19,50 @@ const retained = (topic: string, text: string, retain = true) => {
 function texts(found: Iterable<RetainedMessage>): string[] {
   return [...found].map(({ topic, payload }) => `${topic}=${textOf(payload)}`).sort()
 }
+
+describe('the limit', () => {
+  const limits = { retainedMessages: 3, retainedBytes: 3_000 }
+  const step = fc.record({
+    topic: fc.constantFrom('a', 'b', 'c', 'd', 'e'),
+    bytes: fc.constantFrom(0, 10, 500, 1_500),
+    settles: fc.nat(3),
+    isStored: fc.boolean(),
+  })
+
+  test('holds for what waits for the store, and nothing is reserved afterwards', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        const messages = new RetainedMessages(limits)
+        const pending: ((isStored: boolean) => void)[] = []
+        const begin = (topic: string, bytes: number) => {
+          const message = { ...retained(topic, 'x'.repeat(bytes)), createdAtMs: 1 }
+          const slot = bytes === 0 ? undefined : message
+          messages.change(topic, slot)
+          const order = messages.begin(topic, slot)
+          pending.push((isStored) => {
+            if (isStored) messages.apply(topic, slot, order)
+            messages.finish(topic)
+          })
+        }
+        const isWithin = () => messages.size <= 3 && messages.bytes <= 3_000
+        for (const { topic, bytes, settles, isStored } of steps) {
+          try {
+            begin(topic, bytes)
+          } catch (error) {
+            assert(error instanceof BusError && error.reason === 'quota_exceeded')
+          }
+          for (const settle of pending.splice(0, settles)) settle(isStored)
+          assert(isWithin())
+        }
+        for (const settle of pending.splice(0)) settle(false)
+        for (const topic of ['a', 'b', 'c', 'd', 'e']) messages.apply(topic, undefined)
+        for (const topic of ['x', 'y', 'z']) begin(topic, 500)
+        for (const settle of pending.splice(0)) settle(true)
+        assert.equal(messages.size, 3)
+      }),
+    )
+  })
+})
 
 describe('the tree', () => {
   const level = fc.constantFrom('', 'a', 'b', '$s')

@@ -33,14 +33,27 @@ interface Branch {
   message: RetainedMessage | undefined
 }
 
+/** A topic with changes that wait for the store. */
+interface Awaited {
+  count: number
+  /** Place of the newest that was applied meanwhile. */
+  applied: number
+  /** They will fill a slot that is not there yet. */
+  takesSlot: boolean
+  /** Of the largest of them, since each takes the place of the one before. */
+  bytes: number
+}
+
 export class RetainedMessages {
   readonly #limits: Pick<Limits, 'retainedMessages' | 'retainedBytes'>
   readonly #root: Branch = { levels: undefined, message: undefined }
   #size = 0
   #bytes = 0
   #lastOrder = 0
-  /** Topics with changes that wait for the store: how many, and the place of the newest that was applied meanwhile. */
-  readonly #awaited = new Map<string, { count: number; applied: number }>()
+  readonly #awaited = new Map<string, Awaited>()
+  /** Slots and bytes that changes which wait for the store will take: they count as taken. */
+  #awaitedSlots = 0
+  #awaitedBytes = 0
 
   constructor(limits: Pick<Limits, 'retainedMessages' | 'retainedBytes'>) {
     this.#limits = limits
@@ -79,10 +92,16 @@ export class RetainedMessages {
    * A change that is applied once the store has it; to be followed by `finish`, whatever becomes of it. Returns its place
    * among the changes of its topic: one that was asked for later may be applied before.
    */
-  begin(topic: string): number {
-    const awaited = this.#awaited.get(topic)
-    if (awaited === undefined) this.#awaited.set(topic, { count: 1, applied: 0 })
-    else awaited.count += 1
+  begin(topic: string, message: RetainedMessage | undefined): number {
+    const awaited = this.#awaited.get(topic) ?? newAwaited()
+    awaited.count += 1
+    this.#awaited.set(topic, awaited)
+    if (message !== undefined) {
+      const more = Math.max(0, costOf(message) - awaited.bytes)
+      awaited.bytes += more
+      this.#awaitedBytes += more
+      if (!awaited.takesSlot && this.get(topic) === undefined) this.#takeSlot(awaited, true)
+    }
     return (this.#lastOrder += 1)
   }
 
@@ -90,7 +109,10 @@ export class RetainedMessages {
     const awaited = this.#awaited.get(topic)
     if (awaited === undefined) return
     awaited.count -= 1
-    if (awaited.count === 0) this.#awaited.delete(topic)
+    if (awaited.count > 0) return
+    this.#takeSlot(awaited, false)
+    this.#awaitedBytes -= awaited.bytes
+    this.#awaited.delete(topic)
   }
 
   /**
@@ -112,6 +134,7 @@ export class RetainedMessages {
       if (known !== undefined) remove(this.#root, topic.split('/'))
       return
     }
+    if (awaited !== undefined) this.#takeSlot(awaited, false)
     this.#size += 1
     this.#bytes += costOf(message)
     let branch = this.#root
@@ -143,18 +166,33 @@ export class RetainedMessages {
     for (const message of below(this.#root)) if (matches(message.topic)) yield message
   }
 
+  #takeSlot(awaited: Awaited, takesSlot: boolean): void {
+    if (awaited.takesSlot === takesSlot) return
+    awaited.takesSlot = takesSlot
+    this.#awaitedSlots += takesSlot ? 1 : -1
+  }
+
   #requireRoom(topic: string, message: RetainedMessage): void {
     const { retainedMessages, retainedBytes } = this.#limits
     const known = this.get(topic)
-    if (known === undefined && this.#size >= retainedMessages) {
-      const text = `${this.#size} topics have a retained message, which is the limit`
+    const size = this.#size + this.#awaitedSlots
+    const awaited = this.#awaited.get(topic)
+    const hasSlot = known !== undefined || awaited?.takesSlot === true
+    if (!hasSlot && size >= retainedMessages) {
+      const text = `${size} topics have a retained message, which is the limit`
       throw new BusError('resource_exhausted', 'quota_exceeded', text)
     }
-    const bytes = this.#bytes + costOf(message) - (known === undefined ? 0 : costOf(known))
+    const freed = known === undefined ? 0 : costOf(known)
+    const taken = this.#bytes - freed + this.#awaitedBytes - (awaited?.bytes ?? 0)
+    const bytes = taken + Math.max(costOf(message), awaited?.bytes ?? 0)
     if (bytes <= retainedBytes) return
     const text = `retained messages would have ${bytes} bytes, the limit is ${retainedBytes}`
     throw new BusError('resource_exhausted', 'quota_exceeded', text)
   }
+}
+
+function newAwaited(): Awaited {
+  return { count: 0, applied: 0, takesSlot: false, bytes: 0 }
 }
 
 /** MQTT 4.7: `#` matches its parent too, and leading wildcards do not see topics that begin with `$`. */
