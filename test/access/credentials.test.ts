@@ -313,6 +313,13 @@ describe('MQTT', () => {
     await early.client.next()
     early.client.socket.write(Buffer.from('c000', 'hex'))
     assert.equal((await early.client.next())[3], 0x82)
+    // Who is not connected yet when the daemon stops is told so in words that CONNACK has.
+    const late = await open(alice.password)
+    late.client.socket.write(late.connect)
+    await late.client.next()
+    void daemon.stop()
+    const stopped = await late.client.next()
+    assert.deepEqual([stopped[0], stopped[3]], [0x20, 0x88])
   })
 
   test('%c is the client id; wills and shared groups act as their owner', async (t) => {

@@ -54,6 +54,8 @@ export interface SecuredDaemon {
   /** As `address`, of the RawSocket of WAMP; there is one where there is HTTP. */
   readonly rawSocket: string
   reloadTls(tls: ServerTls): void
+  /** Before the test is over. */
+  stop(): Promise<void>
   /** Users of the clients that are connected by a protocol. */
   usersBy(protocol: string): string[]
 }
@@ -140,12 +142,16 @@ export async function startSecured(
   const wamp = started.has('http')
     ? await startWampAdapter(context, { ...wampSettings.parse({}), listen: listenOf('wamp') })
     : undefined
-  t.after(async () => {
+  let stopped: Promise<void> | undefined
+  const stop = async () => {
     await bus.shutdown()
     await Promise.all([...started.values()].map((adapter) => adapter.stop(100)))
     await wamp?.stop(100)
     await store.close()
     await access.close()
+  }
+  t.after(async () => {
+    await (stopped ??= stop())
     rmSync(folder, { recursive: true })
   })
   const address = (protocol: Protocol) => started.get(protocol)?.listeners[0]?.address ?? ''
@@ -155,6 +161,7 @@ export async function startSecured(
     address,
     rawSocket: wamp?.listeners[0]?.address ?? '',
     port: (protocol) => Number(address(protocol).split(':').at(-1)),
+    stop: () => (stopped ??= stop()),
     reloadTls: (next) => started.forEach((adapter) => adapter.reloadTls(next)),
     usersBy: (protocol) => {
       const clients = bus.clients().filter((client) => client.protocol === protocol)
