@@ -46,6 +46,8 @@ export interface ConnectionOptions {
   readonly transport: WampTransport
   /** Octets of text were checked to be UTF-8. */
   readonly isTextChecked: boolean
+  /** How often `tick` is called. */
+  readonly tickMs: number
   /** Monotonic milliseconds, as of the last tick. */
   readonly now: () => number
   readonly onClosed: () => void
@@ -89,6 +91,10 @@ export class WampConnection implements SessionPeer {
   #waiting: (() => void)[] = []
   #heardAt: number
   #isPinged = false
+  /** Messages since the last tick; so many are read until the next one. */
+  #taken = 0
+  readonly #takenMost: number
+  #isTooFast = false
   #stalledBytes = 0
   #stalledSince = 0
 
@@ -99,6 +105,8 @@ export class WampConnection implements SessionPeer {
     this.#outbox = transport.outbox
     this.#decoder = new MessageDecoder(serializer)
     this.#heardAt = now()
+    const { messagesPerSecond = Infinity } = config
+    this.#takenMost = Math.ceil((messagesPerSecond * options.tickMs) / 1_000)
     this.#state = { kind: 'waiting', deadline: this.#heardAt + config.joinTimeoutMs }
   }
 
@@ -121,6 +129,11 @@ export class WampConnection implements SessionPeer {
     this.heard()
     const { kind } = this.#state
     if (kind === 'closed') return
+    this.#taken += 1
+    if (this.#taken >= this.#takenMost && !this.#isTooFast) {
+      this.#isTooFast = true
+      this.#hold()
+    }
     try {
       if (this.serializer.isText && !this.#options.isTextChecked && !isUtf8(bytes, start, end)) {
         throw new ProtocolError('text that is not UTF-8')
@@ -181,6 +194,11 @@ export class WampConnection implements SessionPeer {
 
   /** Looks at the time limits. */
   tick(): void {
+    this.#taken = 0
+    if (this.#isTooFast) {
+      this.#isTooFast = false
+      this.#release()
+    }
     const { now, transport } = this.#options
     const state = this.#state
     if (state.kind === 'open') {

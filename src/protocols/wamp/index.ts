@@ -89,6 +89,14 @@ export const wampSettings = z.strictObject({
     })
     .prefault({})
     .describe('What one session may have at a time; more is refused with `not_authorized`.'),
+  messagesPerSecond: z
+    .int()
+    .min(4)
+    .max(10_000_000)
+    .optional()
+    .describe(
+      'Messages of a connection that are read in a second; then it waits. Default: any number.',
+    ),
   stalledMs: z
     .int()
     .min(100)

@@ -207,6 +207,7 @@ export class WampListener {
       serializer,
       transport,
       isTextChecked: transport instanceof WebSocketTransport,
+      tickMs,
       now: this.#now,
       onClosed: () => {
         this.#connections.delete(connection)

@@ -107,6 +107,7 @@ export class RawSocketTransport implements WampTransport {
   readonly messageBytesMost: number
   readonly #link: ByteConnection
   readonly #onHold: (isHeld: boolean) => void
+  #isHeld = false
 
   constructor(
     link: ByteConnection,
@@ -167,9 +168,11 @@ export class RawSocketTransport implements WampTransport {
   }
 
   hold(isHeld: boolean): void {
+    this.#isHeld = isHeld
     if (isHeld) this.#link.pause()
     this.#onHold(isHeld)
-    if (!isHeld) this.#link.resume()
+    // What was kept may have held it again.
+    if (!this.#isHeld) this.#link.resume()
   }
 
   end(): void {

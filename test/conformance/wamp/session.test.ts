@@ -319,6 +319,46 @@ conformance(
   { config: { perSession: { subscriptions: 2, registrations: 1, calls: 3 } } },
 )
 
+conformance(
+  '120, rate',
+  'who sends faster than it may is read later, and loses nothing',
+  async (router) => {
+    const watcher = await router.client()
+    const id = await watcher.subscribe('a')
+    const client = await router.client()
+    await router.pass(250)
+    for (let i = 0; i < 60; i++) client.publish('a', [i])
+    let next = 0
+    for (const most of [25, 25, 10]) {
+      for (let i = 0; i < most; i++) assert.deepEqual((await watcher.event(id)).args, [next++])
+      await watcher.quiet()
+      await router.pass(250)
+    }
+    await client.quiet()
+  },
+  { config: { messagesPerSecond: 100 } },
+)
+
+conformance(
+  '120, rate of much',
+  'what is sent too fast stays with its sender',
+  async (router) => {
+    const watcher = await router.client()
+    const id = await watcher.subscribe('a')
+    const client = await router.client()
+    const long = 'x'.repeat(8_000)
+    for (let i = 0; i < 4_096; i++) client.publish('a', [long])
+    for (let i = 0; i < 10; i++) {
+      await router.pass(250)
+      await watcher.event(id)
+    }
+    // Time enough to read all of it.
+    for (let i = 0; i < 100; i++) await router.pass(0)
+    assert.ok(client.socket.writableLength > 0)
+  },
+  { config: { messagesPerSecond: 8 } },
+)
+
 conformance('121', 'nesting and lengths that nobody means', async (router) => {
   const deep = `[16,1,{},"a",${'['.repeat(600)}${']'.repeat(600)}]`
   const client = await router.client()
